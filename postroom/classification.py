@@ -1,0 +1,28 @@
+"""What is it: a category, how sure we are, and why.
+
+Made by classify/classifier.py from rules and the model, carried by the stamp, read by
+classify/decide.py. Rule and model scores are kept apart so that a person can see who said what.
+"""
+
+from dataclasses import dataclass, field
+
+# The shipped categories; an admin may add more, so a category is text, not an enum.
+CATEGORIES = ("invoice", "purchase_order", "support", "sales", "hr", "spam", "other")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """The answer to "what is it?"."""
+
+    category: str = "other"
+    confidence: float = 0.0  # calibrated probability, 0..1
+    source: str = "model"  # "rule" or "model": who had the last word
+    scores: dict[str, float] = field(default_factory=dict)  # the model's, category -> probability
+    reasons: tuple[str, ...] = ()  # one sentence each, for `postroom explain`
+    review: bool = True  # below the threshold, or rule and model contradict, or a rule forces it
+    priority: str = "normal"  # low, normal, high
+    labels: tuple[str, ...] = ()  # added by rules
+    model: str = ""  # identity of the model that scored; empty when rules went alone
+    blocked: bool = False  # a rule forbids business actions and replies without a person
+    folder: str = ""  # mailbox folder a rule chose; empty: the category's
+    template: str = ""  # reply template a rule chose; empty: the category's

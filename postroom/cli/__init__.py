@@ -1,0 +1,60 @@
+"""The operator's commands (contract section 3).
+
+Each command takes --config; those that answer take --json (one JSON object per input, a line
+each) or, for questions about messages, --jsonl (a conversation on stdin and stdout). Exit
+status: 0 done, 1 some input failed, 2 the command line or the configuration is wrong.
+Modules are imported where they are used, so that a command starts without loading the rest.
+"""
+
+import sys
+from typing import NoReturn
+
+import typer
+
+from postroom import __version__
+from postroom.config import ConfigError
+from postroom.failure import Failure
+
+from . import inspect, queue, upkeep
+
+app = typer.Typer(
+    name="postroom",
+    help="The mailroom of a company address: checks, reads, classifies and acts on its mail.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(queue.app, name="queue")
+app.add_typer(upkeep.database, name="db")
+app.add_typer(upkeep.model, name="model")
+app.add_typer(upkeep.rules, name="rules")
+app.command()(inspect.check)
+app.command()(inspect.read)
+app.command()(inspect.classify)
+app.command()(inspect.extract)
+app.command()(inspect.explain)
+app.command()(upkeep.serve)
+app.command()(upkeep.doctor)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> NoReturn:
+    """The entry point: runs a command and turns failures into messages and exit statuses."""
+    try:
+        app(standalone_mode=True)
+    except ConfigError as error:
+        typer.echo(str(error), err=True)
+        sys.exit(2)
+    except Failure as failure:
+        typer.echo(f"postroom: {failure.reason}{_because(failure)}", err=True)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _because(failure: Failure) -> str:
+    return f": {failure.cause}" if failure.cause else ""

@@ -1,0 +1,201 @@
+"""`postroom check`, `read`, `classify`, `extract` and `explain`: look, do nothing."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from postroom import maillog
+from postroom.failure import Failure
+
+from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
+
+Files = Annotated[list[str] | None, typer.Argument(help="Messages; - reads standard input.")]
+JsonlOption = Annotated[
+    bool, typer.Option("--jsonl", help="Answer JSON requests from standard input, line by line.")
+]
+IpOption = Annotated[str, typer.Option("--ip", help="Address of the client that sent it.")]
+HeloOption = Annotated[str, typer.Option("--helo", help="What the client said in HELO.")]
+MailFromOption = Annotated[str, typer.Option("--mail-from", help="Envelope sender; <> is null.")]
+ResolverOption = Annotated[
+    str, typer.Option("--resolver", help="HOST:PORT of the name server to ask.")
+]
+NoCacheOption = Annotated[bool, typer.Option("--no-dns-cache", help="Ask for every name anew.")]
+NowOption = Annotated[
+    datetime | None,
+    typer.Option(
+        "--now",
+        help="Take it for this time (ISO 8601, UTC).",
+        formats=["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"],
+    ),
+]
+
+
+def check(
+    files: Files = None,
+    ip: IpOption = "",
+    helo: HeloOption = "",
+    mail_from: MailFromOption = "",
+    resolver: ResolverOption = "",
+    no_dns_cache: NoCacheOption = False,
+    now: NowOption = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Authenticate messages: SPF, DKIM, ARC and DMARC."""
+    given = {"ip": ip, "helo": helo, "mail_from": mail_from, "now": now}
+    dns: dict[str, Any] = {"resolver": (resolver,)} if resolver else {}
+    dns |= {"cache_size": 0} if no_dns_cache else {}
+    _answer("check", files, config, json, jsonl, given, dns)
+
+
+def read(
+    files: Files = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Show what is read from messages."""
+    _answer("read", files, config, json, jsonl)
+
+
+def classify(
+    files: Files = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Say what messages are, how sure, and why."""
+    _answer("classify", files, config, json, jsonl)
+
+
+def extract(
+    files: Files = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Read the order or invoice in messages or bare documents."""
+    _answer("extract", files, config, json, jsonl)
+
+
+def explain(
+    files: Annotated[
+        list[str] | None, typer.Argument(help="Messages, or the number of a stored one.")
+    ] = None,
+    ip: IpOption = "",
+    helo: HeloOption = "",
+    mail_from: MailFromOption = "",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Say what would be done with messages, or was done with a stored one, and why."""
+    numbers = [name for name in files or [] if name.isdecimal() and not Path(name).exists()]
+    if numbers:
+        from postroom.operating import Operator
+
+        with Operator.of(configuration(config)) as operator:
+            for number in numbers:
+                show(operator.explain(int(number)), json)
+    names = [name for name in files or [] if name not in numbers]
+    if names or jsonl or not numbers:
+        given = {"ip": ip, "helo": helo, "mail_from": mail_from}
+        _answer("explain", names, config, json, jsonl, given)
+
+
+def _answer(
+    question: str,
+    files: list[str] | None,
+    config: Path | None,
+    as_json: bool,
+    jsonl: bool,
+    given: dict[str, Any] | None = None,
+    dns: dict[str, Any] | None = None,
+) -> None:
+    if bool(files) == jsonl:
+        raise typer.BadParameter("name at least one FILE, or use --jsonl alone")
+    settings = configuration_or_defaults(config)
+    if dns:
+        settings = settings.model_copy(update={"dns": settings.dns.model_copy(update=dns)})
+
+    async def answer_all() -> bool:
+        from postroom.inspection import Inspector
+
+        inspector = Inspector(settings)
+        ask: Callable[[Any], Awaitable[dict[str, Any]]] = getattr(inspector, question)
+        try:
+            if jsonl:
+                return await _answer_lines(ask, given or {})
+            return await _answer_files(ask, files or [], given or {}, as_json)
+        finally:
+            inspector.close()
+
+    if not asyncio.run(answer_all()):
+        raise typer.Exit(1)
+
+
+async def _answer_files(
+    ask: Callable[[Any], Awaitable[dict[str, Any]]],
+    files: list[str],
+    given: dict[str, Any],
+    as_json: bool,
+) -> bool:
+    from postroom.inspection import Request
+
+    fine = True
+    for name in files:
+        try:
+            content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            filename = "" if name == "-" else Path(name).name
+            answer = await ask(Request(message=content, filename=filename, **given))
+        except OSError as error:
+            fine = False
+            answer = _error("unreadable-file", f"{name}: {error.strerror}")
+        except Failure as failure:
+            fine = False
+            answer = _error(failure.reason, f"{name}: {failure.cause or failure.reason}")
+        show({"file": name, **answer}, as_json)
+    return fine
+
+
+async def _answer_lines(
+    ask: Callable[[Any], Awaitable[dict[str, Any]]], given: dict[str, Any]
+) -> bool:
+    """Answers every line in order; a bad line is an answer too, never a stop."""
+    from postroom.inspection import RequestError, parse_request
+
+    fine = True
+    defaults = {key: value for key, value in given.items() if value}
+    while line := await asyncio.to_thread(sys.stdin.buffer.readline):
+        if not line.strip():
+            continue
+        answer: dict[str, Any]
+        identity = None
+        try:
+            request = parse_request(line)
+            identity = request.id
+            missing = {k: v for k, v in defaults.items() if k not in request.model_fields_set}
+            answer = await ask(request.model_copy(update=missing))
+        except RequestError as error:
+            fine = False
+            identity = error.id
+            answer = _error(error.reason, error.text)
+        except Failure as failure:
+            fine = False
+            answer = _error(failure.reason, str(failure.cause or failure.reason))
+        except Exception as error:  # noqa: BLE001  the session loop: one bad line, one bad answer
+            fine = False
+            maillog.bug(ask.__name__, error)
+            answer = _error("bug", "an internal error; the log has the traceback")
+        show({"id": identity, **answer}, as_json=True)
+    return fine
+
+
+def _error(reason: str, text: str) -> dict[str, Any]:
+    return {"error": {"reason": reason, "text": text}}

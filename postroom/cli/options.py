@@ -1,0 +1,46 @@
+"""Options that several commands share, and the configuration they lead to."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import yaml
+
+from postroom import maillog
+from postroom.config import Config, default_path, load
+
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Configuration file; else $POSTROOM_CONFIG or /etc/postroom."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per input, a line each.")]
+
+
+def configuration(path: Path | None) -> Config:
+    """The configuration for a command that needs the installation's own.
+
+    Raises ConfigError.
+    """
+    return load(path or default_path())
+
+
+def configuration_or_defaults(path: Path | None) -> Config:
+    """The configuration, or the defaults where there is no file and none was asked for.
+
+    For commands that only look at messages. Raises ConfigError.
+    """
+    maillog.configure("warning", "text", sys.stderr)
+    if path is None and not default_path().exists():
+        return Config()
+    return configuration(path)
+
+
+def show(answer: Any, as_json: bool) -> None:
+    """One answer on standard output: a line of JSON, or YAML for people."""
+    if as_json:
+        sys.stdout.write(json.dumps(answer, ensure_ascii=False) + "\n")
+    else:
+        yaml.safe_dump(answer, sys.stdout, allow_unicode=True, sort_keys=False, width=100)
+    sys.stdout.flush()

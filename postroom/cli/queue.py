@@ -1,0 +1,128 @@
+"""`postroom queue`: what waits for a person, and the person's word.
+
+Numbers are written with a letter: m12 is message 12 in review, a34 is action 34 of the outbox.
+"""
+
+import getpass
+import re
+from typing import Annotated
+
+import typer
+
+from .options import ConfigOption, JsonOption, configuration, show
+
+app = typer.Typer(help="The operator's queue: review, failed actions, dead letters.")
+
+ItemArgument = Annotated[str, typer.Argument(help="m12 (message in review) or a34 (action).")]
+WhoOption = Annotated[
+    str, typer.Option("--as", help="Who decides, for the audit trail; else the login name.")
+]
+_NUMBER = re.compile(r"([ma])(\d+)")
+
+
+def _parse(item: str) -> tuple[str, int]:
+    match = _NUMBER.fullmatch(item)
+    if not match:
+        raise typer.BadParameter(f"{item!r}: write m12 for a message in review, a34 for an action")
+    return match[1], int(match[2])
+
+
+def _only(item: str, letter: str, verb: str) -> int:
+    kind, number = _parse(item)
+    if kind != letter:
+        meant = "a message in review (m12)" if letter == "m" else "an action (a34)"
+        raise typer.BadParameter(f"{verb} takes {meant}, not {item!r}")
+    return number
+
+
+def _who(given: str) -> str:
+    return given or getpass.getuser()
+
+
+@app.command("list")
+def list_items(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Messages in review and actions that wait, are held or gave up."""
+    from postroom.operating import Operator
+
+    with Operator.of(configuration(config)) as operator:
+        rows = operator.queue()
+    if json:
+        for row in rows:
+            show(row, as_json=True)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("item", "state", "since", "what", "why", box=None, header_style="bold")
+    for row in rows:
+        table.add_row(*(str(row[name]) for name in ("item", "state", "since", "what", "why")))
+    console = Console()
+    console.print(table if rows else "Nothing waits.")
+
+
+@app.command("show")
+def show_item(item: ItemArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Everything known about a message or an action."""
+    from postroom.operating import Operator
+
+    kind, number = _parse(item)
+    with Operator.of(configuration(config)) as operator:
+        answer = operator.explain(number) if kind == "m" else operator.action(number)
+    show(answer, json)
+
+
+@app.command()
+def approve(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+    """Let a message in review have its planned steps."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "approve")
+    with Operator.of(configuration(config)) as operator:
+        planned = operator.approve(number, _who(who))
+    typer.echo(f"approved {item}: {', '.join(planned) or 'nothing to do'}")
+
+
+@app.command()
+def reject(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+    """Decide that nothing follows from a message in review."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "reject")
+    with Operator.of(configuration(config)) as operator:
+        operator.reject(number, _who(who))
+    typer.echo(f"rejected {item}")
+
+
+@app.command()
+def reclassify(
+    item: ItemArgument,
+    category: Annotated[str, typer.Argument(help="The right category.")],
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Correct a message's category; what follows from it is decided anew."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "reclassify")
+    with Operator.of(configuration(config)) as operator:
+        outcome = operator.reclassify(number, category, _who(who))
+    typer.echo(f"reclassified {item} as {category}: {outcome}")
+
+
+def _action_verb(verb: str, text: str) -> None:
+    def command(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+        from postroom.operating import Operator
+
+        number = _only(item, "a", verb)
+        with Operator.of(configuration(config)) as operator:
+            operator.move(number, verb, _who(who))
+        typer.echo(f"{verb} {item}: done")
+
+    command.__doc__ = text
+    app.command(verb)(command)
+
+
+_action_verb("hold", "Stop an action before it is done.")
+_action_verb("release", "Let a held action go on.")
+_action_verb("retry", "Try a dead or waiting action again now.")
+_action_verb("drop", "Decide that an action shall not happen.")

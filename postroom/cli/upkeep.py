@@ -1,0 +1,148 @@
+"""`postroom serve`, `doctor`, `db`, `model` and `rules`: running and keeping the installation."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postroom import maillog
+from postroom.codec import to_plain
+from postroom.failure import Failure
+
+from .options import (
+    ConfigOption,
+    JsonOption,
+    configuration,
+    configuration_or_defaults,
+    show,
+)
+
+database = typer.Typer(help="The database.")
+model = typer.Typer(help="The classification model.")
+rules = typer.Typer(help="The classification rules.")
+
+
+def serve(
+    only: Annotated[
+        str, typer.Option("--only", help="Run one part alone: milter, lmtp or worker.")
+    ] = "",
+    config: ConfigOption = None,
+) -> None:
+    """Run the service: milter, LMTP, workers and metrics."""
+    from postroom.config import default_path
+    from postroom.service.state import prepare_state
+    from postroom.supervisor import PARTS, Supervisor, is_supervised, prepare
+
+    if only and only not in PARTS:
+        raise typer.BadParameter(f"--only takes one of {', '.join(PARTS)}, not {only!r}")
+    settings = configuration(config)
+    maillog.configure(settings.log.level, settings.log.format)
+    if only:
+        from postroom.service import run_part
+
+        if not is_supervised():
+            prepare_state(settings)
+        run_part(settings, only)
+        return
+    prepare(settings)
+    prepare_state(settings)
+    path = (config or default_path()).resolve()
+    asyncio.run(Supervisor(settings, path).run())
+    maillog.stopped("service")
+
+
+def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check the installation and say how to mend what is wrong."""
+    from postroom.doctor import examine_installation
+
+    findings = examine_installation(configuration(config))
+    if json:
+        for finding in findings:
+            show(finding.plain(), as_json=True)
+    else:
+        from rich.console import Console
+        from rich.markup import escape
+
+        console = Console(soft_wrap=True)
+        colours = {"ok": "green", "warning": "yellow", "fault": "red"}
+        for finding in findings:
+            state = finding.state.value
+            console.print(
+                f"[{colours[state]}]{state:>7}[/]  {escape(finding.what)}", highlight=False
+            )
+            if finding.mend:
+                console.print(f"         mend: {escape(finding.mend)}", highlight=False)
+    if any(finding.is_fault for finding in findings):
+        raise typer.Exit(1)
+
+
+@database.command("upgrade")
+def upgrade_database(config: ConfigOption = None) -> None:
+    """Bring the database to this version's schema."""
+    from postroom.store.engine import Database
+    from postroom.store.upgrade import upgrade, version
+
+    settings = configuration(config)
+    settings.service.state_dir.mkdir(parents=True, exist_ok=True)
+    store = Database(settings.store_url)
+    try:
+        before = version(store)
+        upgrade(store)
+        typer.echo(f"database: {before or 'empty'} -> {version(store)}")
+    finally:
+        store.close()
+
+
+@model.command("info")
+def model_info(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Say which model is in use and how good it was when made."""
+    from postroom.classify.train import info
+
+    show(info(configuration_or_defaults(config).classification), json)
+
+
+@model.command("train")
+def model_train(
+    sources: Annotated[list[Path], typer.Argument(help="Labelled *.jsonl files, or folders.")],
+    out: Annotated[Path, typer.Option("--out", help="The model file; its card lies beside it.")],
+    seed: Annotated[int, typer.Option("--seed", help="Same data and seed, same model.")] = 0,
+    json: JsonOption = False,
+) -> None:
+    """Train a model and judge it on senders and threads it has not seen."""
+    from postroom.classify.train import train
+
+    show(to_plain(train(sources, out, seed)), json)
+
+
+@model.command("eval")
+def model_eval(
+    source: Annotated[Path, typer.Argument(help="A labelled *.jsonl file, or a folder of them.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Judge the model in use on labelled mail that it was not trained on."""
+    from postroom.classify.train import evaluate
+
+    section = configuration_or_defaults(config).classification
+    for figures in evaluate(source, section.model_file, threshold=section.threshold):
+        show(to_plain(figures), json)
+
+
+@rules.command("test")
+def rules_test(
+    files: Annotated[list[Path], typer.Argument(help="Rule files (*.yaml) to check.")],
+) -> None:
+    """Check rule files; name file, line and mend of every fault."""
+    from postroom.classify.rules import load_rules
+
+    faulty = False
+    for file in files:
+        try:
+            loaded = load_rules([file])
+            typer.echo(f"{file}: {len(loaded)} rules, no faults")
+        except Failure as failure:
+            faulty = True
+            typer.echo(str(failure), err=True)
+    if faulty:
+        raise typer.Exit(1)

@@ -1,0 +1,417 @@
+"""The configuration: one TOML file, frozen once read, and the only home of defaults.
+
+In: a path. Out: a `Config`. Every key is checked; a wrong one is named with its mend, all of
+them at once. Secrets are not keys: they stand in files that keys point to. The reference in
+docs/configuration.md is tested against this module.
+"""
+
+import ipaddress
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import idna
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from .failure import PermanentFailure
+
+DEFAULT_PATH = Path("/etc/postroom/postroom.toml")
+
+
+class ConfigError(PermanentFailure):
+    """The configuration cannot be used; `problems` has one line per key, each with its mend."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        super().__init__("config-invalid")
+        self.path = path
+        self.problems = problems
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.path} cannot be used:", *(f"  {p}" for p in self.problems)])
+
+
+def _network(value: str) -> str:
+    try:
+        ipaddress.ip_network(value)
+    except ValueError as error:
+        raise ValueError(
+            f"{value!r} is no network; write it like 192.0.2.0/24 or ::1/128"
+        ) from error
+    return value
+
+
+def _endpoint(value: str) -> str:
+    kind, _, rest = value.partition(":")
+    if kind == "unix" and rest.startswith("/"):
+        return value
+    if kind == "inet" and rest.rpartition(":")[2].isdigit() and rest.rpartition(":")[0]:
+        return value
+    raise ValueError(f"{value!r} is no endpoint; write unix:/path/to/socket or inet:HOST:PORT")
+
+
+def _mailbox(value: str) -> str:
+    if value.count("@") != 1 or value.startswith("@") or value.endswith("@"):
+        raise ValueError(f"{value!r} is no mailbox; write it like info@example.com")
+    return value.lower()
+
+
+def _domain(value: str) -> str:
+    name = value.lower().removesuffix(".")
+    try:
+        name = name if name.isascii() else idna.encode(name).decode()
+    except idna.IDNAError as error:
+        raise ValueError(f"{value!r} is no domain: {error}") from error
+    if not re.fullmatch(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*", name):
+        raise ValueError(f"{value!r} is no domain; write it like example.com")
+    return name
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Mailbox = Annotated[str, AfterValidator(_mailbox)]
+Domain = Annotated[str, AfterValidator(_domain)]
+Seconds = Annotated[float, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A table of the file; unknown keys are errors, so a typo is never silently a default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Service(Section):
+    """Who we are and where our files lie."""
+
+    hostname: str = "localhost"  # the authserv-id of RFC 8601 and the name said in greetings
+    mailboxes: tuple[Mailbox, ...] = Field(default=(), min_length=0)  # company addresses we serve
+    state_dir: Path = Path("/var/lib/postroom")  # database, key, learned state
+    run_dir: Path = Path("/run/postroom")  # sockets
+    secret_file: Path | None = None  # key of the stamp; made in state_dir when unset
+
+
+class MilterSection(Section):
+    """Before the queue."""
+
+    socket: Endpoint = "unix:/run/postroom/milter.sock"
+    socket_mode: str = Field(default="0660", pattern=r"^0[0-7]{3}$")  # of a unix socket
+    deadline: Seconds = 20.0  # for one message; far below Postfix's milter_content_timeout 300 s
+    max_size: int = Field(default=52_428_800, gt=0)  # octets; larger is refused with 552
+    trusted_networks: tuple[Network, ...] = ("127.0.0.0/8", "::1/128")  # not checked: our own
+
+
+class LmtpSection(Section):
+    """After the queue."""
+
+    socket: Endpoint = "unix:/run/postroom/lmtp.sock"
+    socket_mode: str = Field(default="0660", pattern=r"^0[0-7]{3}$")
+    max_size: int = Field(default=52_428_800, gt=0)  # octets, announced with SIZE
+    idle_timeout: Seconds = 300.0  # RFC 5321 4.5.3.2.7 asks for at least five minutes
+    deadline: Seconds = 60.0  # for reading and storing one message, then 451
+    stamp_max_age: Seconds = 864_000.0  # a stamp older than this is worked out anew (10 days)
+    min_free_space: int = Field(default=104_857_600, ge=0)  # octets on state_dir; below: 452
+    max_connections: int = Field(default=100, ge=1)  # open at once; one more is told 421
+
+
+class DnsSection(Section):
+    """How names are looked up."""
+
+    resolver: tuple[str, ...] = ()  # HOST:PORT each; empty: the system's resolv.conf
+    deadline: Seconds = 5.0  # for all look-ups of one message together
+    query_timeout: Seconds = 2.0  # for one query to one server
+    cache_size: int = Field(default=10_000, ge=0)  # answers kept, positive and negative; 0: none
+
+
+class AuthenticationSection(Section):
+    """SPF, DKIM, ARC, DMARC."""
+
+    dmarc_discovery: Literal["tree-walk", "psl"] = "tree-walk"  # RFC 9989, or RFC 7489 with a PSL
+    trusted_sealers: tuple[str, ...] = ()  # d= of ARC sealers that may override a DMARC fail
+    max_signatures: int = Field(default=10, ge=1, le=100)  # looked at per message, before any DNS
+    # Domains or addresses taken as authenticated on an aligned SPF or DKIM pass alone.
+    exceptions: tuple[str, ...] = ()
+
+
+Told = Literal["accept", "quarantine", "reject", "defer"]
+
+
+class AllowSection(Section):
+    """Forwarders and lists whose mail is accepted unauthenticated; it starts no action by itself.
+
+    ARC sealers are listed in [authentication] trusted_sealers.
+    """
+
+    networks: tuple[Network, ...] = ()  # addresses of forwarding servers
+    domains: tuple[Domain, ...] = ()  # SPF or DKIM passes for one of these, or a subdomain of it
+
+
+class DomainPolicySection(Section):
+    """Another policy for one author domain; a key that is unset follows [policy]."""
+
+    subdomains: bool = True  # also for the domain's subdomains; the longest name that fits wins
+    dmarc_fail: Told | None = None  # any DMARC fail, whatever p= the domain publishes
+    spf_fail: Told | None = None  # as in [policy]
+    spf_softfail: Told | None = None  # as in [policy]
+    dkim_fail: Told | None = None  # as in [policy]
+    unauthenticated: Told | None = None  # as in [policy]
+    temperror: Literal["accept", "defer"] | None = None  # as in [policy]
+
+
+class PolicySection(Section):
+    """What SMTP is told about a verdict; the first rule that does not accept decides."""
+
+    dmarc_reject: Told = "reject"  # a DMARC fail under p=reject
+    dmarc_quarantine: Told = "quarantine"  # a DMARC fail under p=quarantine
+    dmarc_none: Told = "accept"  # a DMARC fail under p=none
+    author: Told = "accept"  # From is missing, doubled or malformed: accept goes to review
+    temperror: Literal["accept", "defer"] = "accept"  # DNS trouble: accept goes to review
+    spf_fail: Told = "accept"  # nothing proves the author, and SPF says fail ("-all")
+    spf_softfail: Told = "accept"  # nothing proves the author, and SPF says softfail ("~all")
+    dkim_fail: Told = "accept"  # nothing proves the author, and no signature there is passes
+    unauthenticated: Told = "accept"  # nothing proves the author, who publishes no DMARC policy
+    spam: Told = "accept"  # sure spam is filed as Junk
+    quarantine: Literal["header", "hold"] = "header"  # deliver marked, or Postfix's hold queue
+    dry_run: bool = False  # say in log and header what would be done, and accept
+    allow: AllowSection = AllowSection()
+    domains: dict[Domain, DomainPolicySection] = Field(default={})
+
+
+class SigningSection(Section):
+    """DKIM signatures on what our own clients submit; `postroom dkim keygen` makes the keys."""
+
+    domains: tuple[Domain, ...] = ()  # signed for, where keys are active; empty: ours of [service]
+    keys_dir: Path | None = None  # private keys, a folder per domain; unset: state_dir/dkim
+
+
+class ReadingSection(Section):
+    """Limits before and while a message is parsed; each is a problem when hit."""
+
+    max_header_bytes: int = Field(default=1_048_576, gt=0)
+    max_headers: int = Field(default=2_000, gt=0)
+    max_parts: int = Field(default=1_000, gt=0)
+    max_depth: int = Field(default=50, gt=0)
+    max_addresses: int = Field(default=1_000, gt=0)  # per header field
+    max_parameters: int = Field(default=100, gt=0)  # per header field
+    max_attachments: int = Field(default=200, gt=0)
+    max_text: int = Field(default=2_097_152, gt=0)  # characters of text kept
+    max_expanded: int = Field(default=209_715_200, gt=0)  # octets an attachment may unpack to
+    max_pages: int = Field(default=2_000, gt=0)  # of one PDF
+    workers: int = Field(default=2, ge=0)  # processes; 0 reads inside the service (tests only)
+    worker_memory: int = Field(default=536_870_912, gt=0)  # octets of address space above the start
+    worker_cpu: Seconds = 4.0  # CPU time one job may take in a worker
+    deadline: Seconds = 10.0  # wall time one job may take, and may wait for a free worker
+
+
+class ClassificationSection(Section):
+    """What is it."""
+
+    threshold: Probability = 0.85  # below it a person decides
+    rules_dir: Path | None = None  # more *.yaml rules, read after the shipped ones
+    model_file: Path | None = None  # another ONNX model than the shipped one
+
+
+class CategoryRow(Section):
+    """What follows from one category."""
+
+    steps: tuple[
+        Literal["order-create", "invoice-update", "ticket-create", "reply", "forward"], ...
+    ] = ()
+    folder: str = "INBOX"
+    template: str = ""  # reply template, needed where steps has "reply"
+    ticket_kind: Literal["", "support", "lead", "other"] = ""
+    review: bool = True  # unsure or unauthenticated mail of this category waits for a person
+
+
+DEFAULT_CATEGORIES: dict[str, CategoryRow] = {
+    "purchase_order": CategoryRow(
+        steps=("order-create", "reply"), folder="Orders", template="order-confirmation"
+    ),
+    "invoice": CategoryRow(steps=("invoice-update",), folder="Invoices"),
+    "support": CategoryRow(
+        steps=("ticket-create", "reply"),
+        folder="Support",
+        template="ticket-acknowledgement",
+        ticket_kind="support",
+    ),
+    "sales": CategoryRow(
+        steps=("ticket-create", "reply"),
+        folder="Sales",
+        template="ticket-acknowledgement",
+        ticket_kind="lead",
+    ),
+    "hr": CategoryRow(steps=("forward",), folder="HR", review=False),
+    "spam": CategoryRow(folder="Junk", review=False),
+    "other": CategoryRow(review=False),
+}
+
+
+class MailboxSection(Section):
+    """Where people read the mail afterwards."""
+
+    kind: Literal["maildir", "lmtp"] = "maildir"
+    path: Path | None = None  # Maildir root, one folder per mailbox; default state_dir/mail
+    lmtp: Endpoint | None = None  # the next LMTP server, for kind = "lmtp"
+    hr: Mailbox | None = None  # where hr mail is forwarded to; unset: it stays in its folder
+
+
+class ErpSection(Section):
+    """The ERP that takes orders, invoices and tickets (contract section 4)."""
+
+    base_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")  # empty: nothing is sent
+    token_file: Path | None = None  # bearer token, first line of the file
+    timeout: Seconds = 10.0  # for one attempt
+    link_base: str = ""  # prefix of the link to the message shown in the ERP
+
+
+class ReplySection(Section):
+    """Answers to the sender."""
+
+    enabled: bool = False  # nothing is answered until an admin says so
+    submit: str = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends them
+    author: Mailbox | None = None  # From of replies; unset: the mailbox the message came to
+    company: str = ""  # name shown in the texts
+    templates_dir: Path | None = None  # overrides the shipped templates of the same name
+    per_sender_interval: Seconds = 3_600.0  # at most one reply per sender in it
+    daily_limit: int = Field(default=500, ge=0)  # all replies of one day together
+    max_age: Seconds = 86_400.0  # older mail is not answered by itself
+
+
+class WorkerSection(Section):
+    """How actions are carried out."""
+
+    attempts: int = Field(default=3, ge=1)  # then the dead letters
+    backoff: Seconds = 30.0  # before the second attempt; doubles after each
+    backoff_max: Seconds = 3_600.0
+    delivery_lifetime: Seconds = 432_000.0  # handing mail on is tried for so long (5 days)
+    lease: Seconds = 60.0  # a worker's claim; must exceed erp.timeout
+    concurrency: int = Field(default=8, ge=1)
+    poll: Seconds = 1.0  # at the latest, should a wake-up be missed
+
+
+class StoreSection(Section):
+    """The database."""
+
+    url: str = ""  # SQLAlchemy URL; empty: SQLite in state_dir
+    auto_upgrade: bool = True  # migrate at the start of `serve`
+
+
+class MetricsSection(Section):
+    """Prometheus."""
+
+    listen: str = "127.0.0.1:9188"  # HOST:PORT; empty: none
+
+
+class LogSection(Section):
+    """The operator's story on standard output."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "text"] = "json"
+
+
+class Config(Section):
+    """The whole file."""
+
+    service: Service = Service()
+    milter: MilterSection = MilterSection()
+    lmtp: LmtpSection = LmtpSection()
+    dns: DnsSection = DnsSection()
+    authentication: AuthenticationSection = AuthenticationSection()
+    policy: PolicySection = PolicySection()
+    signing: SigningSection = SigningSection()
+    reading: ReadingSection = ReadingSection()
+    classification: ClassificationSection = ClassificationSection()
+    categories: dict[str, CategoryRow] = DEFAULT_CATEGORIES
+    mailbox: MailboxSection = MailboxSection()
+    erp: ErpSection = ErpSection()
+    reply: ReplySection = ReplySection()
+    worker: WorkerSection = WorkerSection()
+    store: StoreSection = StoreSection()
+    metrics: MetricsSection = MetricsSection()
+    log: LogSection = LogSection()
+
+    @property
+    def store_url(self) -> str:
+        """The database's SQLAlchemy URL."""
+        return self.store.url or f"sqlite:///{self.service.state_dir / 'postroom.sqlite'}"
+
+    @property
+    def our_domains(self) -> tuple[str, ...]:
+        """The domains that we send from: signing.domains, or those of the mailboxes."""
+        mailboxes = (mailbox.rpartition("@")[2] for mailbox in self.service.mailboxes)
+        return self.signing.domains or tuple(dict.fromkeys(mailboxes))
+
+    @property
+    def dkim_keys_dir(self) -> Path:
+        """The folder of the private keys."""
+        return self.signing.keys_dir or self.service.state_dir / "dkim"
+
+    @property
+    def maildir_root(self) -> Path:
+        """The folder that holds one Maildir per mailbox."""
+        return self.mailbox.path or self.service.state_dir / "mail"
+
+
+def load(path: Path) -> Config:
+    """The configuration in a file; tables of [categories.*] replace the default row of that name.
+
+    Raises ConfigError naming every wrong key and its mend.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            path, [f"cannot be read ({error.strerror}); give another file with --config"]
+        ) from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"is no TOML: {error}"]) from error
+    rows = tables.get("categories")
+    if isinstance(rows, dict):
+        defaults = {name: row.model_dump() for name, row in DEFAULT_CATEGORIES.items()}
+        tables["categories"] = defaults | rows
+    try:
+        config = Config.model_validate(tables)
+    except ValidationError as error:
+        raise ConfigError(
+            path, [_mend(e["loc"], e["msg"], e["type"]) for e in error.errors()]
+        ) from error
+    problems = _contradictions(config)
+    if problems:
+        raise ConfigError(path, problems)
+    return config
+
+
+def default_path() -> Path:
+    """Where the configuration is looked for when --config is not given."""
+    return Path(os.environ.get("POSTROOM_CONFIG", str(DEFAULT_PATH)))
+
+
+def _mend(where: tuple[int | str, ...], message: str, kind: str) -> str:
+    key = ".".join(str(part) for part in where)
+    if kind == "extra_forbidden":
+        return f"{key}: no such key; docs/configuration.md lists them, check the spelling"
+    return f"{key}: {message.removeprefix('Value error, ')}"
+
+
+def _contradictions(config: Config) -> list[str]:
+    """What single keys cannot show: settings that are each fine but not together."""
+    problems = []
+    if config.mailbox.kind == "lmtp" and config.mailbox.lmtp is None:
+        problems.append(
+            'mailbox.lmtp: needed with kind = "lmtp"; write unix:/path or inet:HOST:PORT'
+        )
+    if config.worker.lease <= config.erp.timeout:
+        problems.append("worker.lease: must be longer than erp.timeout; raise it")
+    if config.dns.deadline >= config.milter.deadline:
+        problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
+    for name, row in config.categories.items():
+        if "reply" in row.steps and not row.template:
+            problems.append(f'categories.{name}.template: needed because steps has "reply"')
+        if "ticket-create" in row.steps and not row.ticket_kind:
+            problems.append(
+                f'categories.{name}.ticket_kind: needed because steps has "ticket-create"'
+            )
+    return problems

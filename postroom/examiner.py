@@ -1,0 +1,116 @@
+"""The front's whole work on one message: authenticate, read, classify, say what SMTP is told.
+
+In: an envelope and raw bytes. Out: an `Examination`. The milter asks it for every message; LMTP
+asks it for a message without a valid stamp. Authentication (DNS waits) and reading (a worker
+process) run at the same time; classification needs both.
+"""
+
+import asyncio
+import ipaddress
+from dataclasses import replace
+from time import perf_counter
+
+from . import jobs, metrics
+from .classify.classifier import Classifier
+from .clock import Clock
+from .config import Config
+from .envelope import Address, Envelope
+from .examination import Examination
+from .failure import Failure
+from .message import Message
+from .milter.authenticate import Assumption, Authenticator
+from .milter.policy import disposition
+from .milter.resolver import DnsResolver
+from .order import Order
+from .reading.author import find_author
+from .reading.fields import split
+from .reading.pool import WorkerLost, WorkerPool
+from .verdict import DmarcResult, Verdict
+
+_PRELOAD = ("postroom.jobs", "postroom.classify.orders", "postroom.milter.authenticate")
+
+
+class Examiner:
+    """Owns the workers, the resolver's cache and the loaded model of one process."""
+
+    def __init__(self, config: Config, clock: Clock) -> None:
+        self.config = config
+        self.pool = WorkerPool(config.reading, _PRELOAD)
+        self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
+        self.classifier = Classifier(config.classification)
+        self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]
+
+    async def __call__(self, envelope: Envelope, raw: bytes) -> Examination:
+        """What is found out about a message; raises TemporaryFailure when it cannot be said."""
+        verdict, message = await asyncio.gather(self.authenticate(envelope, raw), self.read(raw))
+        with metrics.STAGE_SECONDS.labels("classify").time():
+            classification = self.classifier.classify(message, verdict, envelope)
+        answer = disposition(verdict, classification, self.config.policy, envelope)
+        return Examination(
+            verdict=verdict,
+            classification=classification,
+            disposition=answer.disposition,
+            reason=answer.reason,
+            text=answer.text,
+        )
+
+    async def authenticate(
+        self, envelope: Envelope, raw: bytes, assume: Assumption | None = None
+    ) -> Verdict:
+        """The verdict; our own clients' mail is not checked, only marked as local."""
+        if self._is_local(envelope):
+            return _local_verdict(raw)
+        with metrics.STAGE_SECONDS.labels("authenticate").time():
+            verdict = await self.authenticator.authenticate(envelope, raw, assume)
+        metrics.AUTH_RESULTS.labels("spf", verdict.spf.result.value).inc()
+        metrics.AUTH_RESULTS.labels("dmarc", verdict.dmarc.result.value).inc()
+        for signature in verdict.dkim:
+            metrics.AUTH_RESULTS.labels("dkim", signature.result.value).inc()
+        return verdict
+
+    async def read(self, raw: bytes) -> Message:
+        """The message, read in a worker; unreadable bytes give a message with that problem."""
+        started = perf_counter()
+        try:
+            message = await self.pool.run(jobs.read_message, raw, self.config.reading)
+        except WorkerLost as lost:
+            message = _unread(raw, lost)
+        metrics.STAGE_SECONDS.labels("read").observe(perf_counter() - started)
+        return replace(message, raw=raw)
+
+    async def extract(self, raw: bytes) -> Order:
+        """The order or invoice in a message; one that cannot be read has that as its problem."""
+        started = perf_counter()
+        try:
+            order = await self.pool.run(jobs.extract_order, raw, self.config.reading)
+        except WorkerLost as lost:
+            order = Order(problems=(lost.reason,))
+        metrics.STAGE_SECONDS.labels("extract").observe(perf_counter() - started)
+        return order
+
+    def _is_local(self, envelope: Envelope) -> bool:
+        if envelope.authenticated_user or not envelope.client_address:
+            return bool(envelope.authenticated_user)
+        try:
+            address = ipaddress.ip_address(envelope.client_address)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+
+def _author_of(raw: bytes) -> Address | None:
+    fields, _body = split(raw)
+    return find_author(fields).address
+
+
+def _local_verdict(raw: bytes) -> Verdict:
+    author = _author_of(raw)
+    if author is None:
+        return Verdict(local=True)
+    return Verdict(author=author.text, local=True, dmarc=DmarcResult(domain=author.domain))
+
+
+def _unread(raw: bytes, lost: Failure) -> Message:
+    """What can be said of a message whose reading failed: the author, so that a person can ask."""
+    author = _author_of(raw[:65_536])
+    return Message(raw=raw, author=author, problems=(lost.reason,))

@@ -1,0 +1,52 @@
+"""What runs in worker processes: top-level functions with picklable arguments and answers.
+
+The answer leaves out what the service has anyway (the raw bytes) and what it must not hold
+(attachments' contents), so that a message crosses the process border cheaply.
+The document readers are imported where they run, so that the service itself never loads them.
+"""
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+from .config import ReadingSection
+from .message import Message
+from .order import Order
+from .reading.leaves import leaves
+from .reading.reader import read
+
+
+def read_message(raw: bytes, limits: ReadingSection) -> Message:
+    """The message's view without raw bytes and without attachments' contents."""
+    message = read(raw, limits)
+    attachments = tuple(replace(attachment, data=b"") for attachment in message.attachments)
+    return replace(message, raw=b"", attachments=attachments)
+
+
+def extract_order(raw: bytes, limits: ReadingSection) -> Order:
+    """The order or invoice in a message."""
+    from .classify import orders
+
+    return orders.extract(read(raw, limits))
+
+
+def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:
+    """Every decoded MIME leaf, ready for JSON: `data` in base64, `text` for text/* only."""
+    return [
+        {
+            "type": leaf.type,
+            "filename": leaf.filename,
+            "size": leaf.size,
+            "sha256": leaf.sha256,
+            "text": leaf.text,
+            "data": base64.b64encode(leaf.data).decode(),
+        }
+        for leaf in leaves(raw, limits)
+    ]
+
+
+def extract_document(filename: str, content: bytes) -> Order:
+    """The order or invoice in a bare document."""
+    from .classify import orders
+
+    return orders.extract_document(filename, content)

@@ -1,0 +1,40 @@
+"""The LMTP process: intake behind the LMTP server."""
+
+from postroom.classification import Classification
+from postroom.clock import SystemClock
+from postroom.config import Config
+from postroom.examiner import Examiner
+from postroom.lmtp.intake import Intake
+from postroom.lmtp.server import LmtpServer
+from postroom.message import Message
+from postroom.order import Order
+from postroom.store.engine import Database
+
+from . import terminated
+from .state import stamp_key
+
+
+async def run_lmtp(config: Config) -> None:
+    """Serves until SIGTERM; raises what LmtpServer.start raises."""
+    examiner = Examiner(config, SystemClock())
+    database = Database(config.store_url)
+
+    async def extract(message: Message, _classification: Classification) -> Order:
+        return await examiner.extract(message.raw)
+
+    intake = Intake(
+        config=config,
+        database=database,
+        clock=SystemClock(),
+        keys=(stamp_key(config),),
+        examine=examiner,
+        read=examiner.read,
+        extract=extract,
+    )
+    server = LmtpServer(config, intake.take)
+    examiner.pool.start()
+    await server.start()
+    await terminated()
+    await server.stop()
+    examiner.pool.stop()
+    database.close()

@@ -1,0 +1,31 @@
+"""The milter process: the examiner and the signer behind libmilter."""
+
+from postroom.clock import SystemClock
+from postroom.config import Config
+from postroom.envelope import Envelope
+from postroom.examiner import Examiner
+from postroom.milter.keyring import Keyring
+from postroom.milter.results_header import authentication_results
+from postroom.milter.server import MilterServer
+from postroom.milter.sign import Signer
+from postroom.verdict import Verdict
+
+from .state import stamp_key
+
+
+def run_milter(config: Config) -> None:
+    """Serves until SIGTERM; raises what MilterServer.serve raises."""
+    examiner = Examiner(config, SystemClock())
+
+    def results(verdict: Verdict, envelope: Envelope) -> str:
+        return authentication_results(verdict, envelope, config.service.hostname)
+
+    MilterServer(
+        config=config,
+        examine=examiner,
+        key=stamp_key(config),
+        clock=SystemClock(),
+        authentication_results=results,
+        sign=Signer(config, Keyring(config.dkim_keys_dir), SystemClock()),
+    ).serve()
+    examiner.pool.stop()

@@ -1,0 +1,87 @@
+"""The worker process: the outbox, and a performer for each step."""
+
+import asyncio
+
+from postroom.actions.erp.rest import RestErp
+from postroom.actions.outbox import Done, Leased
+from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
+from postroom.actions.plan import PlannedDelivery
+from postroom.actions.worker import Worker
+from postroom.clock import SystemClock
+from postroom.codec import from_json
+from postroom.config import Config
+from postroom.decision import Step
+from postroom.doorbell import Doorbell, bell_path
+from postroom.failure import PermanentFailure
+from postroom.lmtp.mailbox import deliver
+from postroom.store import messages
+from postroom.store.engine import Database
+
+from . import terminated
+
+
+async def run_worker(config: Config) -> None:
+    """Works until SIGTERM, then finishes what runs."""
+    database = Database(config.store_url)
+    bell = Doorbell(bell_path(config))
+    erp = RestErp(config.erp, SystemClock())
+    to_erp = ErpPerformer(erp)
+    worker = Worker(
+        config,
+        database,
+        SystemClock(),
+        {
+            Step.ORDER_CREATE: to_erp,
+            Step.INVOICE_UPDATE: to_erp,
+            Step.TICKET_CREATE: to_erp,
+            Step.REPLY: ReplyPerformer(config, database, SystemClock()),
+            Step.FORWARD: ForwardPerformer(config, database),
+            Step.DELIVER: DeliverPerformer(config, database),
+        },
+        bell,
+    )
+    async with asyncio.TaskGroup() as group:
+        working = group.create_task(worker.run())
+        waiting = group.create_task(terminated())
+        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        worker.stop()
+    await erp.close()
+    bell.close()
+    database.close()
+
+
+class DeliverPerformer:
+    """Hands a message on to the people's mailbox; joins actions to lmtp/mailbox.py."""
+
+    def __init__(self, config: Config, database: Database) -> None:
+        self._config = config
+        self._database = database
+
+    async def __call__(self, leased: Leased) -> Done:
+        """The result is where the copy lies.
+
+        Raises what `deliver` raises, and PermanentFailure(message-gone).
+        """
+        planned = from_json(PlannedDelivery, leased.body)
+        stored = await asyncio.to_thread(self._stored, leased.message)
+        return Done(
+            result=await deliver(
+                stored.raw,
+                config=self._config,
+                recipient=planned.recipient,
+                sender=stored.envelope.sender,
+                folder=planned.folder,
+                key=leased.key,
+                category=planned.category,
+                confidence=stored.classification.confidence,
+                message=stored.id,
+            )
+        )
+
+    def _stored(self, number: int) -> messages.StoredMessage:
+        with self._database.reading() as connection:
+            stored = messages.message(connection, number)
+        if stored is None:
+            raise PermanentFailure("message-gone")
+        return stored

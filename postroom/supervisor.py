@@ -1,0 +1,143 @@
+"""`postroom serve`: one child process per part, watched, restarted, and drained on SIGTERM.
+
+A part that dies is started again after a short, growing pause; nothing is lost by its death,
+because everything that counts is in the database or still in Postfix. SIGTERM drains in order:
+the milter first, so that Postfix stops handing over, then LMTP, then the worker. Children die
+with the supervisor, also when that is killed by SIGKILL (lineage.py). SIGHUP restarts the parts
+one after the other with the configuration as it now is.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, multiprocess, start_http_server
+
+from . import maillog
+from .config import Config
+from .failure import PermanentFailure
+from .lineage import environment_for_child
+
+PARTS = ("milter", "lmtp", "worker")
+SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
+_PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
+_STABLE_AFTER_S = 30.0
+_DRAIN_S = 40.0  # longer than any part's own deadline; then SIGKILL
+
+
+class Supervisor:
+    """Owns the children of one service."""
+
+    def __init__(self, config: Config, config_path: Path) -> None:
+        self._config = config
+        self._config_path = config_path
+        self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Runs every part until SIGTERM or SIGINT, then drains them."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._restart_all)
+        serve_metrics(self._config, self._counters())
+        async with asyncio.TaskGroup() as watching:
+            for part in PARTS:
+                watching.create_task(self._watch(part))
+            watching.create_task(self._drain())
+
+    async def _watch(self, part: str) -> None:
+        """Keeps one part running until the service stops."""
+        loop = asyncio.get_running_loop()
+        deaths = 0
+        while not self._stopping.is_set():
+            began = loop.time()
+            child = await self._start(part)
+            status = await child.wait()
+            if self._stopping.is_set():
+                return
+            multiprocess.mark_process_dead(child.pid, str(self._counters()))  # type: ignore[no-untyped-call]
+            deaths = 0 if loop.time() - began > _STABLE_AFTER_S else deaths + 1
+            pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
+            maillog.part_died(part=part, status=status, restart_in=pause)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), pause)
+
+    async def _start(self, part: str) -> asyncio.subprocess.Process:
+        environment = environment_for_child() | {
+            SUPERVISED_VARIABLE: "1",
+            "PROMETHEUS_MULTIPROC_DIR": str(self._counters()),
+        }
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "postroom", "serve"),
+            *("--config", str(self._config_path), "--only", part),
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            # Ctrl-C in a terminal is for the supervisor, which then drains in order.
+            start_new_session=True,
+        )
+        self._children[part] = child
+        return child
+
+    async def _drain(self) -> None:
+        await self._stopping.wait()
+        for part in PARTS:
+            child = self._children.get(part)
+            if child is None or child.returncode is not None:
+                continue
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), _DRAIN_S)
+            except TimeoutError:
+                child.kill()
+
+    def _restart_all(self) -> None:
+        for child in self._children.values():
+            if child.returncode is None:
+                child.terminate()
+
+    def _counters(self) -> Path:
+        return self._config.service.run_dir / "metrics"
+
+
+def prepare(config: Config) -> None:
+    """Makes the folders the service needs and empties the counters of the last run.
+
+    Raises PermanentFailure(folder-unusable) when one cannot be made or written.
+    """
+    counters = config.service.run_dir / "metrics"
+    try:
+        for folder in (config.service.state_dir, config.service.run_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir()
+    except OSError as error:
+        raise PermanentFailure("folder-unusable", error) from error
+
+
+def serve_metrics(config: Config, counters: Path | None) -> None:
+    """Answers Prometheus at `metrics.listen`, from the shared counters where there are any.
+
+    Raises PermanentFailure(metrics-address) when the address is taken.
+    """
+    if not config.metrics.listen:
+        return
+    host, _, port = config.metrics.listen.rpartition(":")
+    try:
+        if counters is None:
+            start_http_server(int(port), host)
+        else:
+            registry = CollectorRegistry()
+            multiprocess.MultiProcessCollector(registry, str(counters))  # type: ignore[no-untyped-call]
+            start_http_server(int(port), host, registry)
+    except OSError as error:
+        raise PermanentFailure("metrics-address", error) from error
+
+
+def is_supervised() -> bool:
+    """True in a child of the supervisor, which serves the metrics for all."""
+    return SUPERVISED_VARIABLE in os.environ

@@ -1,0 +1,97 @@
+"""Worker processes: limits hold, the dead are replaced, neighbours never notice."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postroom.config import ReadingSection
+from postroom.reading.pool import WorkerLost, WorkerPool
+from tests.fakes.jobs import burn, crafted_answer, devour, die, double, stumble, wait, write_a_file
+
+pytestmark = pytest.mark.slow
+
+LIMITS = ReadingSection(workers=2, deadline=5.0, worker_cpu=1.0, worker_memory=200_000_000)
+
+
+ROOT = str(Path(__file__).resolve().parents[2])
+
+
+@pytest.fixture(autouse=True)
+def _workers_find_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", ROOT)
+
+
+@pytest.mark.parametrize(
+    ("job", "reason"),
+    [
+        (burn, "worker-crashed"),
+        (devour, "worker-memory"),
+        (die, "worker-crashed"),
+        (stumble, "worker-bug"),
+        (crafted_answer, "worker-crashed"),
+        (write_a_file, "worker-bug"),
+    ],
+)
+def test_a_job_that_breaks_a_limit_is_lost_and_its_worker_replaced(
+    job: Callable[[], Any], reason: str
+) -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            with pytest.raises(WorkerLost) as caught:
+                await pool.run(job)
+            assert caught.value.reason == reason
+            answers = await asyncio.gather(*(pool.run(double, n) for n in range(6)))
+            assert answers == [0, 2, 4, 6, 8, 10]
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_neighbour_is_answered_while_a_bomb_goes_off() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            await pool.run(double, 1)
+            bomb = asyncio.create_task(pool.run(burn))
+            await asyncio.sleep(0)
+            assert await pool.run(double, 21) == 42
+            assert not bomb.done()
+            with pytest.raises(WorkerLost):
+                await bomb
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_job_whose_caller_gave_up_does_not_keep_its_worker() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS.model_copy(update={"workers": 1}))
+        try:
+            first = await pool.run(wait, 0.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await pool.run(wait, 60.0)
+            assert await pool.run(wait, 0.0) != first
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_big_message_crosses_the_border_whole() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            content = os.urandom(5_000_000)
+            assert await pool.run(bytes.hex, content) == content.hex()
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
