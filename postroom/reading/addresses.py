@@ -1,0 +1,146 @@
+"""Address lists as people's programs really write them.
+
+In: a field's raw value. Out: every mailbox that can be found in it. Standards: RFC 5322 3.4 with
+the obsolete syntax, RFC 2047 names, RFC 6532. This reader is tolerant and decides nothing: who
+the author is, and whether From can be trusted at all, is author.py's strict business.
+
+Limits: comments nest to any depth without recursion; groups are dissolved; routes are dropped;
+no more addresses than the limit. Linear in the length of the value.
+"""
+
+import re
+
+from postroom.envelope import Address
+
+from . import words
+from .problems import Problems
+
+_PIECE = re.compile(
+    r'"(?:[^"\\]|\\.)*"?'  # quoted string, perhaps unclosed
+    r"|<[^<>]*>?"
+    r"|[,;:()]|\\."
+    r'|[^"<>,;:()\\]+'
+    r"|."
+)
+_LENGTH = 131_072  # characters of one field looked at
+_AROUND = re.compile(r"[ \t]{0,50}([.@])[ \t]{0,50}")  # obsolete white space, RFC 5322 4.4
+_ESCAPED = re.compile(r"\\(.)")
+
+
+def read_addresses(value: bytes, limit: int, problems: Problems) -> tuple[Address, ...]:
+    """The mailboxes of one field."""
+    text, token = words.plain(value)
+    problems.add(token)
+    found: list[Address] = []
+    mailbox = _Mailbox()
+    depth = 0  # of comments
+    if len(text) > _LENGTH:
+        problems.add("addresses-limit")
+    for match in _PIECE.finditer(text[:_LENGTH]):
+        piece = match[0]
+        if depth or piece == "(":
+            depth = max(depth + (piece == "(") - (piece == ")"), 0)
+            # Inside a comment a quote or bracket piece may hide its end.
+            if len(piece) > 1 and piece[0] in '"<' and ")" in piece:
+                depth = max(depth - piece.count(")"), 0)
+            mailbox.comment.append(piece)
+            continue
+        match piece[0]:
+            case "," | ";":
+                if len(found) >= limit:
+                    problems.add("addresses-limit")
+                    return tuple(found)
+                mailbox.end(found)
+                mailbox = _Mailbox()
+            case ":" if not mailbox.address:
+                mailbox = _Mailbox()  # what stood before is a group's name
+            case "<":
+                mailbox.take_angle(piece, found)
+            case _:
+                mailbox.words.append(piece)
+    if len(found) >= limit:
+        problems.add("addresses-limit")
+    else:
+        mailbox.end(found)
+    return tuple(found)
+
+
+class _Mailbox:
+    """What has been seen of one mailbox."""
+
+    def __init__(self) -> None:
+        self.words: list[str] = []
+        self.comment: list[str] = []
+        self.address = ""
+
+    def take_angle(self, piece: str, found: list[Address]) -> None:
+        if self.address:  # "A <a@b> B <c@d>": the comma is missing
+            self.end(found)
+            self.words, self.comment = [], []
+        inside = words.without_comments(piece.strip("<>")).strip()
+        self.address = inside.rpartition(":")[2] if inside.startswith("@") else inside
+
+    def end(self, found: list[Address]) -> None:
+        text = "".join(self.words).strip()
+        if self.address:
+            address = make_address(self.address, _name(text) or _comment(self.comment))
+            if address:
+                found.append(address)
+            return
+        if "@" in text:
+            bare = text if '"' in text else text.strip("'")
+            name, at_end = _bare(bare)
+            address = make_address(at_end, _name(name) or _comment(self.comment))
+            if address:
+                found.append(address)
+
+
+def make_address(written: str, name: str = "") -> Address | None:
+    """An address from local@domain as written; None without an @ or a part on either side."""
+    local, at, domain = written.strip().rpartition("@")
+    local, domain = local.strip(), "".join(domain.split()).lower().rstrip(".>,;")
+    if not at or not local or not domain:
+        return None
+    if local.startswith('"') and local.endswith('"') and len(local) > 1:
+        local = _ESCAPED.sub(r"\1", local[1:-1])
+    return Address(local=words.clean(local), domain=words.clean(domain), name=name)
+
+
+def _bare(text: str) -> tuple[str, str]:
+    """A mailbox without brackets: words before the address are its name."""
+    text = _AROUND.sub(r"\1", text)
+    if text.startswith('"') or " " not in text:
+        return "", text
+    words_in_it = text.split()
+    with_at = [word for word in words_in_it if "@" in word]
+    if len(with_at) == 1 and len(with_at[0]) > 2 and with_at[0][0] != "@":
+        rest = " ".join(word for word in words_in_it if word is not with_at[0])
+        return rest, with_at[0].strip("[]\"'")
+    return "", "".join(words_in_it)
+
+
+def _name(text: str) -> str:
+    if not text:
+        return ""
+    if '"' in text:
+        text = _unquoted(text)
+    if "=?" in text:
+        text, _ = words.decode_words(text)
+    text = words.clean(" ".join(text.split())).strip()
+    if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
+        text = text[1:-1].strip()
+    return text
+
+
+def _unquoted(text: str) -> str:
+    pieces = []
+    for match in _PIECE.finditer(text):
+        piece = match[0]
+        if piece[0] == '"':
+            piece = _ESCAPED.sub(r"\1", piece[1:].removesuffix('"'))
+        pieces.append(piece)
+    return "".join(pieces)
+
+
+def _comment(pieces: list[str]) -> str:
+    return _name("".join(pieces).strip("()"))

@@ -1,0 +1,256 @@
+"""Octets to text, whatever charset was declared, truthfully or not.
+
+In: octets and the declared name. Out: text that holds no surrogates, and a token: "" (all is
+well), "charset-guessed" (none or an unknown one was declared), "charset-repaired" (the declared
+one was wrong or some octets are broken), "charset-refused" (utf-7: RFC 2152 text can hide
+markup from every check that does not know it). Names: IANA, WHATWG Encoding labels and the
+misspellings seen in mail.
+
+Limits: 8-bit text that is neither UTF-8 nor Cyrillic is taken for windows-1252; a wrong label
+between two charsets of one script other than Cyrillic is not noticed.
+"""
+
+import codecs
+import re
+from functools import lru_cache
+
+# Only these codecs are ever used: Python has others that are no charsets (unicode_escape, idna,
+# rot13, zlib) and would raise, or obey the sender.
+_CODECS = frozenset(
+    "ascii utf-8 utf-16 utf-16-le utf-16-be utf-32 utf-32-le utf-32-be koi8-r koi8-u koi8-t kz1048 "
+    "ptcp154 cp037 cp437 cp720 cp737 cp775 cp850 cp852 cp855 cp857 cp858 cp860 cp861 cp862 cp863 "
+    "cp864 cp865 cp866 cp869 cp874 cp932 cp949 cp950 cp1125 cp1250 cp1251 cp1252 cp1253 cp1254 "
+    "cp1255 cp1256 cp1257 cp1258 iso8859-1 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 "
+    "iso8859-7 iso8859-8 iso8859-9 iso8859-10 iso8859-11 iso8859-13 iso8859-14 iso8859-15 "
+    "iso8859-16 tis-620 mac-roman mac-cyrillic mac-greek mac-latin2 mac-turkish mac-iceland "
+    "gb2312 gbk gb18030 hz big5 big5hkscs euc_jp euc_jis_2004 iso2022_jp iso2022_jp_1 "
+    "iso2022_jp_2 iso2022_jp_3 iso2022_jp_ext iso2022_kr shift_jis shift_jisx0213 euc_kr "
+    "johab".split()
+)
+# Spelling (lower case, letters and digits only) -> the codec really meant. Labels that name a
+# subset are read as the superset every sender means (WHATWG): latin-1 as windows-1252, gb2312 as
+# gb18030.
+_MEANT = {
+    "usascii": "ascii",
+    "ansix341968": "ascii",
+    "iso646us": "ascii",
+    "us": "ascii",
+    "utf8": "utf-8",
+    "utf8mb4": "utf-8",
+    "unicode11utf8": "utf-8",
+    "unicode": "utf-16",
+    "iso88591": "cp1252",
+    "latin1": "cp1252",
+    "l1": "cp1252",
+    "iso8859": "cp1252",
+    "ansi": "cp1252",
+    "iso885911": "cp874",
+    "iso88599": "cp1254",
+    "iso88598i": "iso8859-8",
+    "iso88598e": "iso8859-8",
+    "iso88596i": "iso8859-6",
+    "koi8": "koi8-r",
+    "koi8ru": "koi8-u",
+    "cp1251cyrillic": "cp1251",
+    "win1251": "cp1251",
+    "windows1251": "cp1251",
+    "xcp1251": "cp1251",
+    "cyrillic": "iso8859-5",
+    "dos866": "cp866",
+    "ibm866": "cp866",
+    "alt": "cp866",
+    "macintosh": "mac-roman",
+    "xmaccyrillic": "mac-cyrillic",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "cp936": "gb18030",
+    "xgbk": "gb18030",
+    "chinese": "gb18030",
+    "gb231280": "gb18030",
+    "big5": "big5hkscs",
+    "shiftjis": "cp932",
+    "sjis": "cp932",
+    "xsjis": "cp932",
+    "windows31j": "cp932",
+    "mskanji": "cp932",
+    "iso2022jp": "iso2022_jp_ext",
+    "euckr": "cp949",
+    "ksc56011987": "cp949",
+    "windows949": "cp949",
+    "iso2022cn": "",
+    "windows874": "cp874",
+}
+_REFUSED = frozenset({"utf7", "unicode11utf7", "xunicode20utf7", "csunicode11utf7"})
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
+_SINGLE_BYTE = re.compile(r"cp\d+|iso8859-\d+|koi8-[rut]|mac-|ascii|tis|kz|ptcp")
+_MULTI_BYTE_CP = frozenset({"cp932", "cp949", "cp950"})
+_PROBE = 65_536  # octets looked at when guessing
+_COMMON = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжш")  # of Russian text these are 97 %
+_RUSSIAN = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
+
+
+@lru_cache(maxsize=512)
+def codec(declared: str) -> str:
+    """The codec for a declared name; empty when it is unknown, "refused" for utf-7."""
+    name = declared.strip(" \t\r\n\"'").lower().partition("*")[0][:64]
+    key = re.sub(r"[^a-z0-9]", "", name)
+    if key in _REFUSED:
+        return "refused"
+    if key in _MEANT:
+        return _MEANT[key]
+    for spelling in (name, key, key.replace("windows", "cp"), key.replace("ibm", "cp")):
+        try:
+            found = codecs.lookup(spelling).name
+        except (LookupError, ValueError, UnicodeError):
+            continue
+        if found in _CODECS:
+            return _MEANT.get(re.sub(r"[^a-z0-9]", "", found), found)
+    return ""
+
+
+def decode(octets: bytes, declared: str = "", *, likely: str = "") -> tuple[str, str]:
+    """The text and the token that says how sure it is; `likely` is tried when guessing."""
+    for mark, name in _BOMS:
+        if octets.startswith(mark):
+            return _strict(octets[len(mark) :], name)
+    wanted = codec(declared) if declared else ""
+    if octets.isascii():
+        if wanted in ("", "ascii", "utf-8"):
+            if b"\x1b" in octets and b"\x1b$" in octets:  # ISO-2022 hides in seven bits
+                return _strict(octets, "iso2022_jp_ext")
+            return octets.decode("ascii"), ""
+        if wanted == "refused":
+            return octets.decode("ascii"), "charset-refused"
+    if wanted in ("", "ascii", "refused"):
+        text, _ = guess(octets, likely)
+        if wanted == "refused":
+            return text, "charset-refused"
+        return text, "charset-guessed" if not declared or not wanted else "charset-repaired"
+    return _declared(octets, wanted)
+
+
+def guess(octets: bytes, likely: str = "") -> tuple[str, str]:
+    """The text of 8-bit octets without a label, and the codec it was read with."""
+    try:
+        return octets.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    if likely and (known := codec(likely)) not in ("", "ascii", "utf-8", "refused"):
+        text, token = _strict(octets, known)
+        if not token:
+            return text, known
+    if _mostly_utf8(octets):
+        return octets.decode("utf-8", "replace"), "utf-8"
+    probe = octets[:_PROBE]
+    best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
+    if _russian_score(probe, best) > 0.6 and _in_runs(probe):
+        return octets.decode(best, "replace"), best
+    return _latin(octets), "cp1252"
+
+
+def _declared(octets: bytes, wanted: str) -> tuple[str, str]:
+    """Decoded as declared, unless the octets themselves speak against it."""
+    if wanted == "utf-8":
+        try:
+            return octets.decode("utf-8"), ""
+        except UnicodeDecodeError:
+            return guess(octets)[0], "charset-repaired"
+    if _SINGLE_BYTE.match(wanted) and wanted not in _MULTI_BYTE_CP and not octets.isascii():
+        if _is_utf8(octets):
+            return octets.decode("utf-8"), "charset-repaired"
+        if wanted in _CYRILLIC:
+            return _cyrillic(octets, wanted)
+    if wanted == "cp1252":
+        return _latin(octets), ""
+    return _strict(octets, wanted)
+
+
+def _cyrillic(octets: bytes, wanted: str) -> tuple[str, str]:
+    probe = octets[:_PROBE]
+    declared_score = _russian_score(probe, wanted)
+    if declared_score < 0.5 and sum(byte > 127 for byte in probe[:2000]) >= 4:
+        best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
+        if _russian_score(probe, best) > max(0.75, declared_score + 0.3):
+            return octets.decode(best, "replace"), "charset-repaired"
+    return _strict(octets, wanted)
+
+
+def _strict(octets: bytes, name: str) -> tuple[str, str]:
+    try:
+        return _clean(octets.decode(name)), ""
+    except UnicodeError:
+        return _clean(octets.decode(name, "replace")), "charset-repaired"
+
+
+def _clean(text: str) -> str:
+    # Some multi-byte codecs let lone surrogates through; nothing after us could encode them.
+    return text if text.isascii() or text.isprintable() else _SURROGATES.sub("\ufffd", text)
+
+
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+def _latin(octets: bytes) -> str:
+    # Five octets are undefined in windows-1252; WHATWG reads them as C1 controls.
+    try:
+        return octets.decode("cp1252")
+    except UnicodeDecodeError:
+        return octets.decode("latin-1").translate(_CP1252)
+
+
+_CP1252 = {
+    byte: bytes([byte]).decode("cp1252", "ignore") or chr(byte) for byte in range(0x80, 0xA0)
+}
+
+
+def _is_utf8(octets: bytes) -> bool:
+    """Valid UTF-8 with enough multi-octet characters that it cannot be chance."""
+    probe = octets[:_PROBE]
+    try:
+        octets.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    lead = sum(byte >= 0xC2 for byte in probe)
+    return lead >= 2
+
+
+def _mostly_utf8(octets: bytes) -> bool:
+    """UTF-8 with some broken octets in it (a cut in mid-character, a spliced signature)."""
+    text = octets[:_PROBE].decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    good = sum(character > "\x7f" for character in text) - broken
+    return good > 4 * broken
+
+
+def _in_runs(octets: bytes) -> bool:
+    """Most 8-bit octets have a neighbour above them: words of them, not accents in Latin words."""
+    runs = _HIGH_RUN.findall(octets)
+    return sum(len(run) for run in runs if len(run) > 1) * 10 >= sum(map(len, runs)) * 7
+
+
+def _russian_score(octets: bytes, name: str) -> float:
+    """How much the 8-bit letters look like Russian: 1 is certain, 0 not at all."""
+    text = octets.decode(name, "replace")
+    high = [character for character in text if character > "\x7f"]
+    if not high:
+        return 0.0
+    letters = lower = common = 0
+    for character in high:
+        small = character.lower()
+        if small in _RUSSIAN:
+            letters += 1
+            common += small in _COMMON
+            lower += small == character
+    # Wrong charsets of the family swap case (koi8-r for cp1251) or give rare letters and signs.
+    mixed = _ODD_CASE.findall(text)
+    return (common * 0.7 + lower * 0.3) / len(high) - 2.0 * len(mixed) / len(high)
+
+
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_ODD_CASE = re.compile("[а-яё][А-ЯЁ]")

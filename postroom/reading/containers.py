@@ -1,0 +1,84 @@
+"""Parts that hold other parts in their own packing: winmail.dat and S/MIME.
+
+In: a leaf. Out: the parts inside it, as if they had stood in its place, or nothing when it is no
+container. Standards: at tnef.py and smime.py. What cannot be opened stays a document and a problem
+says why: "encrypted", "smime-broken", "tnef-broken".
+"""
+
+from postroom.config import ReadingSection
+
+from .fields import Field
+from .mime import Part, parse_message
+from .parameters import Parameterised
+from .problems import Problems
+from .smime import unwrap
+from .tnef import TnefError, read_tnef
+
+_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_DEPTH = 10  # containers in containers
+
+
+def opened(part: Part, name: str, limits: ReadingSection, problems: Problems) -> list[Part]:
+    """The parts inside a container; empty for any other part."""
+    if part.type in _TNEF or name.lower() == "winmail.dat":
+        return _tnef_parts(part, problems)
+    if part.type in _SMIME or name.lower().endswith(".p7m"):
+        return _smime_parts(part, limits, problems)
+    return []
+
+
+def _smime_parts(part: Part, limits: ReadingSection, problems: Problems) -> list[Part]:
+    kind = part.content_type.get("smime-type").lower()
+    if kind in ("enveloped-data", "authenveloped-data"):
+        problems.add("encrypted")
+        return []
+    if kind == "certs-only" or part.depth > _DEPTH:
+        return []
+    entity, problem = unwrap(part.decoded(problems))
+    problems.add(problem)
+    if not entity:
+        return []
+    root = parse_message(entity, limits, problems)
+    for one in root.walk():
+        one.depth += part.depth + 1
+    root.is_message_root = False
+    return [root]
+
+
+def _tnef_parts(part: Part, problems: Problems) -> list[Part]:
+    try:
+        inside = read_tnef(part.decoded(problems))
+    except TnefError:
+        problems.add("tnef-broken")
+        return []
+    if inside.broken:
+        problems.add("tnef-broken")
+    depth = part.depth + 1
+    parts = []
+    if inside.html:
+        parts.append(made("text/html", inside.html.encode("utf-8", "replace"), depth=depth))
+    elif inside.text:
+        parts.append(made("text/plain", inside.text.encode("utf-8", "replace"), depth=depth))
+    for one in inside.files:
+        media_type = one.type if "/" in one.type else "application/octet-stream"
+        made_part = made(media_type, one.data, name=one.name, depth=depth)
+        if one.content_id:
+            identity = f"<{one.content_id}>".encode("utf-8", "replace")
+            made_part.fields = (Field(name=b"Content-ID", value=identity, raw=b""),)
+        parts.append(made_part)
+    return parts
+
+
+def made(media_type: str, octets: bytes, *, name: str = "", depth: int = 0) -> Part:
+    """A leaf of our own making; with a name it is an attachment, without one it is text."""
+    charset = {"charset": "utf-8"} if media_type.startswith("text/") and not name else {}
+    return Part(
+        content_type=Parameterised(value=media_type, parameters=charset),
+        disposition=Parameterised(
+            value="attachment" if name else "", parameters={"filename": name} if name else {}
+        ),
+        buffer=octets,
+        end=len(octets),
+        depth=depth,
+    )

@@ -1,0 +1,191 @@
+"""Hostile bytes are handled in worker processes, so that a bomb costs one worker, not the service.
+
+In: a top-level function of ours and picklable arguments. Out: its result, or a WorkerLost that
+says why there is none. Each worker is a fresh interpreter (worker.py) behind a socket pair, with
+limits on CPU time, memory and wall time per job; a worker that dies or is too late is killed and
+replaced while its neighbours go on.
+
+The answer of a worker that read hostile bytes is itself not trusted: it is unpickled with a
+closed list of types, so that a parser taken over by its input cannot run code in the service.
+
+Limits: one job per worker at a time; a job waits when all are busy, at most its deadline.
+"""
+
+import asyncio
+import contextlib
+import io
+import pickle
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from postroom import maillog, metrics
+from postroom.config import ReadingSection
+from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.lineage import environment_for_child
+
+T = TypeVar("T")
+
+LENGTH = struct.Struct("!Q")
+_LARGEST_ANSWER = 1 << 30  # octets
+_RECYCLE_AFTER = 10_000  # jobs; caps what slow leaks in foreign parsers can hold
+
+
+class WorkerLost(PermanentFailure):
+    """A job has no result: reason is worker-timeout, worker-memory, worker-crashed or worker-bug.
+
+    Permanent, because the same bytes would end the same way; the caller sends them to review.
+    """
+
+
+class WorkerPool:
+    """`config.workers` processes that run functions under limits."""
+
+    def __init__(self, section: ReadingSection, preload: tuple[str, ...] = ()) -> None:
+        self._section = section
+        self._preload = preload  # modules every worker imports before its memory is limited
+        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._all: set[_Worker] = set()
+
+    def start(self) -> None:
+        """Starts the workers; `run` does it too, so this only saves the first job the wait."""
+        for _ in range(self._section.workers - len(self._all)):
+            self._idle.put_nowait(self._spawn())
+
+    def stop(self) -> None:
+        """Kills the workers; jobs under way are lost."""
+        for worker in list(self._all):
+            self._discard(worker)
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """The function's result, worked out in a worker.
+
+        Raises WorkerLost when the job broke a limit or its worker, TemporaryFailure(busy) when no
+        worker came free in time.
+        """
+        if self._section.workers == 0:
+            return function(*arguments)
+        request = pickle.dumps((function, arguments), protocol=5)
+        self.start()
+        try:
+            async with asyncio.timeout(self._section.deadline):
+                worker = await self._idle.get()
+        except TimeoutError as error:
+            raise TemporaryFailure("busy", error) from error
+        try:
+            async with asyncio.timeout(self._section.deadline):
+                result: T = await worker.run(request)
+        except TimeoutError as error:
+            self._replace(worker, "worker-timeout")
+            raise WorkerLost("worker-timeout", error) from error
+        except WorkerLost as lost:
+            self._replace(worker, lost.reason, str(lost.cause or ""))
+            raise
+        except asyncio.CancelledError:
+            # The caller's own deadline passed; the job may still be running.
+            self._replace(worker, "worker-cancelled")
+            raise
+        if worker.jobs >= _RECYCLE_AFTER:
+            self._replace(worker, "")
+        else:
+            self._idle.put_nowait(worker)
+        return result
+
+    def _spawn(self) -> "_Worker":
+        worker = _Worker(self._section, self._preload)
+        self._all.add(worker)
+        return worker
+
+    def _discard(self, worker: "_Worker") -> None:
+        self._all.discard(worker)
+        worker.kill()
+
+    def _replace(self, worker: "_Worker", reason: str, place: str = "") -> None:
+        if reason:
+            metrics.WORKERS_LOST.labels(reason).inc()
+            maillog.worker_lost(reason=reason, place=place)
+        self._discard(worker)
+        self._idle.put_nowait(self._spawn())
+
+
+class _Worker:
+    """One process and our end of its socket pair."""
+
+    def __init__(self, section: ReadingSection, preload: tuple[str, ...]) -> None:
+        self.jobs = 0
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._socket = ours
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    *(sys.executable, "-P", "-m", "postroom.reading.worker"),
+                    *(str(theirs.fileno()), str(section.worker_memory), str(section.worker_cpu)),
+                    *preload,
+                ],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                env=environment_for_child(),
+            )
+
+    async def run(self, request: bytes) -> Any:
+        loop = asyncio.get_running_loop()
+        self.jobs += 1
+        try:
+            await loop.sock_sendall(self._socket, LENGTH.pack(len(request)))
+            await loop.sock_sendall(self._socket, request)
+            (length,) = LENGTH.unpack(await self._receive(LENGTH.size))
+            if length > _LARGEST_ANSWER:
+                raise WorkerLost("worker-memory")
+            state, answer = _Closed(io.BytesIO(await self._receive(length))).load()
+        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            raise WorkerLost("worker-crashed", error) from error
+        if state != "done":
+            raise WorkerLost(state, RuntimeError(answer))
+        return answer
+
+    async def _receive(self, length: int) -> bytearray:
+        loop = asyncio.get_running_loop()
+        buffer = bytearray(length)
+        view = memoryview(buffer)
+        while view:
+            count = await loop.sock_recv_into(self._socket, view)
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return buffer
+
+    def kill(self) -> None:
+        self._socket.close()
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+
+class _Closed(pickle.Unpickler):
+    """Unpickles our own values and plain data, nothing else."""
+
+    _PLAIN = frozenset(
+        {
+            ("datetime", "datetime"),
+            ("datetime", "date"),
+            ("datetime", "timezone"),
+            ("datetime", "timedelta"),
+            ("decimal", "Decimal"),
+        }
+    )
+    _OURS = ("postroom.envelope", "postroom.message", "postroom.order", "postroom.verdict")
+    _OUR_PACKAGES = ("postroom.reading.", "postroom.milter.", "postroom.classify.")
+
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) in self._PLAIN:
+            return super().find_class(module, name)
+        if module in self._OURS or module.startswith(self._OUR_PACKAGES):
+            found = super().find_class(module, name)
+            # Values only: a function of ours must not be callable by a crafted answer.
+            if isinstance(found, type) and "." not in name:
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is not an answer")

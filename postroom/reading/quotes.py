@@ -1,0 +1,296 @@
+"""New text, quoted text and signature of a message.
+
+In: lines of plain text or of html.py. Out: `Division`. A quotation is what a mail program marked
+(">", blockquote, a reply container) or what follows an attribution ("On ... wrote:"), a separator
+("-----Original Message-----") or a header block ("From: ... Sent: ..."); the words are in
+marks.py. Text below or between quoted lines is new text (inline and bottom answers). Standard:
+none; RFC 3676 4.3 for the "-- " line.
+
+Limits: a quotation without any mark is taken for new text. `unsure` is set where the marks
+contradict each other.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from . import marks
+from .text import Line
+
+_QUOTE = re.compile(r"^ {0,3}((?:[>|»] {0,2}){1,40})(?<! \| )")
+_ATTRIBUTION_LINES = 4
+_BLOCK_LINES = 12  # that a header block may span
+_SIGNATURE_LINES = 14
+_TRIES = 3_000  # lines that may open a quotation; no honest message has more
+LINES = 50_000  # of plain text; more are one message in a million, and hostile
+_DASHES = frozenset("-_=~+—–*")
+_ITEM = re.compile(
+    r"\t|\b\d{1,9}(?:[.,]\d{1,3})?\s{0,2}(?:шт|pcs?|pieces?|stk|stück|st|units?|kg|кг|уп|м|unidades|"
+    r"uds?|pièces|x|boxes|компл|л|т)\b",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Division:
+    """What is whose in a message's text."""
+
+    new: str = ""
+    quoted: str = ""  # without quote marks of the first level
+    signature: str = ""
+    forwarded: bool = False  # the quoted text is a forward
+    unsure: bool = False  # marks contradict; new may hold old text
+
+
+def plain_lines(text: str) -> tuple[Line, ...]:
+    """Plain text as lines, their quote marks counted and removed."""
+    lines = []
+    for raw in text.split("\n", LINES)[:LINES]:
+        depth = 0
+        if raw[:4].lstrip(" ")[:1] in (">", "|", "»") and (found := _QUOTE.match(raw)):
+            mark = found[1]
+            if ">" in mark or "»" in mark:
+                depth = mark.count(">") + mark.count("»")
+                raw = raw[found.end() :]
+        lines.append(Line(text=raw.rstrip(), depth=depth, cited=depth > 0))
+    return tuple(lines)
+
+
+def divide(lines: Sequence[Line]) -> Division:
+    """Divides the lines of one message."""
+    quoted, forwarded, unsure = _mark_quoted(lines)
+    signed = _mark_signature(lines, quoted)
+    new = _text(
+        line.text
+        for line, old, sign in zip(lines, quoted, signed, strict=True)
+        if not old and not sign
+    )
+    old_text = _text(
+        "> " * max(line.depth - 1, 0) + line.text
+        for line, old in zip(lines, quoted, strict=True)
+        if old
+    )
+    signature = _text(line.text for line, sign in zip(lines, signed, strict=True) if sign)
+    return Division(
+        new=new, quoted=old_text, signature=signature, forwarded=forwarded, unsure=unsure
+    )
+
+
+def _text(lines: Iterable[str]) -> str:
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n ")
+
+
+def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
+    """For each line whether it is quoted; whether by a forward; whether that is unsure."""
+    quoted = [line.cited or line.depth > 0 for line in lines]
+    forwarded = unsure = False
+    count = len(lines)
+    index = 0
+    tries = _TRIES
+    while index < count:
+        text = lines[index].text
+        if not text or len(text) > marks.LONGEST or quoted[index]:
+            if quoted[index] and text and not forwarded and _is_forward(text):
+                forwarded = True
+            index += 1
+            continue
+        kind, end = "", index
+        if tries and _may_open(text):
+            tries -= 1
+            kind, end = _opening(lines, quoted, index)
+        if not kind:
+            index += 1
+            continue
+        forwarded = forwarded or kind == "forward"
+        following = _next_text(lines, end)
+        marked_below = following is not None and quoted[following]
+        for at in range(index, end):
+            quoted[at] = True
+        if marked_below:
+            index = end
+            continue
+        if kind == "attribution" and any(quoted[end:]) and following is not None:
+            # Marked quotations further down, but text at once: an inline answer to a one-line
+            # attribution, or a program that marks only part. The text is kept as new.
+            unsure = True
+            index = end
+            continue
+        stop = _forward_end(lines, end) if kind == "forward" else count
+        for at in range(end, stop):
+            quoted[at] = True
+        index = stop
+    return quoted, forwarded, unsure
+
+
+def _is_forward(text: str) -> bool:
+    return bool(marks.FORWARD.match(text)) and len(text) < 160
+
+
+def _next_text(lines: Sequence[Line], start: int) -> int | None:
+    for index in range(start, min(start + 6, len(lines))):
+        if lines[index].text:
+            return index
+    return None
+
+
+def _forward_end(lines: Sequence[Line], start: int) -> int:
+    for index in range(start, len(lines)):
+        text = lines[index].text
+        if text[:1] in "-_=*~—– " and len(text) < 160 and marks.FORWARD_END.match(text):
+            return index + 1
+    return len(lines)
+
+
+def _may_open(text: str) -> bool:
+    """The cheap part of the question: most lines have no colon and no rule."""
+    return (
+        ":" in text
+        or text.lstrip(" >*")[:1] in _DASHES
+        or marks.ATTRIBUTION_START.match(text) is not None
+    )
+
+
+def _opening(lines: Sequence[Line], quoted: list[bool], index: int) -> tuple[str, int]:
+    """What introduces a quotation at this line, and the line after it; "" when nothing does."""
+    text = lines[index].text
+    if text.lstrip(" >*")[:1] in _DASHES:
+        if _is_forward(text):
+            return "forward", index + 1
+        if marks.SEPARATOR.match(text):
+            return "separator", index + 1
+        if marks.SIGNATURE_RULE.match(text):
+            following = _next_text(lines, index + 1)
+            if following is not None and _header_block(lines, following):
+                return "separator", following
+        return "", index
+    if text.endswith(":") and _is_forward(text):
+        return "forward", index + 1
+    if 0 < text.find(":") < 30 and (end := _header_block(lines, index)):
+        return "separator", end
+    if end := _attribution(lines, quoted, index):
+        return "attribution", end
+    return "", index
+
+
+def _header_block(lines: Sequence[Line], start: int) -> int:
+    """The line after a block of From, Sent, To, Subject; 0 when none starts here."""
+    first = marks.header_kind(lines[start].text)
+    if not first or first == "extra":
+        return 0
+    kinds = {first}
+    end = start + 1
+    gap = 0
+    for index in range(start + 1, min(start + _BLOCK_LINES, len(lines))):
+        text = lines[index].text
+        kind = marks.header_kind(text)
+        if kind:
+            kinds.add(kind)
+            end = index + 1
+            gap = 0
+            continue
+        # A long To list goes on over the next lines; an empty line ends the block, unless the
+        # program wrote one between any two of its headers.
+        gap += 1
+        if gap > (1 if not text else 3):
+            break
+    known = kinds & {"from", "sent", "to", "subject"}
+    ruled = lines[start].rule
+    if "from" in known and len(known) >= 3:
+        return end
+    if len(known) >= 4 or (ruled and len(known) >= 2):
+        return end
+    if {"from", "sent"} <= known or {"from", "subject"} <= known:
+        return end if first == "from" and marks.ADDRESS.search(lines[start].text) else 0
+    return 0
+
+
+def _attribution(lines: Sequence[Line], quoted: list[bool], start: int) -> int:
+    """The line after an attribution of one to four lines; 0 when none starts here."""
+    joined = ""
+    for index in range(start, min(start + _ATTRIBUTION_LINES, len(lines))):
+        text = lines[index].text
+        if not text or (quoted[index] and index > start):
+            return 0
+        joined = f"{joined} {text.strip()}" if joined else text.strip()
+        if len(joined) > marks.LONGEST:
+            return 0
+        if index > start and not _may_continue(lines[start].text):
+            return 0
+        if _is_attribution(joined):
+            return index + 1
+        following = _next_text(lines, index + 1)
+        if (
+            joined.endswith(":")
+            and following is not None
+            and quoted[following]
+            and (marks.DATE.search(joined) or marks.ADDRESS.search(joined))
+        ):
+            return index + 1
+    return 0
+
+
+def _may_continue(first: str) -> bool:
+    """Only a line that already looks like an attribution is joined with the next."""
+    return bool(
+        marks.ATTRIBUTION_START.match(first)
+        or marks.DATE_FIRST.match(first)
+        or marks.ADDRESS.search(first)
+    )
+
+
+def _is_attribution(joined: str) -> bool:
+    dated = marks.DATE.search(joined)
+    addressed = marks.ADDRESS.search(joined)
+    if marks.ATTRIBUTION_VERB.search(joined):
+        if joined.rstrip(" *").endswith(":"):
+            return bool(dated or addressed or marks.ATTRIBUTION_START.match(joined))
+        return bool(dated and marks.ATTRIBUTION_START.match(joined)) and not joined.endswith(".")
+    if marks.ENDS_WITH_ADDRESS.search(joined) and dated:
+        return bool(marks.DATE_FIRST.match(joined) or marks.ATTRIBUTION_START.match(joined))
+    return False
+
+
+def _mark_signature(lines: Sequence[Line], quoted: list[bool]) -> list[bool]:
+    """For each line whether it belongs to the author's signature."""
+    signed = [line.signed and not old for line, old in zip(lines, quoted, strict=True)]
+    end = len(lines)
+    while end > 0:
+        if quoted[end - 1]:
+            end -= 1
+            continue
+        start = end
+        while start > 0 and not quoted[start - 1]:
+            start -= 1
+        if (mark := _signature_start(lines, signed, start, end)) is not None:
+            for at in range(mark, end):
+                signed[at] = True
+        end = start
+    return signed
+
+
+def _signature_start(lines: Sequence[Line], signed: list[bool], start: int, end: int) -> int | None:
+    """The first line of the signature that ends a stretch of new text, if there is one."""
+    block: list[str] = []  # the stretch's last lines, last first
+    found: int | None = None
+    for index in range(end - 1, start - 1, -1):
+        text = lines[index].text
+        if not text or signed[index]:
+            continue
+        if len(block) > _SIGNATURE_LINES * 2 or _ITEM.search(text[:200]):
+            break
+        if len(text) <= 160 and marks.MAY_SIGN.match(text) and _is_signature(text, block):
+            found = index
+        block.append(text)
+    return found
+
+
+def _is_signature(first: str, block: list[str]) -> bool:
+    """Whether a line opens a signature that consists of it and the lines in `block`."""
+    longest = max(map(len, block), default=0)
+    if marks.SIGNATURE_MARK.match(first):
+        return longest <= 2_000
+    if marks.MOBILE.match(first):
+        return len(block) <= 4
+    if marks.SIGNATURE_RULE.match(first):
+        return len(block) <= _SIGNATURE_LINES and any(map(marks.FOOTER.search, block))
+    return len(block) <= _SIGNATURE_LINES and longest <= 400

@@ -1,0 +1,165 @@
+"""Raw bytes to a `Message`: the one entry of this package, which never raises and never stalls.
+
+In: a message as received, hostile. Out: `Message` with every field filled and `problems` naming
+what could not be read. The steps are those of this file, top to bottom: structure, headers,
+content, new and quoted text, forwards, machine or person, language. Standards: at each step's
+module.
+
+Limits: those of config.ReadingSection; README.md says what each does. The memory a message needs
+is a small multiple of its size: decoded attachments are held whole.
+"""
+
+from postroom.config import ReadingSection
+from postroom.envelope import Address
+from postroom.message import Attachment, Automatic, Forwarded, Message
+
+from . import automatic, documents, forwards, language, quotes, words
+from .addresses import read_addresses
+from .author import find_author
+from .bodies import Body, best_body
+from .content import Content, sort_parts
+from .dates import read_date, read_ids
+from .mime import Part, parse_message
+from .problems import Problems
+
+_DEFAULTS = ReadingSection()
+_SUBJECT_JUDGED = 1_000  # characters of the subject that rules look at
+
+Headers = tuple[tuple[str, str], ...]
+
+
+def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
+    """The message in `raw`; whatever the octets are, a Message comes back."""
+    problems = Problems()
+    root = parse_message(raw, limits, problems)
+    content = sort_parts(root, limits, problems)
+    headers = _headers(root, limits, problems, content.charset)
+    authors = _addresses(root, b"from", limits, problems)
+    author = find_author(root.fields)
+    problems.add(author.problem and f"author-{author.problem}")
+    subject = _first(headers, "subject")
+    body = best_body(content, limits, problems)
+    division = quotes.divide(body.lines)
+    if division.unsure:
+        problems.add("quotes-unsure")
+    inside = forwards.attached(content, limits, problems)
+    forwarded = _forwarded(division, [one for one, _ in inside], problems)
+    new_text = _new_text(division, forwarded, problems)
+    return Message(
+        raw=raw,
+        headers=headers,
+        author=author.address,
+        authors=authors,
+        reply_to=_addresses(root, b"reply-to", limits, problems),
+        to=_addresses(root, b"to", limits, problems),
+        cc=_addresses(root, b"cc", limits, problems),
+        subject=subject,
+        date=read_date(_first(headers, "date")),
+        message_id=next(iter(read_ids(_first(headers, "message-id"), 1)), ""),
+        references=_references(headers),
+        text=body.text or new_text,
+        new_text=new_text,
+        quoted_text=division.quoted,
+        signature=division.signature,
+        html=body.html,
+        language=language.detect(f"{new_text or body.text[:4_000]}\n{subject[:_SUBJECT_JUDGED]}"),
+        attachments=_attachments(content, [one for _, one in inside], body, limits, problems),
+        forwarded=forwarded,
+        automatic=_automatic(root, headers, authors, content, body, division),
+        problems=problems.tokens,
+    )
+
+
+def _headers(root: Part, limits: ReadingSection, problems: Problems, charset: str) -> Headers:
+    """Every header field decoded, as many as allowed."""
+    found = []
+    for one in root.fields[: limits.max_headers]:
+        value, token = words.decode(one.value, charset)
+        problems.add(token)
+        found.append((one.name.decode("ascii", "replace"), value))
+    return tuple(found)
+
+
+def _first(headers: Headers, name: str) -> str:
+    for field_name, value in headers:
+        if field_name.lower() == name:
+            return value
+    return ""
+
+
+def _addresses(
+    root: Part, key: bytes, limits: ReadingSection, problems: Problems
+) -> tuple[Address, ...]:
+    found: list[Address] = []
+    for one in root.fields:
+        if one.key == key and len(found) < limits.max_addresses:
+            found.extend(read_addresses(one.value, limits.max_addresses - len(found), problems))
+    return tuple(found)
+
+
+def _references(headers: Headers) -> tuple[str, ...]:
+    """Ids of References, then In-Reply-To, each once (RFC 5322 3.6.4)."""
+    ids = read_ids(_first(headers, "references")) + read_ids(_first(headers, "in-reply-to"), 5)
+    return tuple(dict.fromkeys(ids))
+
+
+def _forwarded(
+    division: quotes.Division, attached: list[Forwarded], problems: Problems
+) -> tuple[Forwarded, ...]:
+    """What was forwarded: the quoted forward first, then the attached messages."""
+    if division.forwarded or not division.new:
+        quoted = forwards.quoted(division.quoted, problems)
+        if quoted is not None:
+            return (quoted, *attached)
+    return tuple(attached)
+
+
+def _new_text(
+    division: quotes.Division, forwarded: tuple[Forwarded, ...], problems: Problems
+) -> str:
+    """The new text; of a forward that says nothing by itself, what it forwards."""
+    if forwarded and forwards.says_nothing(division.new):
+        problems.add("forwarded")
+        return forwarded[0].text
+    return division.new
+
+
+def _attachments(
+    content: Content,
+    inside: list[Content],
+    body: Body,
+    limits: ReadingSection,
+    problems: Problems,
+) -> tuple[Attachment, ...]:
+    """The message's own documents, then those of the messages attached to it."""
+    found = list(documents.attachments(content, body.html, limits, problems))
+    for one in inside:
+        found.extend(documents.attachments(one, one.html, limits, problems))
+    if len(found) > limits.max_attachments:
+        problems.add("attachments-limit")
+    return tuple(found[: limits.max_attachments])
+
+
+def _automatic(
+    root: Part,
+    headers: Headers,
+    authors: tuple[Address, ...],
+    content: Content,
+    body: Body,
+    division: quotes.Division,
+) -> Automatic:
+    known = {name.lower(): value for name, value in reversed(headers)}
+    written = known.get("from", "")
+    author = authors[0] if authors else None
+    return automatic.judge(
+        automatic.Evidence(
+            headers=known,
+            local=author.local if author else written[:200].strip('<>" '),
+            name=author.name if author else written[:200],
+            subject=known.get("subject", "")[:_SUBJECT_JUDGED],
+            text=body.text,
+            own=division.new,
+            root=root,
+            content=content,
+        )
+    )

@@ -1,0 +1,83 @@
+"""One worker process of the pool: take a job from the socket, run it under limits, answer.
+
+Started by pool.py as `python -m postroom.reading.worker FD MEMORY CPU MODULE...`. It may write
+no files and no core dumps, and dies with its parent. Memory is limited as address space above what
+the interpreter and its libraries took at the start; CPU time anew for each job.
+"""
+
+import contextlib
+import importlib
+import pickle
+import resource
+import socket
+import sys
+import traceback
+from pathlib import Path
+from typing import Any
+
+from postroom.lineage import die_with_parent
+
+from .pool import LENGTH
+
+
+def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
+    """Serves jobs until the parent closes the socket."""
+    die_with_parent()
+    for name in preload:
+        importlib.import_module(name)
+    _confine(memory)
+    with socket.socket(fileno=fd) as parent, contextlib.suppress(EOFError, ConnectionError):
+        parent.setblocking(True)
+        while True:
+            (length,) = LENGTH.unpack(_receive(parent, LENGTH.size))
+            function, arguments = pickle.loads(_receive(parent, length))
+            _allow_cpu(cpu)
+            answer = _answer(function, arguments)
+            parent.sendall(LENGTH.pack(len(answer)))
+            parent.sendall(answer)
+
+
+def _answer(function: Any, arguments: tuple[Any, ...]) -> bytes:
+    try:
+        return pickle.dumps(("done", function(*arguments)), protocol=5)
+    except MemoryError:
+        return pickle.dumps(("worker-memory", ""))
+    except Exception as error:  # noqa: BLE001  the boundary of this process: a session loop
+        return pickle.dumps(("worker-bug", _place(error)))
+
+
+def _place(error: Exception) -> str:
+    """What went wrong and where; never the error's own text, which may quote a message."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return f"{type(error).__name__} at " + " < ".join(
+        f"{Path(frame.filename).name}:{frame.lineno}" for frame in reversed(frames)
+    )
+
+
+def _receive(peer: socket.socket, length: int) -> bytes:
+    buffer = bytearray(length)
+    view = memoryview(buffer)
+    while view:
+        count = peer.recv_into(view)
+        if not count:
+            raise EOFError
+        view = view[count:]
+    return bytes(buffer)
+
+
+def _confine(memory: int) -> None:
+    with open("/proc/self/statm", encoding="ascii") as statm:
+        used = int(statm.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _allow_cpu(seconds: float) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    limit = int(used.ru_utime + used.ru_stime + seconds) + 1
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, resource.RLIM_INFINITY))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
