@@ -1,0 +1,101 @@
+"""DMARC records: what a domain owner published at _dmarc.
+
+In: the text of a TXT record. Out: a `DmarcRecord`, or why it is none. Standards: RFC 9989 4.7 and
+4.8; RFC 7489 6.3 where it differs (a missing p=, pct=).
+
+Limits: a bare word or a tag given twice makes the record malformed (RFC 6376 3.2, whose syntax
+DMARC takes), although RFC 9989 would let receivers ignore it: a policy we half understand is not
+applied.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from postroom.verdict import DmarcPolicy
+
+_VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)", re.ASCII)
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgt]?)?", re.ASCII | re.IGNORECASE)
+
+
+class Unusable(Enum):
+    """Why a TXT record at _dmarc is not a policy."""
+
+    OTHER = "other"  # not DMARC at all
+    MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DmarcRecord:
+    """One record."""
+
+    policy: DmarcPolicy | None  # p=; None: no processing, RFC 9989 4.10.1
+    subdomain_policy: DmarcPolicy | None = None  # sp=
+    nonexistent_policy: DmarcPolicy | None = None  # np=
+    strict_spf: bool = False  # aspf=s
+    strict_dkim: bool = False  # adkim=s
+    testing: bool = False  # t=y
+    psd: str = "u"  # "y", "n" or "u"
+    percentage: int = 100  # pct=, only looked at in RFC 7489 mode
+    report_uris: tuple[str, ...] = ()  # rua=, the well-formed ones
+    text: str = ""  # as published
+
+    def policy_for(self, *, own: bool, exists: bool) -> DmarcPolicy | None:
+        """The policy for the record's own domain, or for a subdomain that may not exist."""
+        if own or self.policy is None:
+            return self.policy
+        if not exists and self.nonexistent_policy is not None:
+            return self.nonexistent_policy
+        return self.subdomain_policy or self.policy
+
+
+def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | Unusable:
+    """The record in a TXT record's text (RFC 9989 4.7, 4.8, 4.10.1)."""
+    if not _VERSION.match(text) and not _VERSION.match("v" + text[1:] if text[:1] == "V" else ""):
+        return Unusable.OTHER
+    tags: dict[str, str] = {}
+    for spec in text.split(";")[1:]:
+        name, equals, value = spec.partition("=")
+        name = name.strip().lower()
+        if not spec.strip():
+            continue
+        if not equals or not name.isalpha() or name in tags or name == "v":
+            return Unusable.MALFORMED
+        tags[name] = value.strip()
+    uris = tuple(
+        uri for part in tags.get("rua", "").split(",") if _URI.fullmatch(uri := part.strip())
+    )
+    policies = {name: _policy(tags[name]) for name in ("p", "sp", "np") if name in tags}
+    policy = policies.get("p")
+    if "p" not in tags and not rfc7489:
+        policy = DmarcPolicy.NONE  # RFC 9989 4.7, p=
+    if None in policies.values() or policy is None:
+        # RFC 9989 4.10.1, RFC 7489 6.6.3: with somewhere to report to, as if p=none alone.
+        policies, policy = {}, DmarcPolicy.NONE if uris else None
+    return DmarcRecord(
+        policy=policy,
+        subdomain_policy=policies.get("sp"),
+        nonexistent_policy=policies.get("np"),
+        strict_spf=tags.get("aspf", "").lower() == "s",
+        strict_dkim=tags.get("adkim", "").lower() == "s",
+        testing=tags.get("t", "").lower() == "y",
+        psd=_psd(tags.get("psd", "")),
+        percentage=_percentage(tags.get("pct", "")),
+        report_uris=uris,
+        text=text,
+    )
+
+
+def _policy(value: str) -> DmarcPolicy | None:
+    try:
+        return DmarcPolicy(value.lower())
+    except ValueError:
+        return None
+
+
+def _psd(value: str) -> str:
+    return value.lower() if value.lower() in ("y", "n") else "u"
+
+
+def _percentage(value: str) -> int:
+    return int(value) if re.fullmatch(r"[0-9]{1,2}", value, re.ASCII) else 100

@@ -1,0 +1,66 @@
+"""The RFC 7208 test suite of the SPF project, every case, through our resolver seam."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from postroom.milter.spf import check_helo, check_mail_from
+from tests.fakes.dns import FakeResolver, Zone
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "spf"
+SUITE = SHARED / "rfc7208-tests.yml"
+
+pytestmark = pytest.mark.skipif(not SUITE.exists(), reason="conformance data is not here")
+
+
+def cases() -> Iterator[Any]:
+    if not SUITE.exists():
+        return
+    for scenario in yaml.safe_load_all(SUITE.read_text(encoding="utf-8")):
+        zone, silent = _zone(scenario["zonedata"])
+        for name, case in scenario["tests"].items():
+            yield pytest.param(zone, silent, case, id=f"{scenario['description']}-{name}")
+
+
+def _zone(zonedata: dict[str, list[Any]]) -> tuple[Zone, set[str]]:
+    """The suite's own rules: SPF stands for TXT unless TXT is given; TIMEOUT fails other types."""
+    zone, silent = Zone(), set[str]()
+    for owner, records in zonedata.items():
+        kinds = {kind for record in records if isinstance(record, dict) for kind in record}
+        for record in records:
+            if record == "TIMEOUT":
+                if not zone.find(owner, "TXT"):
+                    silent.add(owner)
+                continue
+            ((kind, value),) = record.items()
+            if kind == "TXT" and value == "NONE":
+                continue
+            if kind == "SPF":
+                if "TXT" in kinds:
+                    continue
+                kind = "TXT"
+            if kind == "TXT":
+                pieces = value if isinstance(value, list) else [value]
+                value = "".join(pieces)
+            if kind == "MX":
+                value = f"{value[0]} {value[1]}"
+            zone.add(owner, kind, value)
+    return zone, silent
+
+
+@pytest.mark.parametrize(("zone", "silent", "case"), list(cases()))
+def test_the_result_is_one_the_suite_allows(
+    zone: Zone, silent: set[str], case: dict[str, Any]
+) -> None:
+    resolver = FakeResolver(zone, silent=silent)
+    client, helo, sender = str(case["host"]), case["helo"], case["mailfrom"]
+    if sender:
+        check = check_mail_from(resolver, client=client, sender=sender, helo=helo)
+    else:
+        check = check_helo(resolver, client=client, helo=helo)
+    allowed = case["result"] if isinstance(case["result"], list) else [case["result"]]
+    assert asyncio.run(check).result.value in allowed
