@@ -1,0 +1,107 @@
+"""What a message is: read it, examine it unless the milter did, extract its order.
+
+In: an `Arrival` and the service's three functions. Out: `Findings`, all that a decision needs.
+
+The verdict must speak of the author we read. A stamp whose author differs is not believed; when
+an examination of our own still sees another author, the message counts as unauthenticated,
+because it is not known that the one who passed is the one who would be answered.
+
+Failure policy: what the bytes themselves cause (a part that kills or outlasts its reader: problem
+worker-..., or a PermanentFailure) becomes a doubt that sends the message to a person, since the
+next delivery would end the same way. TemporaryFailure goes up, and Postfix keeps the message.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from postroom import maillog, metrics
+from postroom.classification import Classification
+from postroom.examination import Examination, Examine
+from postroom.failure import PermanentFailure
+from postroom.message import Message
+from postroom.order import Order
+from postroom.verdict import Disposition, DmarcResult, Verdict
+
+from .arrival import Arrival
+from .mailboxes import comparable
+
+Read = Callable[[bytes], Awaitable[Message]]
+Extract = Callable[[Message, Classification], Awaitable[Order]]
+
+_LOST = "worker-"  # problems that begin so: the worker that read the bytes did not survive them
+_WITH_DOCUMENT = ("purchase_order", "invoice")  # categories whose order or invoice is read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What was found out about a message."""
+
+    message: Message
+    verdict: Verdict
+    classification: Classification
+    disposition: Disposition  # what the border said, or would have said
+    order: Order
+    doubts: tuple[str, ...]  # why a person must look, whatever the decision table says
+
+    @property
+    def author(self) -> str:
+        """The author's address; empty when there is not exactly one."""
+        return self.message.author.text if self.message.author else ""
+
+
+async def find_out(arrival: Arrival, *, read: Read, examine: Examine, extract: Extract) -> Findings:
+    """Everything a decision needs.
+
+    Raises TemporaryFailure when a stage cannot say now.
+    """
+    message = await _read(arrival.raw, read)
+    examination, unexamined = await _examination(arrival, message, examine)
+    order = await _order(message, examination.classification, extract)
+    unread = [p for p in (*message.problems, *order.problems) if p.startswith(_LOST)]
+    return Findings(
+        message=message,
+        verdict=examination.verdict,
+        classification=examination.classification,
+        disposition=examination.disposition,
+        order=order,
+        doubts=(*unexamined, *(f"unreadable: reading it ended in {p}" for p in unread)),
+    )
+
+
+async def _read(raw: bytes, read: Read) -> Message:
+    try:
+        return await read(raw)
+    except PermanentFailure as failure:
+        return Message(raw=raw, problems=(_LOST + failure.reason.removeprefix(_LOST),))
+
+
+async def _examination(
+    arrival: Arrival, message: Message, examine: Examine
+) -> tuple[Examination, tuple[str, ...]]:
+    """Verdict and classification, about the author we read; and why not, if there are none."""
+    author = comparable(message.author.text) if message.author else ""
+    if arrival.stamped is not None:
+        if comparable(arrival.stamped.verdict.author) == author:
+            return arrival.stamped, ()
+        metrics.STAMPS.labels("stamp-other-author").inc()
+        maillog.stamp_ignored(queue_id=arrival.envelope.queue_id, reason="stamp-other-author")
+    try:
+        examination = await examine(arrival.envelope, arrival.raw)
+    except PermanentFailure as failure:
+        nothing = Examination(verdict=Verdict(), classification=Classification())
+        return nothing, (f"unexamined: the examination ended in {failure.reason}",)
+    if comparable(examination.verdict.author) == author:
+        return examination, ()
+    unproven = replace(
+        examination.verdict, dmarc=DmarcResult(reason="author-mismatch"), local=False
+    )
+    return replace(examination, verdict=unproven), ()
+
+
+async def _order(message: Message, classification: Classification, extract: Extract) -> Order:
+    if classification.category not in _WITH_DOCUMENT:
+        return Order()
+    try:
+        return await extract(message, classification)
+    except PermanentFailure as failure:
+        return Order(problems=(_LOST + failure.reason.removeprefix(_LOST),))

@@ -1,0 +1,280 @@
+"""ONE message, top to bottom: known? -> find out -> decide -> plan -> commit -> 250.
+
+In: envelope and raw bytes from session.py. Out: one reply per recipient, 250 only when the raw
+bytes, verdict, classification, order, decision and every planned action are on disk together.
+`Intake.take` is the story; what follows are its sentences, in the same order.
+
+What came before is asked first: a redelivery costs a digest and a query, is answered 250 and
+changes nothing (store/messages.py says what counts as the same). A recipient who is new to a
+known message gets a delivery and nothing else; business actions are once per message.
+
+Failure policy: trouble that may pass is 451 or 452, and Postfix keeps the message. LMTP never
+refuses for policy: behind the queue a 5xx makes Postfix send a bounce, and a forged sender would
+get it. What the border would have refused is taken, filed under Quarantine and never acted on
+without a person.
+
+Limits: a message that is new is read and examined before the write lock is taken, so two
+connections that bring it at the same time both do that work; one of them stores it.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy import Connection
+
+from postroom import maillog, metrics
+from postroom.actions import outbox
+from postroom.actions.plan import deliver, plan
+from postroom.classify.decide import QUARANTINE_FOLDER, decide
+from postroom.clock import Clock
+from postroom.config import Config
+from postroom.decision import Action, Decision, Outcome
+from postroom.doorbell import bell_path, ring
+from postroom.envelope import Envelope
+from postroom.examination import Examine
+from postroom.failure import Reply, TemporaryFailure
+from postroom.stamp import StampKey
+from postroom.store import messages
+from postroom.store.engine import Database
+from postroom.store.messages import Known, NewMessage, Taken
+from postroom.verdict import Disposition
+
+from .arrival import Arrival, arrive
+from .findings import Extract, Findings, Read, find_out
+
+_WHO = "lmtp"
+_REFUSED_AT_BORDER = (Disposition.REJECT, Disposition.QUARANTINE, Disposition.DISCARD)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a new message became."""
+
+    taken: Taken
+    decision: Decision
+    actions: tuple[Action, ...]
+
+
+class Intake:
+    """Takes messages, once each."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        keys: tuple[StampKey, ...],  # of the milter's stamp; the newest first
+        examine: Examine,
+        read: Read,
+        extract: Extract,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._clock = clock
+        self._keys = keys
+        self._examine = examine
+        self._read = read
+        self._extract = extract
+
+    async def take(self, envelope: Envelope, raw: bytes) -> tuple[Reply, ...]:
+        """Takes one message; durable when it returns, one 250 per recipient.
+
+        Raises TemporaryFailure: deadline, database, storage-full, and what the stages raise.
+        """
+        try:
+            async with asyncio.timeout(self._config.lmtp.deadline):
+                taken = await self._take(envelope, raw)
+        except TimeoutError as error:
+            raise TemporaryFailure("deadline", error) from error
+        text = f"Taken as {taken.id}" if taken.recipients else f"Already taken as {taken.id}"
+        return (Reply(code=250, enhanced="2.0.0", text=text),) * len(envelope.recipients)
+
+    async def _take(self, envelope: Envelope, raw: bytes) -> Taken:
+        started = time.monotonic()
+        arrival, known = await asyncio.to_thread(self._meet, envelope, raw)
+        if known is not None:
+            return known
+        findings = await find_out(
+            arrival, read=self._read, examine=self._examine, extract=self._extract
+        )
+        return await asyncio.to_thread(self._take_new, arrival, findings, started)
+
+    # Known?
+
+    def _meet(self, envelope: Envelope, raw: bytes) -> tuple[Arrival, Taken | None]:
+        arrival = arrive(
+            envelope,
+            raw,
+            keys=self._keys,
+            now=self._clock.now(),
+            max_age=timedelta(seconds=self._config.lmtp.stamp_max_age),
+        )
+        return arrival, self._take_known(arrival)
+
+    def _take_known(self, arrival: Arrival) -> Taken | None:
+        """Takes a message that came before for those who lack it; None when it is new."""
+        with self._database.reading() as connection:
+            if _earlier(connection, arrival) is None:
+                return None
+        with self._database.transaction() as connection:
+            taken = _repeat(connection, arrival)
+        if taken is not None:
+            self._tell_known(arrival, taken)
+        return taken
+
+    def _tell_known(self, arrival: Arrival, taken: Taken) -> None:
+        metrics.DUPLICATES.inc()
+        maillog.duplicate(queue_id=arrival.envelope.queue_id, message=taken.id)
+        if taken.recipients:
+            ring(bell_path(self._config))
+
+    # Decide, plan, commit.
+
+    def _take_new(self, arrival: Arrival, findings: Findings, started: float) -> Taken:
+        """Decides and stores in one transaction, so that no two messages decide on the same past.
+
+        Runs in a thread to its end even when the peer goes away or the deadline passes: then the
+        message is taken, and what Postfix delivers again is known.
+        """
+        stored: Stored | None = None
+        with self._database.transaction() as connection:
+            _queue_up(connection, arrival, findings)
+            # Another connection may have brought the same message while this one was read.
+            taken = _repeat(connection, arrival)
+            if taken is None:
+                stored = self._store(connection, arrival, findings)
+                taken = stored.taken
+        if stored is None:
+            self._tell_known(arrival, taken)
+        else:
+            self._tell_new(arrival, stored, time.monotonic() - started)
+        return taken
+
+    def _store(self, connection: Connection, arrival: Arrival, findings: Findings) -> Stored:
+        again = messages.find_by_queue_id(connection, arrival.envelope.queue_id, arrival.message_id)
+        decision = self._decide(connection, arrival, findings, is_repeated=again is not None)
+        recipients = _missing(arrival, again) if again else arrival.envelope.recipients
+        taken = messages.take(connection, _row(arrival, findings, decision), recipients, who=_WHO)
+        business = plan(
+            decision,
+            message=findings.message,
+            verdict=findings.verdict,
+            order=findings.order,
+            classification=findings.classification,
+            envelope=arrival.envelope,
+            digest=arrival.digest,
+            received_at=arrival.received_at,
+            config=self._config,
+        )
+        actions = (*business, *_deliveries(decision, taken, arrival))
+        outbox.put(connection, taken.id, actions, arrival.received_at, _WHO)
+        return Stored(taken=taken, decision=decision, actions=actions)
+
+    def _decide(
+        self, connection: Connection, arrival: Arrival, findings: Findings, *, is_repeated: bool
+    ) -> Decision:
+        # Sure spam is filed as Junk, wherever it was found out; the border's word adds nothing.
+        spam = findings.classification
+        is_junk = spam.category == "spam" and not spam.review
+        disposition = Disposition.ACCEPT if is_junk else findings.disposition
+        decision = decide(
+            findings.classification,
+            findings.verdict,
+            findings.order,
+            findings.message,
+            self._config,
+            known_order=messages.known_order(
+                connection, findings.author, findings.order.number, besides=arrival.digest
+            ),
+            disposition=disposition,
+        )
+        if findings.doubts and decision.outcome is not Outcome.REVIEW:
+            decision = _for_review(decision, *findings.doubts)
+        if is_repeated:
+            decision = _for_review(
+                decision, "repeated: this queue id and Message-ID came before with other content"
+            )
+        if disposition in _REFUSED_AT_BORDER:
+            decision = replace(decision, folder=QUARANTINE_FOLDER)
+        return decision
+
+    def _tell_new(self, arrival: Arrival, stored: Stored, seconds: float) -> None:
+        category, outcome = stored.decision.category, stored.decision.outcome.value
+        metrics.MESSAGES.labels(category, outcome).inc()
+        metrics.STAGE_SECONDS.labels("lmtp").observe(seconds)
+        maillog.taken(
+            queue_id=arrival.envelope.queue_id,
+            message=stored.taken.id,
+            category=category,
+            outcome=outcome,
+            actions=len(stored.actions),
+            seconds=seconds,
+        )
+        ring(bell_path(self._config))
+
+
+def _earlier(connection: Connection, arrival: Arrival) -> Known | None:
+    """The same message, taken before: by content, or by queue id, Message-ID and recipients."""
+    known = messages.find_by_digest(connection, arrival.digest)
+    if known is not None:
+        return known
+    again = messages.find_by_queue_id(connection, arrival.envelope.queue_id, arrival.message_id)
+    # With other bytes it is the same only for those who have it; for one who has not, these
+    # bytes may be all there is.
+    return again if again is not None and not _missing(arrival, again) else None
+
+
+def _missing(arrival: Arrival, known: Known) -> tuple[str, ...]:
+    recipients = dict.fromkeys(recipient.lower() for recipient in arrival.envelope.recipients)
+    return tuple(recipient for recipient in recipients if recipient not in known.recipients)
+
+
+def _repeat(connection: Connection, arrival: Arrival) -> Taken | None:
+    """Adds the deliveries that are missing, perhaps none; None when the message is new."""
+    earlier = _earlier(connection, arrival)
+    if earlier is None:
+        return None
+    missing = _missing(arrival, earlier)
+    stored = messages.message(connection, earlier.id) if missing else None
+    if stored is None:
+        return Taken(id=earlier.id, is_new=False, recipients=())
+    taken = messages.add_recipients(connection, stored.id, missing, now=arrival.received_at)
+    deliveries = _deliveries(stored.decision, taken, arrival)
+    outbox.put(connection, stored.id, deliveries, arrival.received_at, _WHO)
+    return taken
+
+
+def _queue_up(connection: Connection, arrival: Arrival, findings: Findings) -> None:
+    number = messages.order_key(findings.order.number)
+    order = f"{findings.author}\n{number}" if number else ""
+    messages.queue_up(connection, arrival.digest, arrival.envelope.queue_id, order)
+
+
+def _row(arrival: Arrival, findings: Findings, decision: Decision) -> NewMessage:
+    return NewMessage(
+        digest=arrival.digest,
+        received_at=arrival.received_at,
+        raw=arrival.raw,
+        message_id=arrival.message_id,
+        author=findings.author,
+        subject=findings.message.subject,
+        envelope=arrival.envelope,
+        verdict=findings.verdict,
+        classification=findings.classification,
+        order=findings.order,
+        decision=decision,
+    )
+
+
+def _deliveries(decision: Decision, taken: Taken, arrival: Arrival) -> list[Action]:
+    return [
+        deliver(decision, recipient=recipient, digest=arrival.digest)
+        for recipient in taken.recipients
+    ]
+
+
+def _for_review(decision: Decision, *doubts: str) -> Decision:
+    return replace(decision, outcome=Outcome.REVIEW, reasons=(*decision.reasons, *doubts))

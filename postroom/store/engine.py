@@ -1,0 +1,93 @@
+"""The database behind a URL, opened so that a commit is on disk when it returns.
+
+SQLite: WAL with synchronous=FULL, foreign keys on, BEGIN IMMEDIATE for every write so that two
+writers queue instead of failing half-way. PostgreSQL: its defaults (synchronous_commit on).
+Trouble with the database becomes TemporaryFailure here; nothing above knows SQLAlchemy's errors.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from postroom.failure import PermanentFailure, TemporaryFailure
+
+BUSY_TIMEOUT_S = 10.0  # how long a writer waits for its turn
+
+
+class Database:
+    """An engine with the two ways of using it: `transaction` to write, `reading` to look."""
+
+    def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
+        self.url = url
+        self._engine = _engine(url, busy_timeout_s)
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for the migrations."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """One write transaction; durable when the block ends, undone when it raises.
+
+        Raises TemporaryFailure(storage-full or database) for trouble that may pass.
+        """
+        with _translated(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for SELECTs that takes no write lock.
+
+        Raises TemporaryFailure(database).
+        """
+        with _translated(), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._engine.dispose()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        full = "full" in str(error.orig).lower() or "no space" in str(error.orig).lower()
+        raise TemporaryFailure("storage-full" if full else "database", error) from error
+    except (sqlite3.Error, PoolTimeout) as error:
+        # Raised outside a statement: while a connection is opened, or waited for.
+        raise TemporaryFailure("database", error) from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise TemporaryFailure("database", error) from error
+        raise PermanentFailure("database", error) from error
+
+
+def _engine(url: str, busy_timeout_s: float) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(
+        url, connect_args={"timeout": busy_timeout_s, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _open(connection: sqlite3.Connection, _record: Any) -> None:
+        # The driver's own BEGIN comes too late (before the first write only); we say it ourselves.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine

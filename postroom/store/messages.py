@@ -1,0 +1,474 @@
+"""Messages, deliveries, reviews and events: typed values in, rows out, and back.
+
+Each function is one named query on a connection the caller opened, so that several make one
+transaction (lmtp/intake.py) or none (`postroom queue list`).
+
+What "already taken" means, from strong to weak:
+
+    digest          one row per distinct content (postroom/reading/digest.py says what counts)
+    (digest, rcpt)  one delivery per message and recipient, whatever Postfix repeats
+    (queue id, Message-ID, rcpt)  the same delivery even when bytes differ, as when a header was
+                    added on the way between two attempts
+
+A queue id alone proves nothing: with enable_long_queue_ids = no Postfix makes it from the inode
+and the microsecond and uses it again for other mail.
+
+Limits: a message without Message-ID is recognised by its digest only. Over 300 lines because every
+query on these four tables stands here and nowhere else.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from postroom.classification import Classification
+from postroom.codec import from_json, to_json
+from postroom.decision import Decision, Outcome
+from postroom.envelope import Envelope
+from postroom.order import Order, OrderKind
+from postroom.verdict import Verdict
+
+from .schema import DELIVERY, EVENT, MESSAGE, REVIEW
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewMessage:
+    """A message with all that was found out and decided, ready to be stored."""
+
+    digest: str  # content digest in hex, the key of the message
+    received_at: datetime
+    raw: bytes  # as received, CRLF kept
+    message_id: str = ""  # Message-ID header, empty when missing
+    author: str = ""  # address, empty when not one
+    subject: str = ""
+    envelope: Envelope
+    verdict: Verdict
+    classification: Classification
+    order: Order
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessage(NewMessage):
+    """A row of the message table."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """An earlier message, and who got it already."""
+
+    id: int
+    recipients: frozenset[str]  # lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What `take` changed."""
+
+    id: int
+    is_new: bool  # False: the message was known; its business actions exist already
+    recipients: tuple[str, ...]  # deliveries that are new, lower case; empty: nothing changed
+
+
+class ReviewState(Enum):
+    """schema.REVIEW_STATES."""
+
+    WAITING = "waiting"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """One message in review, as the operator's list shows it."""
+
+    message: int
+    state: ReviewState
+    reason: str
+    created_at: datetime
+    decided_at: datetime | None
+    decided_by: str  # empty while waiting
+    author: str
+    subject: str
+    category: str
+    recipients: tuple[str, ...]  # of the envelope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One line of a message's story."""
+
+    at: datetime
+    kind: str  # "message", "review", "action"
+    action: int | None
+    old: str
+    new: str
+    who: str
+    reason: str
+
+
+# Statements that every message needs are built once: building costs more than running them.
+_ID_OF_DIGEST = select(MESSAGE.c.id).where(MESSAGE.c.digest == bindparam("digest"))
+_NEWEST_OF_NAMES = select(func.max(MESSAGE.c.id)).where(
+    MESSAGE.c.message_id == bindparam("message_id"), MESSAGE.c.queue_id == bindparam("queue_id")
+)
+_RECIPIENTS = select(DELIVERY.c.recipient).where(DELIVERY.c.message == bindparam("number"))
+_APPROVED = select(REVIEW.c.id).where(
+    REVIEW.c.message == MESSAGE.c.id, REVIEW.c.state == ReviewState.APPROVED.value
+)
+_KNOWN_ORDER = (
+    select(MESSAGE.c.id)
+    .where(
+        MESSAGE.c.author == bindparam("author"),
+        MESSAGE.c.order_number == bindparam("order_number"),
+        MESSAGE.c.digest != bindparam("besides"),
+        (MESSAGE.c.outcome == Outcome.ACT.value) | _APPROVED.exists(),
+    )
+    .limit(1)
+)
+_NOTE = insert(EVENT)
+_ADD_REVIEW = insert(REVIEW)
+
+# INSERTs that do nothing, and return nothing, when a row with this key exists. On PostgreSQL they
+# wait for a concurrent transaction with the same key, so the row they left alone can be read next.
+_DIALECTS = {"sqlite": sqlite, "postgresql": postgresql}
+_ADD_MESSAGE = {
+    name: dialect.insert(MESSAGE)
+    .on_conflict_do_nothing(index_elements=["digest"])
+    .returning(MESSAGE.c.id)
+    for name, dialect in _DIALECTS.items()
+}
+_ADD_DELIVERY = {
+    name: dialect.insert(DELIVERY)
+    .on_conflict_do_nothing(index_elements=["message", "recipient"])
+    .returning(DELIVERY.c.recipient)
+    for name, dialect in _DIALECTS.items()
+}
+
+
+def take(connection: Connection, new: NewMessage, recipients: Iterable[str], *, who: str) -> Taken:
+    """Stores a message once, and one delivery per recipient that has none yet.
+
+    Everything is durable when the caller's transaction is. Two connections with the same message
+    end in one row: the unique digest decides, the later one sees `is_new=False`.
+    """
+    inserted = _insert_message(connection, new)
+    if inserted is None:
+        number = connection.execute(_ID_OF_DIGEST, {"digest": new.digest}).scalar_one()
+        return add_recipients(connection, number, recipients, now=new.received_at)
+    _note_new(connection, inserted, new, who)
+    taken = add_recipients(connection, inserted, recipients, now=new.received_at)
+    return replace(taken, is_new=True)
+
+
+def add_recipients(
+    connection: Connection, number: int, recipients: Iterable[str], *, now: datetime
+) -> Taken:
+    """Adds a delivery for each recipient of a known message that has none yet."""
+    added = tuple(
+        recipient
+        for recipient in dict.fromkeys(recipient.lower() for recipient in recipients)
+        if _insert_delivery(connection, number, recipient, now)
+    )
+    return Taken(id=number, is_new=False, recipients=added)
+
+
+def find_by_digest(connection: Connection, digest: str) -> Known | None:
+    """The message with this content, or None."""
+    number = connection.scalar(_ID_OF_DIGEST, {"digest": digest})
+    return None if number is None else Known(id=number, recipients=_recipients(connection, number))
+
+
+def find_by_queue_id(connection: Connection, queue_id: str, message_id: str) -> Known | None:
+    """The newest message with this queue id and this Message-ID, or None.
+
+    Both must be given: a queue id alone is used again by Postfix, a Message-ID alone may be
+    anybody's.
+    """
+    if not queue_id or not message_id:
+        return None
+    names = {"queue_id": _clean(queue_id), "message_id": _clean(message_id)}
+    number = connection.scalar(_NEWEST_OF_NAMES, names)
+    return None if number is None else Known(id=number, recipients=_recipients(connection, number))
+
+
+def message(connection: Connection, number: int) -> StoredMessage | None:
+    """The message with our number, raw bytes included, or None."""
+    row = connection.execute(select(MESSAGE).where(MESSAGE.c.id == number)).one_or_none()
+    return None if row is None else _stored(row)
+
+
+def known_order(
+    connection: Connection, author: str, order_number: str, *, besides: str = ""
+) -> bool:
+    """True when this author's order of this number was already taken by another message.
+
+    Taken means: it went to the ERP by itself, or a person approved it. `besides` is the digest of
+    the message that asks. Numbers are compared without case and white space.
+    """
+    wanted = order_key(order_number)
+    if not author or not wanted:
+        return False
+    found = connection.scalar(
+        _KNOWN_ORDER,
+        {"author": _clean(author).lower(), "order_number": _clean(wanted), "besides": besides},
+    )
+    return found is not None
+
+
+def order_key(number: str) -> str:
+    """An order number as it is compared: upper case, without white space."""
+    return "".join(number.split()).upper()
+
+
+def queue_up(connection: Connection, *names: str) -> None:
+    """Makes transactions that name the same thing run one after the other.
+
+    SQLite's write lock does so already; PostgreSQL takes an advisory lock per name, in an order
+    that cannot deadlock, and gives it back at the end of the transaction.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
+        for name in sorted({_clean(name) for name in names if name}):
+            connection.execute(lock, {"name": name})
+
+
+def reviews(
+    connection: Connection, state: ReviewState = ReviewState.WAITING, *, limit: int = 1_000
+) -> list[Review]:
+    """Messages in review in that state, oldest first."""
+    rows = connection.execute(
+        select(REVIEW, MESSAGE.c.author, MESSAGE.c.subject, MESSAGE.c.category, MESSAGE.c.envelope)
+        .join(MESSAGE, MESSAGE.c.id == REVIEW.c.message)
+        .where(REVIEW.c.state == state.value)
+        .order_by(REVIEW.c.created_at, REVIEW.c.id)
+        .limit(limit)
+    )
+    return [
+        Review(
+            message=row.message,
+            state=ReviewState(row.state),
+            reason=row.reason,
+            created_at=_moment(row.created_at),
+            decided_at=None if row.decided_at is None else _moment(row.decided_at),
+            decided_by=row.decided_by or "",
+            author=row.author,
+            subject=row.subject,
+            category=row.category,
+            recipients=from_json(Envelope, row.envelope).recipients,
+        )
+        for row in rows
+    ]
+
+
+def decide_review(
+    connection: Connection,
+    number: int,
+    decision: ReviewState,
+    *,
+    who: str,
+    now: datetime,
+    reason: str = "",
+) -> bool:
+    """Writes a person's word on a message that waits; False when somebody else was faster.
+
+    Whoever gets True must do what follows (approved: put the actions) in the same transaction.
+    """
+    changed = connection.execute(
+        update(REVIEW)
+        .where(REVIEW.c.message == number, REVIEW.c.state == ReviewState.WAITING.value)
+        .values(state=decision.value, decided_at=now.timestamp(), decided_by=_clean(who))
+    ).rowcount
+    if changed:
+        note(
+            connection,
+            message_id=number,
+            kind="review",
+            old=ReviewState.WAITING.value,
+            new=decision.value,
+            who=who,
+            now=now,
+            reason=reason,
+        )
+    return bool(changed)
+
+
+def redecide(
+    connection: Connection,
+    number: int,
+    classification: Classification,
+    decision: Decision,
+    *,
+    who: str,
+    now: datetime,
+) -> bool:
+    """Writes another classification and decision for a message that waits in review.
+
+    False when it does not wait (any more). The review itself stays as it is: `decide_review`
+    ends it when the new decision needs no person.
+    """
+    waits = select(REVIEW.c.id).where(
+        REVIEW.c.message == number, REVIEW.c.state == ReviewState.WAITING.value
+    )
+    before = connection.scalar(
+        select(MESSAGE.c.category).where(MESSAGE.c.id == number, waits.exists()).with_for_update()
+    )
+    if before is None:
+        return False
+    connection.execute(
+        update(MESSAGE)
+        .where(MESSAGE.c.id == number)
+        .values(
+            category=_clean(decision.category),
+            outcome=decision.outcome.value,
+            classification=to_json(classification),
+            decision=to_json(decision),
+        )
+    )
+    note(
+        connection,
+        message_id=number,
+        kind="message",
+        old="taken",
+        new="reclassified",
+        who=who,
+        now=now,
+        reason=f"{before} -> {decision.category}",
+    )
+    return True
+
+
+def note(
+    connection: Connection,
+    *,
+    message_id: int,
+    kind: str,
+    old: str,
+    new: str,
+    who: str,
+    now: datetime,
+    action: int | None = None,
+    reason: str = "",
+) -> None:
+    """Appends one line to a message's story."""
+    connection.execute(
+        _NOTE,
+        {
+            "at": now.timestamp(),
+            "message": message_id,
+            "action": action,
+            "kind": kind,
+            "old": old,
+            "new": new,
+            "who": _clean(who),
+            "reason": _clean(reason),
+        },
+    )
+
+
+def events(connection: Connection, number: int) -> list[Event]:
+    """A message's story, in the order it happened."""
+    rows = connection.execute(select(EVENT).where(EVENT.c.message == number).order_by(EVENT.c.id))
+    return [
+        Event(
+            at=_moment(row.at),
+            kind=row.kind,
+            action=row.action,
+            old=row.old,
+            new=row.new,
+            who=row.who,
+            reason=row.reason,
+        )
+        for row in rows
+    ]
+
+
+def _insert_message(connection: Connection, new: NewMessage) -> int | None:
+    """The new row's id, or None when the digest is known."""
+    is_order = new.order.kind is OrderKind.ORDER
+    number: int | None = connection.execute(
+        _ADD_MESSAGE[connection.dialect.name],
+        {
+            "digest": new.digest,
+            "queue_id": _clean(new.envelope.queue_id)[:64],
+            "message_id": _clean(new.message_id),
+            "received_at": new.received_at.timestamp(),
+            "size": len(new.raw),
+            "raw": new.raw,
+            "author": _clean(new.author).lower(),
+            "subject": _clean(new.subject),
+            "category": _clean(new.decision.category),
+            "outcome": new.decision.outcome.value,
+            "order_number": _clean(order_key(new.order.number)) if is_order else "",
+            "envelope": to_json(new.envelope),
+            "verdict": to_json(new.verdict),
+            "classification": to_json(new.classification),
+            "order": to_json(new.order),
+            "decision": to_json(new.decision),
+        },
+    ).scalar_one_or_none()
+    return number
+
+
+def _note_new(connection: Connection, number: int, new: NewMessage, who: str) -> None:
+    now = new.received_at
+    note(connection, message_id=number, kind="message", old="", new="taken", who=who, now=now)
+    if new.decision.outcome is Outcome.REVIEW:
+        reason = "; ".join(new.decision.reasons)
+        waiting = ReviewState.WAITING.value
+        row = {"message": number, "state": waiting, "reason": _clean(reason)}
+        connection.execute(_ADD_REVIEW, row | {"created_at": now.timestamp()})
+        note(
+            connection,
+            message_id=number,
+            kind="review",
+            old="",
+            new=waiting,
+            who=who,
+            now=now,
+            reason=reason,
+        )
+
+
+def _insert_delivery(connection: Connection, number: int, recipient: str, now: datetime) -> bool:
+    row = {"message": number, "recipient": _clean(recipient), "accepted_at": now.timestamp()}
+    statement = _ADD_DELIVERY[connection.dialect.name]
+    return connection.execute(statement, row).scalar_one_or_none() is not None
+
+
+def _recipients(connection: Connection, number: int) -> frozenset[str]:
+    return frozenset(connection.scalars(_RECIPIENTS, {"number": number}))
+
+
+def _stored(row: Row[Any]) -> StoredMessage:
+    columns = row._mapping
+    return StoredMessage(
+        id=columns["id"],
+        digest=columns["digest"],
+        received_at=_moment(columns["received_at"]),
+        raw=bytes(columns["raw"]),
+        message_id=columns["message_id"],
+        author=columns["author"],
+        subject=columns["subject"],
+        envelope=from_json(Envelope, columns["envelope"]),
+        verdict=from_json(Verdict, columns["verdict"]),
+        classification=from_json(Classification, columns["classification"]),
+        order=from_json(Order, columns["order"]),
+        decision=from_json(Decision, columns["decision"]),
+    )
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _clean(value: str) -> str:
+    """Text a database takes: PostgreSQL has no NUL, neither has lone surrogates."""
+    return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

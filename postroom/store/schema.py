@@ -1,0 +1,196 @@
+"""The tables, every state named, every transition guarded.
+
+    message    one row per distinct message (by digest): raw bytes and everything decided of it
+    delivery   one row per message and recipient: the key that makes a redelivery change nothing
+    action     the outbox: one row per action, written with the message in one transaction
+    attempt    one row per try, written before the try is made
+    review     what waits for a person, or was decided by one
+    event      what happened, "from -> to", append only: the operator's and auditor's story
+
+Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
+Values (verdict, order, decision ...) are JSON text written by postroom/codec.py.
+The triggers that guard the transitions below, and keep events unchanged, are made by the
+migrations; tests/store holds both to the same list.
+"""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+MESSAGE = Table(
+    "message",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True),  # see store/messages.py
+    Column("queue_id", String(64), nullable=False),  # Postfix's, empty when not told
+    Column("message_id", Text, nullable=False),  # Message-ID header, empty when missing
+    Column("received_at", Float, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("author", Text, nullable=False),  # author's address, empty when not one
+    Column("subject", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("outcome", String(16), nullable=False),  # Outcome: act, review, deliver
+    Column("order_number", Text, nullable=False),  # the sender's order number, or empty
+    Column("envelope", Text, nullable=False),  # JSON of Envelope
+    Column("verdict", Text, nullable=False),  # JSON of Verdict
+    Column("classification", Text, nullable=False),  # JSON of Classification
+    Column("order", Text, nullable=False),  # JSON of Order
+    Column("decision", Text, nullable=False),  # JSON of Decision
+    Index(None, "received_at"),
+    Index(None, "message_id"),
+    Index(None, "author", "order_number"),
+    sqlite_autoincrement=True,
+)
+
+DELIVERY = Table(
+    "delivery",
+    METADATA,
+    Column("message", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Column("recipient", Text, primary_key=True),  # lower case
+    Column("accepted_at", Float, nullable=False),
+)
+
+# State of an action.
+ACTION_STATES = {
+    "pending": "to be done now, or as soon as the action it waits for is done",
+    "leased": "a worker has claimed it until lease_until",
+    "waiting": "failed for a time; due again at due_at",
+    "held": "an operator stopped it",
+    "done": "carried out; result has the ERP's id or the queue id",
+    "dead": "gave up or outcome unknown; an operator may retry or drop it",
+    "dropped": "an operator, or a gate of the reply, decided that it shall not happen",
+}
+TRANSITIONS = {
+    "pending": ("leased", "held", "dropped"),
+    # -> pending: the lease expired; -> dropped: a reply that a gate withholds.
+    "leased": ("done", "waiting", "dead", "pending", "dropped"),
+    "waiting": ("leased", "held", "dropped", "pending"),
+    "held": ("pending", "dropped"),
+    "dead": ("pending", "dropped"),
+    "done": (),
+    "dropped": (),
+}
+
+
+def _one_of(column: str, values: tuple[str, ...]) -> str:
+    return f"{column} IN ({', '.join(repr(value) for value in values)})"
+
+
+ACTION = Table(
+    "action",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("message", ForeignKey("message.id"), nullable=False),
+    Column("key", String(36), nullable=False, unique=True),  # idempotency key
+    Column("step", String(32), nullable=False),  # Step
+    Column("state", String(16), nullable=False),
+    Column("body", Text, nullable=False),  # JSON, the same bytes at every attempt
+    Column("after", String(36), nullable=False, default=""),  # key of the action waited for
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("created_at", Float, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Column("lease_until", Float),  # only while leased
+    Column("lease_owner", Text),
+    Column("finished_at", Float),  # only when done, dead or dropped
+    Column("result", Text, nullable=False, default=""),  # ERP id, queue id of a reply, file name
+    Column("reason", Text, nullable=False, default=""),  # why waiting, held, dead or dropped
+    CheckConstraint(_one_of("state", tuple(ACTION_STATES)), name="state"),
+    CheckConstraint("(state = 'leased') = (lease_until IS NOT NULL)", name="lease"),
+    CheckConstraint(
+        "(state IN ('done', 'dead', 'dropped')) = (finished_at IS NOT NULL)", name="finished"
+    ),
+    Index(None, "state", "due_at"),
+    Index(None, "message"),
+    sqlite_autoincrement=True,
+)
+
+ATTEMPT = Table(
+    "attempt",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("action", ForeignKey("action.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),  # 1-based
+    Column("started_at", Float, nullable=False),
+    # Set right before the point of no return of a step that cannot be repeated (a reply's
+    # end-of-data): an attempt that has it and no outcome may have happened.
+    Column("committed_at", Float),
+    Column("finished_at", Float),
+    Column("outcome", String(16)),  # null while open
+    Column("reason", Text, nullable=False, default=""),
+    CheckConstraint(
+        "outcome IS NULL OR " + _one_of("outcome", ("done", "temporary", "permanent", "lost")),
+        name="outcome",
+    ),
+    UniqueConstraint("action", "number"),
+    # Only replies set committed_at, so that "how many today" reads a short index.
+    Index(
+        None,
+        "committed_at",
+        sqlite_where=text("committed_at IS NOT NULL"),
+        postgresql_where=text("committed_at IS NOT NULL"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+REVIEW_STATES = {
+    "waiting": "a person has not decided yet",
+    "approved": "the steps were planned",
+    "rejected": "nothing will be done",
+}
+REVIEW_TRANSITIONS = {"waiting": ("approved", "rejected"), "approved": (), "rejected": ()}
+
+REVIEW = Table(
+    "review",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("message", ForeignKey("message.id"), nullable=False, unique=True),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("decided_at", Float),
+    Column("decided_by", Text),
+    CheckConstraint(_one_of("state", tuple(REVIEW_STATES)), name="state"),
+    CheckConstraint("(state = 'waiting') = (decided_at IS NULL)", name="decided"),
+    Index(None, "state", "created_at"),
+    sqlite_autoincrement=True,
+)
+
+EVENT = Table(
+    "event",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("message", ForeignKey("message.id", ondelete="CASCADE")),
+    Column("action", ForeignKey("action.id", ondelete="CASCADE")),
+    Column("kind", String(32), nullable=False),  # "action", "review", "message"
+    Column("old", String(16), nullable=False),  # state before; empty for a new row
+    Column("new", String(16), nullable=False),
+    Column("who", Text, nullable=False),  # "worker", "lmtp" or an operator's login
+    Column("reason", Text, nullable=False, default=""),
+    Index(None, "message"),
+    Index(None, "action"),
+    sqlite_autoincrement=True,
+)
