@@ -1,0 +1,192 @@
+"""What is it: rules and model asked, their answers kept apart and combined by a table.
+
+In: a `Message`, and where known its `Verdict` and `Envelope`. Out: a `Classification` that says
+who had the last word and why. Rules and model are loaded once; `reload` takes new rules, or keeps
+the old ones when the new have a fault. A model that cannot be used leaves the rules to go alone,
+and everything to a person.
+
+    rule says   model says                     confidence          review
+    nothing     anything                       the model's         below the threshold
+    A           A                              the higher of both  below the threshold
+    A           unsure (under one half)        the rule's          below the threshold
+    A           B                              the rule's x (1 - the model's half)   yes
+    A at 0.99+  anything                       the rule's          no
+    anything    the model cannot be used       the rule's, or 0    yes
+
+After that: a message that a machine wrote is never sure of a business category, and a rule's
+`review: true` holds whatever the confidence.
+
+Limits: synchronous, about a millisecond; asked from several threads at once it is safe.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from postroom import maillog
+from postroom.classification import Classification
+from postroom.config import ClassificationSection
+from postroom.envelope import Envelope
+from postroom.message import Message
+from postroom.verdict import Verdict
+
+from . import concepts, features
+from .features import Features
+from .rulebook import Findings, Rulebook, RuleError
+from .rulefile import load_rules
+from .scorer import SHIPPED, Model, ModelError, Scores
+
+_CERTAIN = 0.99  # a rule this sure is not questioned
+_UNSURE = 0.5  # a model less sure than this contradicts nobody
+_MACHINE = 0.6  # the most a machine's mail can be sure of a business category
+_NO_BUSINESS = ("spam", "other")
+_TOLD = 4  # features named in the reasons
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    """Category and confidence on the way to a Classification."""
+
+    category: str = "other"
+    confidence: float = 0.0
+    source: str = "model"
+    review: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+class Classifier:
+    """Rules and model, loaded."""
+
+    def __init__(self, section: ClassificationSection) -> None:
+        """Loads both. Raises RuleError for faulty rules; a faulty model is only reported."""
+        self._section = section
+        self._rules: Rulebook = load_rules(section)
+        self._concepts = concepts.load()
+        self._model: Model | None = None
+        self.model_fault = ""  # why there is no model; empty while there is one
+        try:
+            self._model = Model(section.model_file or SHIPPED, self._concepts)
+        except ModelError as error:
+            self._degrade(error)
+
+    @property
+    def model_name(self) -> str:
+        """Identity of the model; empty when rules go alone."""
+        return self._model.facts.name if self._model else ""
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules are in force."""
+        return len(self._rules.rules)
+
+    def reload(self) -> tuple[str, ...]:
+        """Takes the rules anew; with a fault the old ones stay and the faults are returned."""
+        try:
+            self._rules = load_rules(self._section)
+        except RuleError as error:
+            maillog.degraded(part="rules", reason=error.problems[0])
+            return error.problems
+        return ()
+
+    def classify(
+        self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
+    ) -> Classification:
+        """What the message is; never raises for anything in it."""
+        findings = self._rules.apply(message, verdict, envelope)
+        found = features.extract(message, self._concepts)
+        scores = self._score(found)
+        answer = combine(findings, scores.probabilities if scores else {})
+        answer = _of_a_machine(answer, message)
+        unsure = answer.confidence < self._section.threshold
+        return Classification(
+            category=answer.category,
+            confidence=round(answer.confidence, 4),
+            source=answer.source,
+            scores={k: round(v, 4) for k, v in scores.probabilities.items()} if scores else {},
+            reasons=(*findings.reasons, *self._told(answer, found, scores)),
+            review=unsure or answer.review or findings.review,
+            priority=findings.priority or "normal",
+            labels=findings.labels,
+            model=self.model_name,
+            blocked=findings.blocked,
+            folder=findings.folder,
+            template=findings.template,
+        )
+
+    def _score(self, found: Features) -> Scores | None:
+        if self._model is None:
+            return None
+        try:
+            return self._model.score(found)
+        except ModelError as error:
+            self._degrade(error)
+            return None
+
+    def _degrade(self, error: ModelError) -> None:
+        self._model, self.model_fault = None, str(error)
+        maillog.degraded(part="model", reason=str(error))
+
+    def _told(self, answer: _Answer, found: Features, scores: Scores | None) -> Iterator[str]:
+        if scores is None or self._model is None:
+            yield f"no model: {self.model_fault}; rules went alone"
+        else:
+            best, share = next(iter(scores.probabilities.items()))
+            yield f"model: {best} ({share:.2f})"
+            yield from _explained(best, self._model.facts.categories, found, scores)
+        yield from answer.reasons
+
+
+def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:
+    """The table of the module's head; `probabilities` is empty when there is no model."""
+    rule, sure = findings.category, findings.confidence
+    if not probabilities:
+        return _Answer(category=rule or "other", confidence=sure, source="rule", review=True)
+    best = max(probabilities, key=lambda category: probabilities[category])
+    share = probabilities[best]
+    if not rule:
+        return _Answer(category=best, confidence=share)
+    answer = _Answer(category=rule, confidence=sure, source="rule")
+    if best == rule:
+        return replace(answer, confidence=max(sure, share))
+    if sure >= _CERTAIN or share < _UNSURE:
+        return answer
+    return replace(
+        answer,
+        confidence=sure * (1 - share / 2),
+        review=True,
+        reasons=(f"contradiction: the rule says {rule}, the model {best}",),
+    )
+
+
+def _of_a_machine(answer: _Answer, message: Message) -> _Answer:
+    """Lowers a business category of a message that no person wrote."""
+    if not message.automatic.is_automatic or answer.category in _NO_BUSINESS:
+        return answer
+    if answer.confidence <= _MACHINE:
+        return answer
+    kind = message.automatic.kind.value
+    reason = f"a machine wrote it ({kind}): not sure of a business category"
+    return replace(answer, confidence=_MACHINE, reasons=(*answer.reasons, reason))
+
+
+def _explained(
+    category: str, categories: tuple[str, ...], found: Features, scores: Scores
+) -> Iterator[str]:
+    """The features that spoke loudest for a category against the others, in plain words."""
+    if found.is_empty:
+        yield "there are no words in text or subject"
+    elif scores.familiarity < 0.5:
+        yield f"only {scores.familiarity:.0%} of the words are known to the model"
+    column = categories.index(category)
+    said = scores.contributions
+    gain = said[:, column] - said.mean(axis=1)
+    gain = np.where(found.can_be_told, gain, 0.0)
+    loudest = np.argsort(-gain)[: 3 * _TOLD]
+    gains: dict[tuple[str, str], float] = {}
+    for index in loudest:
+        if gain[index] > 0.0:
+            told = found.told(int(index))
+            gains[told] = gains.get(told, 0.0) + float(gain[index])
+    for (kind, words), value in sorted(gains.items(), key=lambda item: -item[1])[:_TOLD]:
+        yield f"{kind}: '{words}' (+{value:.2f})"

@@ -1,0 +1,290 @@
+"""Running text (a mail's body, a plain file) -> order lines.
+
+In: text, its language and the day it was written. Out: a `Reading` of strength 0. Tables written
+with tabs, pipes or wide gaps go to table.py; lists line by line to item.py; what is left is read
+as sentences by prose.py. A line is only believed in company: one bare "лук 10" is nothing, five of
+them are a list.
+
+Limits: 2 000 lines and 200 000 characters are read. A unit that some lines of a list name and
+others leave out makes those others unsure.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from postroom.order import OrderLine
+
+from .figures import figures
+from .item import Candidate, item, unbulleted, weakened
+from .lines import numbered, settle
+from .noise import ends_text, is_noise, without_greeting
+from .numbers import decimal_mark
+from .prose import sentences_of, spoken, unread
+from .reading import Reading
+from .records import records_at
+from .tabular import table_at
+from .words import is_tax_label, sums_up
+
+_MOST_CHARACTERS = 200_000
+_MOST_LINES = 2000
+_SURELY = 3.0  # a line's score from which it needs no company
+_HARDLY = 1.0
+
+
+@dataclass(slots=True)
+class _Body:
+    """The lines and what became of each."""
+
+    lines: list[str]
+    language: str
+    mark: str
+    source: str
+    taken: set[int] = field(default_factory=set)
+    found: list[tuple[int, OrderLine]] = field(default_factory=list)
+    candidates: list[tuple[int, Candidate]] = field(default_factory=list)
+    totals: list[Decimal] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    currency: str = ""
+
+
+def read_body(text: str, language: str = "", source: str = "body") -> Reading:
+    """The order lines of running text, with what else is said around them."""
+    lines = text[:_MOST_CHARACTERS].split("\n")[:_MOST_LINES]
+    body = _Body(
+        lines=[without_greeting(line) for line in _until_signature(lines)],
+        language=language,
+        mark=decimal_mark(lines, language),
+        source=source,
+    )
+    if len(text) > _MOST_CHARACTERS:
+        body.problems.append("text-too-long")
+    _read_tables(body)
+    _read_totals(body)
+    _read_lists(body)
+    _read_sentences(body)
+    _settle_all(body)
+    ordered = [line for _, line in sorted(body.found, key=lambda pair: pair[0])]
+    return Reading(
+        lines=numbered(ordered),
+        totals=tuple(body.totals),
+        currency=body.currency,
+        around=tuple(
+            line for place, line in enumerate(lines) if place not in body.taken and line.strip()
+        ),
+        problems=tuple(dict.fromkeys(body.problems)),
+        strength=0,
+        source=source,
+    )
+
+
+def _until_signature(lines: list[str]) -> list[str]:
+    for place, line in enumerate(lines):
+        if place and ends_text(line):
+            return lines[:place]
+    return lines
+
+
+def _read_tables(body: _Body) -> None:
+    place = 0
+    while place < len(body.lines):
+        block = table_at(body.lines, place, body.language, f"{body.source}:")
+        if block is None:
+            place += 1
+            continue
+        body.found += [(place + index, line) for index, line in enumerate(block.table.lines)]
+        body.totals += block.table.totals
+        body.currency = body.currency or block.table.currency
+        body.problems += block.table.problems
+        body.taken |= set(range(place, block.end))
+        place = block.end
+    for records in records_at(body.lines, body.taken, body.language, f"{body.source}:"):
+        body.found += [
+            (records.start + index, line) for index, line in enumerate(records.table.lines)
+        ]
+        body.currency = body.currency or records.table.currency
+        body.taken |= set(records.places)
+
+
+def _read_totals(body: _Body) -> None:
+    for place, line in enumerate(body.lines):
+        if place in body.taken or len(line) > 200:
+            continue
+        label = re.split(r"[\d:]", line, maxsplit=1)[0]
+        if sums_up(label) and label.strip():
+            found = [one for one in figures(line, body.language, body.mark) if one.unit is None]
+            if found and not is_tax_label(label):
+                body.totals += [one.values[0] for one in found[:1]]
+                body.currency = body.currency or found[0].money
+            body.taken.add(place)
+
+
+def _read_lists(body: _Body) -> None:
+    candidates: dict[int, Candidate] = {}
+    enumerated = _enumerated(body)
+    for place, line in enumerate(body.lines):
+        if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
+            continue
+        candidate = item(line, body.language, body.mark, place in enumerated)
+        if candidate and candidate.score > 0:
+            candidates[place] = candidate
+    believed = _believed(body, candidates)
+    firsts = sum(candidates[place].first for place in believed)
+    for place in believed:
+        candidate = candidates[place]
+        if not _is_sure(candidate):
+            candidate = weakened(
+                candidate, 0.88 if candidate.has_unit or candidate.dashed else 0.86
+            )
+        if candidate.first and firsts >= 2 and 2 * firsts > len(believed):
+            candidate = _cleared(candidate)
+        body.candidates.append((place, candidate))
+        body.taken.add(place)
+
+
+def _cleared(candidate: Candidate) -> Candidate:
+    """Where most lines begin with their quantity, so does this one: no doubt about it."""
+    draft = candidate.draft
+    problems = tuple(problem for problem in draft.problems if problem != "quantity-ambiguous")
+    return replace(candidate, draft=replace(draft, problems=problems))
+
+
+def _settle_all(body: _Body) -> None:
+    """Candidates to lines, once all are known."""
+    measured = any(candidate.measured for _, candidate in body.candidates)
+    for place, candidate in body.candidates:
+        draft = replace(candidate.draft, source=f"{body.source}:{place + 1}")
+        if measured and not candidate.has_unit and not candidate.first and not candidate.counted:
+            # "картофель 40кг, лук 10": ten what?
+            draft = replace(
+                draft,
+                confidence=min(draft.confidence, 0.75),
+                problems=(*draft.problems, "unit-missing"),
+            )
+        if any(problem in _DOUBTS for problem in draft.problems):
+            draft = replace(draft, confidence=min(draft.confidence, _DOUBTS_CONFIDENCE))
+        body.found.append((place, settle(draft, 1)))
+        body.currency = body.currency or candidate.money
+
+
+_DOUBTS = frozenset(
+    {
+        "quantity-ambiguous",
+        "quantity-vague",
+        "line-changes",
+        "line-conditional",
+        "price-or-total-unclear",
+        "description-thin",
+    }
+)
+_DOUBTS_CONFIDENCE = 0.6
+
+
+def _enumerated(body: _Body) -> set[int]:
+    """Lines that count themselves: 1, 2, 3 or 10, 20, 30 in front, another number behind."""
+    starts: list[tuple[int, int]] = []
+    for place, line in enumerate(body.lines):
+        match = re.match(r"\s*(\d{1,4})[.)]?\s+\S", line)
+        if match and place not in body.taken:
+            starts.append((place, int(match[1])))
+    found: set[int] = set()
+    run: list[tuple[int, int]] = []
+    for place, number in [*starts, (-1, -1)]:
+        step = number - run[-1][1] if run else 0
+        if (
+            run
+            and step in (1, 10)
+            and place - run[-1][0] <= 3
+            and (len(run) == 1 or step == run[1][1] - run[0][1])
+        ):
+            run.append((place, number))
+            continue
+        if len(run) >= 2 and run[0][1] in (1, 10):
+            counted = [one for one, _ in run]
+            others = sum(
+                len(figures(body.lines[one], body.language, body.mark)) >= 2 for one in counted
+            )
+            if others * 3 >= 2 * len(counted):
+                found |= set(counted)
+        run = [(place, number)]
+    return found
+
+
+def _is_sentence(line: str) -> bool:
+    """Longer than any list line, or several sentences: prose.py reads it."""
+    bare = unbulleted(line.strip())
+    words = len(bare.split())
+    return (
+        words > 24
+        or len(bare) > 220
+        or bool(
+            re.search(r"[^\W\d_]{3,}[.!?]\s+[A-ZА-ЯÄÖÜ][^\W\d_]+\s+[^\W\d_]", bare) and words > 9
+        )
+    )
+
+
+def _is_sure(candidate: Candidate) -> bool:
+    return candidate.score >= _SURELY and (candidate.has_unit or candidate.dashed)
+
+
+def _believed(body: _Body, candidates: dict[int, Candidate]) -> list[int]:
+    """The lines that are order lines: sure by themselves, or in the company of such."""
+    alike = sorted(candidates)
+    believed: list[int] = []
+    for place in alike:
+        candidate = candidates[place]
+        neighbours = [other for other in alike if other != place and _near(body, place, other)]
+        several = _figures_that_order(body, place) >= 2
+        if several and not _is_listed(body.lines[place]):
+            continue  # "60 baguette, 20 focaccia" orders several things: prose.py splits it
+        if _is_sure(candidate) and not _reads_like_prose(body.lines[place]):
+            believed.append(place)
+        elif candidate.score >= _HARDLY and neighbours and not _reads_like_prose(body.lines[place]):
+            if any(candidates[other].score >= _HARDLY for other in neighbours):
+                believed.append(place)
+        elif (
+            candidate.score >= _HARDLY
+            and _is_listed(body.lines[place])
+            and not _reads_like_prose(body.lines[place])
+        ):
+            believed.append(place)
+    return believed
+
+
+def _is_listed(line: str) -> bool:
+    return unbulleted(line.strip()) != line.strip()
+
+
+def _figures_that_order(body: _Body, place: int) -> int:
+    return len(spoken(body.lines[place], body.language, body.mark, listed=True))
+
+
+def _near(body: _Body, one: int, other: int) -> bool:
+    """No more than one other line of words between them."""
+    low, high = sorted((one, other))
+    between = [line for line in body.lines[low + 1 : high] if line.strip()]
+    return high - low <= 4 and len(between) <= 1
+
+
+_FINITE = re.compile(
+    r"(?i)\b(?:прошу|просим|нужн[оаы]|надо|будет|будут|есть|закажите|выставите|можно"
+    r"|привезите|отгрузите|дайте|заказываем|пожалуйста|please|we|you|is|are|will|would|can"
+    r"|could|send|need|have|has|bitte|wir|ich|sie|ist|sind|werden|haben|können|brauchen"
+    r"|liefern|nous|veuillez|il|закажем|оплатим|берем|берём|возьмем|приедет|забираем|ждем"
+    r"|ждём)\b"
+)
+
+
+def _reads_like_prose(line: str) -> bool:
+    """A sentence with a verb: its quantities are found by prose.py."""
+    bare = unbulleted(line.strip())
+    return bool(_FINITE.search(bare)) and len(bare.split()) >= 4
+
+
+def _read_sentences(body: _Body) -> None:
+    for place, sentence in sentences_of(body.lines, body.taken):
+        found = spoken(sentence, body.language, body.mark)
+        body.candidates += [(place, candidate) for candidate in found]
+        if unread(sentence, found, body.language, body.mark):
+            body.problems.append("numbers-unread")
+        body.taken.add(place)

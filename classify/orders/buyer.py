@@ -1,0 +1,118 @@
+"""Who orders: name, address of mail and tax number, each checked.
+
+In: the author of a mail and lines of text (signature, heading of a document). Out: a `Buyer` and
+problems. A tax number counts only with its label and the right check digits (python-stdnum): ИНН,
+the VAT ids of the EU, the UK and Switzerland.
+
+Limits: a document names two parties; without a word that tells buyer from seller no tax number is
+taken from it, for the seller's is there as well.
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+
+from stdnum.eu import vat as eu_vat
+from stdnum.exceptions import ValidationError
+from stdnum.gb import vat as gb_vat
+from stdnum.ru import inn
+
+from postroom.envelope import Address
+from postroom.order import Buyer
+
+_INN = re.compile(
+    r"\bИНН\s?(?:/\s?КПП)?\s?[:№]?\s?(?P<number>\d{10}(?:\d{2})?)(?!\d)", re.IGNORECASE
+)
+_VAT = re.compile(
+    r"(?:ust\.?-?\s?id(?:ent)?\.?(?:-?\s?nr\.?|nummer)?|uid|vat(?:\s?(?:reg\w*|id|no|nr"
+    r"|number|registration))*\.?|n° tva|tva intra\w*|p\.? ?iva|btw|nif|cif)\s?(?:no|nr"
+    r"|number)?\.?\s?[:#]?\s{0,2}(?P<number>[A-Z]{2}[ -]?[A-Z0-9](?:[ .-]?[A-Z0-9]){6,12})",
+    re.IGNORECASE,
+)
+_BUYER_WORDS = re.compile(
+    r"(?:покупатель|заказчик|плательщик|клиент|грузополучатель|buyer|customer|bill to"
+    r"|sold to|purchaser|besteller|käufer|kunde|auftraggeber|rechnungsempfänger|acheteur"
+    r"|client|comprador)",
+    re.IGNORECASE,
+)
+_SELLER_WORDS = re.compile(
+    r"(?:поставщик|продавец|исполнитель|seller|supplier|vendor|lieferant|verkäufer"
+    r"|fournisseur|vendeur|proveedor)",
+    re.IGNORECASE,
+)
+_COMPANY = re.compile(
+    r"(?P<name>\b(?:ООО|ОАО|ЗАО|ПАО|АО|ИП|ТОО|ГБУЗ|МБОУ|ГУП|МУП|ФГУП|НПО"
+    r"|НПП)\s+[«\"“„]?[^«»\"“”,;\n/]{2,60}[»\"”]?|[«\"“][^«»\"“”\n]{2,50}[»\"”]"
+    r"|[A-ZÄÖÜ][\w&.'’ äöüß-]{1,50}\s(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.K\."
+    r"|Ltd\.?|Limited|LLC|Inc\.?|PLC|S\.?A\.?(?:R\.?L\.?|S)?|SARL|S\.?L\.?|B\.?V\.?|AB|A/S"
+    r"|AS|Oy|s\.r\.o\.|Sp\. z o\.o\.|Pte)(?=[\s,.;)]|$))"
+)
+
+
+def buyer_of_mail(author: Address | None, lines: Sequence[str]) -> tuple[Buyer, tuple[str, ...]]:
+    """The buyer of a mail: its author, with what the signature adds."""
+    email = author.text if author else ""
+    tax_id, problems = _tax_id(lines)
+    company = _company(lines)
+    name = company or (author.name if author else "")
+    return Buyer(name=name, email=email, tax_id=tax_id), problems
+
+
+def buyer_of_document(lines: Sequence[str]) -> tuple[Buyer, tuple[str, ...]]:
+    """The buyer a document names, by the words that announce one."""
+    for place, line in enumerate(lines[:200]):
+        if not _BUYER_WORDS.search(line) or len(line) > 400:
+            continue
+        near = [line[_first(_BUYER_WORDS, line) :], *(_until_seller(lines[place + 1 : place + 4]))]
+        tax_id, problems = _tax_id(near)
+        company = _company(near)
+        if tax_id or company:
+            return Buyer(name=company, tax_id=tax_id), problems
+    return Buyer(), ()
+
+
+def _first(pattern: re.Pattern[str], line: str) -> int:
+    match = pattern.search(line)
+    return match.end() if match else 0
+
+
+def _until_seller(lines: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        if _SELLER_WORDS.search(line):
+            break
+        kept.append(line)
+    return kept
+
+
+def _tax_id(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    wrong = False
+    for line in lines[:300]:
+        for match in _INN.finditer(line[:1000]):
+            if inn.is_valid(match["number"]):
+                return match["number"], ()
+            wrong = True
+        for match in _VAT.finditer(line[:1000]):
+            number = _vat(match["number"])
+            if number:
+                return number, ()
+            wrong = True
+    return "", ("tax-id-invalid",) if wrong else ()
+
+
+def _vat(text: str) -> str:
+    """A VAT number whose check digits are right, in its compact form."""
+    with suppress(ValidationError, ValueError):
+        return str(eu_vat.validate(text))
+    if text[:2].upper() == "GB":
+        with suppress(ValidationError, ValueError):
+            return f"GB{gb_vat.validate(text)}"
+    return ""
+
+
+def _company(lines: Sequence[str]) -> str:
+    for line in lines[:60]:
+        match = _COMPANY.search(line[:300])
+        if match and any(char.isalpha() for char in match["name"]):
+            return match["name"].strip(" ,.")
+    return ""

@@ -1,0 +1,460 @@
+"""Which column holds what: by the heading's words, corrected by the cells below them.
+
+In: rows of cells and where a heading may stand. Out: `Columns`, or None when that row is no
+heading of a goods table. A heading may fill two rows (a group title above its parts). Words that
+mean two things are settled by content: an "Item" column of 10, 20, 30 counts positions, a
+"Material" column of numbers holds codes. Of several price and total columns the pair is taken
+whose products agree in most rows.
+
+Limits: without a heading only tables whose shape leaves no doubt are read, and less surely.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from .cells import Cell, amounts, is_number, quantity_of, text_of
+from .units import unit_of
+from .words import Heading, Role, heading, unit_heading
+
+_LOOK_AHEAD = 40  # rows below the heading that may correct it
+_GOODS = frozenset({Role.SKU, Role.BUYER_SKU, Role.GTIN, Role.DESCRIPTION})
+_FIGURES = frozenset(
+    {Role.QUANTITY, Role.ORDERED, Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Where each field of a line stands; None for a column the table lacks."""
+
+    sku: int | None = None
+    gtin: int | None = None
+    descriptions: tuple[int, ...] = ()  # joined in this order
+    quantity: int | None = None
+    unit: int | None = None
+    price: int | None = None
+    total: int | None = None
+    discount: int | None = None
+    unit_word: str = ""  # the unit the quantity's heading names
+    currency: str = ""
+    confidence: float = 0.94  # of a line read by these columns, before proof
+    problems: tuple[str, ...] = ()
+
+    def cell(self, row: Sequence[Cell], column: int | None) -> Cell:
+        """That column's cell; "" when the table or the row lacks it."""
+        return row[column] if column is not None and column < len(row) else ""
+
+    def description(self, row: Sequence[Cell]) -> str:
+        """The description, its details behind it."""
+        parts = [text_of(self.cell(row, column)) for column in self.descriptions]
+        return " ".join(part for part in parts if part)
+
+    def has_product(self, row: Sequence[Cell], label: str) -> bool:
+        """True when a row holds a product although its label reads like a total's."""
+        code = text_of(self.cell(row, self.sku)) or text_of(self.cell(row, self.gtin))
+        quantity = quantity_of(self.cell(row, self.quantity)).readings
+        price = amounts(self.cell(row, self.price))
+        return bool(code and code != label and quantity) or bool(
+            quantity and price and self.total and code
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundHeading:
+    """A heading and how many rows it takes."""
+
+    columns: Columns
+    rows: int
+
+
+def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHeading | None:
+    """The columns when a heading of a goods table begins at rows[index]."""
+    roles = _roles(rows[index])
+    if roles is None:
+        return None
+    used = 1
+    if index + 1 < len(rows):
+        second = _second_row(rows[index], rows[index + 1])
+        if second is not None:
+            merged = _roles(second)
+            if merged is not None and len(merged) >= len(roles):
+                roles, used = merged, 2
+    below = rows[index + used : index + used + _LOOK_AHEAD]
+    if not _is_goods(roles):
+        return None
+    return FoundHeading(columns=_settled(roles, below, mark), rows=used)
+
+
+def _roles(row: Sequence[Cell]) -> dict[int, Heading] | None:
+    """The headings by column; None when the row cannot be a heading."""
+    said = [(place, text_of(cell)) for place, cell in enumerate(row) if text_of(cell)]
+    if len(said) < 2 or sum(isinstance(row[place], Decimal) for place, _ in said) > len(said) / 3:
+        return None
+    roles: dict[int, Heading] = {}
+    for place, text in said:
+        found = heading(text)
+        if found:
+            roles[place] = found
+    if len(roles) < 2 or len(roles) * 2 < len(said):
+        return None
+    wants_quantity = not any(one.role in (Role.QUANTITY, Role.ORDERED) for one in roles.values())
+    for place, text in said:
+        by_unit = unit_heading(text) if wants_quantity else None
+        if by_unit and (place not in roles or _only_unit(roles, place)):
+            roles[place] = by_unit
+            wants_quantity = False
+    return roles
+
+
+def _only_unit(roles: dict[int, Heading], place: int) -> bool:
+    return False if roles[place].role is Role.UNIT else roles[place].role is Role.OTHER
+
+
+def _is_goods(roles: dict[int, Heading]) -> bool:
+    found = {one.role for one in roles.values()}
+    figures = found & _FIGURES
+    return bool(figures) and (
+        bool(found & _GOODS) or (len(figures) >= 2 and Role.POSITION in found)
+    )
+
+
+def _second_row(first: Sequence[Cell], second: Sequence[Cell]) -> list[Cell] | None:
+    """Both rows as one when the second only completes the heading; None when it is content."""
+    said = [text_of(cell) for cell in second if text_of(cell)]
+    if not said or any(isinstance(cell, Decimal) for cell in second):
+        return None
+    if any(any(char.isdigit() for char in text) or len(text) > 30 for text in said):
+        return None
+    known = sum(1 for text in said if heading(text) or unit_heading(text))
+    if known * 2 < len(said):
+        return None
+    merged: list[Cell] = []
+    for place in range(max(len(first), len(second))):
+        above = text_of(first[place]) if place < len(first) else ""
+        under = text_of(second[place]) if place < len(second) else ""
+        merged.append(f"{above} {under}".strip())
+    return merged
+
+
+def _settled(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str) -> Columns:
+    roles = _by_content(roles, below, mark)
+    quantity, problems = _quantity(roles, below, mark)
+    price, total = _price_and_total(roles, quantity, below, mark)
+    sku = _sku(roles, below)
+    descriptions = _descriptions(roles, below, sku)
+    if sku is None and not descriptions:
+        sku = _first(roles, Role.BUYER_SKU)
+    currencies = {one.currency for one in roles.values() if one.currency}
+    return Columns(
+        sku=sku,
+        gtin=_first(roles, Role.GTIN),
+        descriptions=descriptions,
+        quantity=quantity,
+        unit=_first(roles, Role.UNIT)
+        if _first(roles, Role.UNIT) is not None
+        else _first(roles, Role.UNIT_CODE),
+        price=price,
+        total=total,
+        discount=_first(roles, Role.DISCOUNT),
+        unit_word=roles[quantity].unit if quantity is not None else "",
+        currency=currencies.pop() if len(currencies) == 1 else "",
+        confidence=0.94 if quantity is not None else 0.5,
+        problems=problems,
+    )
+
+
+def _first(roles: dict[int, Heading], role: Role) -> int | None:
+    return next((place for place in sorted(roles) if roles[place].role is role), None)
+
+
+def _all(roles: dict[int, Heading], *wanted: Role) -> list[int]:
+    return [place for place in sorted(roles) if roles[place].role in wanted]
+
+
+def _texts(below: Sequence[Sequence[Cell]], place: int) -> list[str]:
+    return [text for row in below if place < len(row) and (text := text_of(row[place]))]
+
+
+def _by_content(
+    roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str
+) -> dict[int, Heading]:
+    """Mend headings whose cells say otherwise."""
+    mended = dict(roles)
+    descriptions = _all(roles, Role.DESCRIPTION)
+    for place in descriptions:
+        texts = _texts(below, place)
+        if texts and len(descriptions) > 1 and _are_codes(texts):
+            role = Role.POSITION if _are_positions(texts) else Role.SKU
+            mended[place] = replace(roles[place], role=role)
+        elif texts and _are_positions(texts) and len(texts) > 1:
+            mended[place] = replace(roles[place], role=Role.POSITION)
+    quantities = _all(mended, Role.QUANTITY, Role.ORDERED)
+    units = _all(mended, Role.UNIT)
+    if units and _numeric_share(_texts(below, units[0])) > 0.7:
+        if not quantities:
+            mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
+        elif _unit_share(_texts(below, quantities[0])) > 0.5:
+            mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
+            mended[quantities[0]] = replace(mended[quantities[0]], role=Role.UNIT)
+    if not _all(mended, Role.DESCRIPTION):
+        _find_description(mended, below)
+    if not _all(mended, Role.QUANTITY, Role.ORDERED):
+        _find_quantity(mended, below, mark)
+    return mended
+
+
+def _find_quantity(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str) -> None:
+    """No quantity by its heading: a column that, times the price, makes the total is one."""
+    prices = _all(roles, Role.PRICE, Role.PRICE_GROSS)
+    totals = _all(roles, Role.TOTAL, Role.TOTAL_GROSS)
+    width = max((len(row) for row in below), default=0)
+    known = {place for place in roles if roles[place].role not in (Role.TOTAL, Role.OTHER)}
+    for place in range(width):
+        others = [total for total in totals if total != place]
+        if place in known or not prices or not others:
+            continue
+        if any(
+            _agreement(below, place, price, total, mark) > 0.7
+            for price in prices
+            for total in others
+        ):
+            roles[place] = Heading(role=Role.QUANTITY)
+            return
+
+
+def _find_description(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> None:
+    """A column without a known heading that holds words is the description."""
+    width = max((len(row) for row in below), default=0)
+    best, most = None, 0.0
+    for place in range(width):
+        if place in roles and roles[place].role not in (Role.POSITION, Role.OTHER, Role.SKU):
+            continue
+        if (
+            place in roles
+            and roles[place].role is Role.SKU
+            and not _are_words(_texts(below, place))
+        ):
+            continue
+        letters = sum(sum(char.isalpha() for char in text) for text in _texts(below, place))
+        if letters > most and letters >= 4 * max(1, len(below)):
+            best, most = place, letters
+    if best is not None:
+        roles[best] = Heading(role=Role.DESCRIPTION)
+
+
+def _are_words(texts: list[str]) -> bool:
+    """True when most texts are several words, not codes."""
+    return sum(text.count(" ") >= 2 for text in texts) * 2 > len(texts)
+
+
+def _are_codes(texts: list[str]) -> bool:
+    """True when nearly every text has a digit and no more than one space."""
+    codes = sum(
+        any(char.isdigit() for char in text) and text.count(" ") <= 1 and len(text) < 25
+        for text in texts
+    )
+    return codes >= 0.8 * len(texts)
+
+
+def _are_positions(texts: list[str]) -> bool:
+    numbers = [
+        int(text.strip(".")) for text in texts if text.strip(".").isdecimal() and len(text) < 6
+    ]
+    if len(numbers) < 0.8 * len(texts):
+        return False
+    rising = all(after > before for before, after in zip(numbers, numbers[1:], strict=False))
+    return rising and numbers[0] in (0, 1, 10, 100, 1000)
+
+
+def _numeric_share(texts: list[str]) -> float:
+    return sum(is_number(text) for text in texts) / len(texts) if texts else 0.0
+
+
+def _unit_share(texts: list[str]) -> float:
+    return (
+        sum(unit_of(text) is not None and not text[:1].isdigit() for text in texts) / len(texts)
+        if texts
+        else 0.0
+    )
+
+
+def _quantity(
+    roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str
+) -> tuple[int | None, tuple[str, ...]]:
+    """The quantity's column; two that disagree are named."""
+    ordered = [
+        place for place in _all(roles, Role.ORDERED) if _numeric_share(_texts(below, place)) > 0
+    ]
+    plain = [
+        place for place in _all(roles, Role.QUANTITY) if _numeric_share(_texts(below, place)) > 0
+    ]
+    candidates = ordered or plain
+    if not candidates:
+        named = _all(roles, Role.QUANTITY, Role.ORDERED)
+        return (named[0] if named else None), ()
+    if len(candidates) == 1:
+        return candidates[0], ()
+    totals = _all(roles, Role.TOTAL, Role.TOTAL_GROSS)
+    prices = _all(roles, Role.PRICE, Role.PRICE_GROSS)
+    scored = [
+        (
+            max(
+                (
+                    _agreement(below, place, price, total, mark)
+                    for price in prices
+                    for total in totals
+                ),
+                default=0.0,
+            ),
+            -place,
+        )
+        for place in candidates
+    ]
+    best, place = max(scored)
+    if best > 0.5:
+        return -place, ()
+    return candidates[0], ("two-quantity-columns",)
+
+
+def _price_and_total(
+    roles: dict[int, Heading], quantity: int | None, below: Sequence[Sequence[Cell]], mark: str
+) -> tuple[int | None, int | None]:
+    prices = _all(roles, Role.PRICE) + _all(roles, Role.PRICE_GROSS)
+    totals = _all(roles, Role.TOTAL) + _all(roles, Role.TOTAL_GROSS)
+    if quantity is not None and len(prices) > 1 and not totals:
+        discount = _first(roles, Role.DISCOUNT)
+        for total in prices[1:]:
+            if _agreement(below, quantity, prices[0], total, mark, discount) > 0.5:
+                return prices[0], total
+    if quantity is None or not prices or not totals:
+        return (prices[0] if prices else None), (totals[0] if totals else None)
+    if len(prices) == len(totals) == 1:
+        return prices[0], totals[0]
+    best = max(
+        ((_agreement(below, quantity, price, total, mark), -one, -two), price, total)
+        for one, price in enumerate(prices)
+        for two, total in enumerate(totals)
+    )
+    return best[1], best[2]
+
+
+def _agreement(
+    below: Sequence[Sequence[Cell]],
+    quantity: int,
+    price: int,
+    total: int,
+    mark: str,
+    discount: int | None = None,
+) -> float:
+    """The share of rows in which quantity x price, less discount, is that total, without VAT."""
+    asked = agreed = 0
+    for row in below:
+        if max(quantity, price, total) >= len(row):
+            continue
+        counts = quantity_of(row[quantity], mark).readings
+        costs, sums = amounts(row[price], mark), amounts(row[total], mark)
+        if counts and costs and sums:
+            asked += 1
+            exact = counts[0] * costs[0]
+            if discount is not None and discount < len(row):
+                exact *= (100 - next(iter(amounts(row[discount], mark)), Decimal(0))) / 100
+            agreed += abs(exact - abs(sums[0])) <= abs(exact) / 200 + Decimal("0.02")
+    return agreed / asked if asked else 0.0
+
+
+def _sku(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> int | None:
+    """The code column that is filled best; the first of equals."""
+    columns = _all(roles, Role.SKU)
+    if len(columns) < 2:
+        return columns[0] if columns else None
+    return max(
+        columns,
+        key=lambda place: (len(_texts(below, place)), -_unit_share(_texts(below, place)), -place),
+    )
+
+
+def _descriptions(
+    roles: dict[int, Heading], below: Sequence[Sequence[Cell]], sku: int | None
+) -> tuple[int, ...]:
+    """The name first, then what belongs to it: size, grade, a second text column."""
+    names = _all(roles, Role.DESCRIPTION)
+    details = [place for place in _all(roles, Role.DETAIL) if place != sku]
+    if len(names) > 1:
+        longest = max(names, key=lambda place: sum(len(text) for text in _texts(below, place)))
+        names = [longest]
+    return (*names, *details)
+
+
+def columns_by_content(rows: Sequence[Sequence[Cell]], mark: str) -> Columns | None:
+    """The columns of a table without a heading, when its cells leave no doubt; else None."""
+    body = [row for row in rows if sum(bool(text_of(cell)) for cell in row) >= 2][:_LOOK_AHEAD]
+    if not body:
+        return None
+    width = max(len(row) for row in body)
+    texts = {place: _texts(body, place) for place in range(width)}
+    full = [place for place in texts if len(texts[place]) >= 0.7 * len(body)]
+    words = [
+        place for place in full if _letters(texts[place]) >= 0.6 and _unit_share(texts[place]) < 0.6
+    ]
+    numeric = [
+        place
+        for place in full
+        if _numeric_share(texts[place]) >= 0.9
+        and not (_are_positions(texts[place]) and place == min(full) and len(body) > 1)
+    ]
+    units = [place for place in full if _unit_share(texts[place]) >= 0.8]
+    if not words or not numeric:
+        return None
+    name = max(words, key=lambda place: sum(len(text) for text in texts[place]))
+    guess = Columns(
+        descriptions=(name,), unit=units[0] if units else None, sku=_code_column(full, texts, name)
+    )
+    numeric = [place for place in numeric if place != guess.sku]
+    return _figures_by_content(guess, body, numeric, mark)
+
+
+def _letters(texts: list[str]) -> float:
+    return sum(sum(char.isalpha() for char in text) >= 3 for text in texts) / len(texts)
+
+
+def _code_column(full: list[int], texts: dict[int, list[str]], name: int) -> int | None:
+    for place in full:
+        if place < name and _are_codes(texts[place]) and not _are_positions(texts[place]):
+            if all(len(text) >= 4 for text in texts[place]):
+                return place
+    return None
+
+
+def _figures_by_content(
+    guess: Columns, body: Sequence[Sequence[Cell]], numeric: list[int], mark: str
+) -> Columns | None:
+    """Quantity, price and total among the numeric columns."""
+    for total in reversed(numeric):
+        for quantity in numeric:
+            for price in numeric:
+                if len({quantity, price, total}) == 3 and quantity < price:
+                    if _agreement(body, quantity, price, total, mark) >= 0.8 and not _all_ones(
+                        body, price
+                    ):
+                        return replace(
+                            guess, quantity=quantity, price=price, total=total, confidence=0.88
+                        )
+    if len(numeric) == 1:
+        measured = guess.unit is not None or _has_units(body, numeric[0])
+        return replace(guess, quantity=numeric[0], confidence=0.88 if measured else 0.8)
+    if len(numeric) == 2 and guess.unit is not None:
+        near = min(numeric, key=lambda place: (abs(place - (guess.unit or 0)), place))
+        other = next(place for place in numeric if place != near)
+        return replace(guess, quantity=near, price=other, confidence=0.75)
+    return None
+
+
+def _all_ones(body: Sequence[Sequence[Cell]], place: int) -> bool:
+    return all(text == "1" for text in _texts(body, place))
+
+
+def _has_units(body: Sequence[Sequence[Cell]], place: int) -> bool:
+    return all(
+        quantity_of(row[place]).unit for row in body if place < len(row) and text_of(row[place])
+    )

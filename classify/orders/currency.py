@@ -1,0 +1,92 @@
+"""Currencies: signs and words people write -> ISO 4217.
+
+In: text. Out: the code, or empty when no currency stands there.
+Limits: a bare "$" is taken for US dollars and a bare "kr" for nothing.
+"""
+
+import re
+
+_SIGNS = {
+    "€": "EUR",
+    "$": "USD",
+    "£": "GBP",
+    "₽": "RUB",
+    "¥": "JPY",
+    "₴": "UAH",
+    "₸": "KZT",
+    "₹": "INR",
+    "zł": "PLN",
+    "Kč": "CZK",
+}
+_WORDS = {
+    "eur": "EUR",
+    "euro": "EUR",
+    "euros": "EUR",
+    "евро": "EUR",
+    "usd": "USD",
+    "us$": "USD",
+    "dollar": "USD",
+    "dollars": "USD",
+    "доллар": "USD",
+    "долларов": "USD",
+    "долл": "USD",
+    "gbp": "GBP",
+    "chf": "CHF",
+    "sfr": "CHF",
+    "fr": "CHF",
+    "руб": "RUB",
+    "рублей": "RUB",
+    "рубля": "RUB",
+    "рубль": "RUB",
+    "рос.руб": "RUB",
+    "р": "RUB",
+    "rub": "RUB",
+    "rur": "RUB",
+    "тенге": "KZT",
+    "kzt": "KZT",
+    "byn": "BYN",
+    "грн": "UAH",
+    "uah": "UAH",
+    "pln": "PLN",
+    "czk": "CZK",
+    "cny": "CNY",
+    "юань": "CNY",
+    "юаней": "CNY",
+    "rmb": "CNY",
+    "sek": "SEK",
+    "nok": "NOK",
+    "dkk": "DKK",
+    "jpy": "JPY",
+    "inr": "INR",
+    "try": "TRY",
+    "aud": "AUD",
+    "cad": "CAD",
+    "hkd": "HKD",
+    "aed": "AED",
+}
+# What may stand beside an amount; used by who reads text to know money from quantities.
+MARK = (
+    r"(?:[€$£₽¥₴₸₹]|(?<![^\W\d])(?:zł\b|Kč\b|(?:EUR|Euro|USD|US\$|GBP|CHF|PLN|CZK|RUB|RUR"
+    r"|KZT|BYN|UAH|CNY|SEK|NOK"
+    r"|DKK|JPY|INR|AUD|CAD)\b|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
+    r"|я|ь))\b\.?"
+    r"|р\.(?!\s?п)|р\b|fr\.))"
+)
+_FIND = re.compile(MARK, re.IGNORECASE)
+_CODES = frozenset(_WORDS.values()) | frozenset(_SIGNS.values())
+
+
+def currency_in(text: str) -> str:
+    """The first currency named in `text`; empty when none is."""
+    match = _FIND.search(text)
+    return code_of_word(match[0]) if match else ""
+
+
+def code_of_word(word: str) -> str:
+    """The ISO 4217 code of one sign, word or code; empty when unknown."""
+    bare = word.strip().strip(".")
+    if bare in _SIGNS:
+        return _SIGNS[bare]
+    if bare.lower() in _WORDS:
+        return _WORDS[bare.lower()]
+    return bare if bare in _CODES else ""

@@ -1,0 +1,129 @@
+"""Dates as people write them, in Russian, English, German, French and Spanish.
+
+In: text, the writer's language and the day it was written. Out: dates. A date without a year is
+the nearest such day from two months before to ten months after the writing; one whose day and
+month cannot be told apart ("03/04/2025" in English) is not read at all.
+
+Limits: "next Friday", "KW 41" and "tomorrow" are not dates here; they stay words.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+_MONTH_STEMS = {
+    "янв": 1, "фев": 2, "мар": 3, "апр": 4, "мая": 5, "май": 5, "июн": 6, "июл": 7, "авг": 8,
+    "сен": 9, "окт": 10, "ноя": 11, "дек": 12,
+    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9,
+    "oct": 10, "nov": 11, "dec": 12,
+    "mär": 3, "mrz": 3, "mai": 5, "okt": 10, "dez": 12,
+    "fév": 2, "avr": 4, "juin": 6, "juil": 7, "aoû": 8, "déc": 12,
+    "ene": 1, "abr": 4, "ago": 8, "dic": 12,
+}  # fmt: skip
+_MONTH = (
+    r"(?:январ[яь]|феврал[яь]|марта?|апрел[яь]|ма[яй]|июн[яь]|июл[яь]|августа?|сентябр[яь]"
+    r"|октябр[яь]"
+    r"|ноябр[яь]|декабр[яь]|jan(?:uary|uar|vier)?|feb(?:ruary|ruar|rero)?|mar(?:ch|s"
+    r"|zo)?|apr(?:il)?"
+    r"|may|mai|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember|embre|iembre)?|oct(?:ober"
+    r"|obre|ubre)?"
+    r"|nov(?:ember|embre|iembre)?|dec(?:ember)?|märz|mrz|okt(?:ober)?|dez(?:ember)?|février|fév"
+    r"|avril|juin|juillet|août|décembre|enero|abril|mayo|junio|julio|agosto|diciembre"
+    r"|янв|фев|мар|апр|авг|сент?|окт|нояб?|дек)"
+)
+_ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
+_NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2}))?(?![\d/]|[.,]\d)")
+_DAY_MONTH = re.compile(
+    rf"(?<!\d)(\d{{1,2}})(?:\.|st|nd|rd|th)?\s{{0,2}}(?:of "
+    rf"|de )?({_MONTH})\b\.?,?(?:\s{{0,2}}(?:de )?(\d{{4}}))?",
+    re.IGNORECASE,
+)
+_MONTH_DAY = re.compile(
+    rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,? (\d{{4}}))?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A date and where it stands."""
+
+    day: date
+    start: int
+    end: int
+
+
+def date_of(text: str, language: str = "", written: date | None = None) -> date | None:
+    """The first date in `text`; None when there is none that is sure."""
+    return next((found.day for found in dates_in(text, language, written)), None)
+
+
+def dates_in(text: str, language: str = "", written: date | None = None) -> list[Found]:
+    """Every date in `text` that is sure, in order."""
+    found: list[Found] = []
+    for match in _ISO.finditer(text):
+        _keep(found, match, _made(int(match[1]), int(match[2]), int(match[3])))
+    for match in _NUMERIC.finditer(text):
+        _keep(found, match, _numeric(match, language, written))
+    for match in _DAY_MONTH.finditer(text):
+        _keep(found, match, _named(match[1], match[2], match[3], written))
+    for match in _MONTH_DAY.finditer(text):
+        _keep(found, match, _named(match[2], match[1], match[3], written))
+    return sorted(found, key=lambda one: one.start)
+
+
+def _keep(found: list[Found], match: re.Match[str], day: date | None) -> None:
+    overlaps = any(one.start < match.end() and match.start() < one.end for one in found)
+    if day and not overlaps:
+        found.append(Found(day=day, start=match.start(), end=match.end()))
+
+
+def _made(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day) if 1990 <= year <= 2100 else None
+    except ValueError:
+        return None
+
+
+def _numeric(match: re.Match[str], language: str, written: date | None) -> date | None:
+    first, separator, second = int(match[1]), match[2], int(match[3])
+    if separator == "-" and not match[4]:
+        return None  # "10-12" is a range far more often
+    if separator == "/" and not match[4]:
+        return None  # "30/50" is a size
+    year = _year(match[4])
+    if separator == "/" and language in ("en", "other", ""):
+        if first <= 12 and second <= 12 and first != second:
+            return None  # month or day first: nobody can tell
+        if second > 12:
+            first, second = second, first
+    if year is None:
+        if len(match[1]) + len(match[3]) < 3 or len(match[3]) < 2:
+            return None  # "2.5"
+        return _nearest(second, first, written)
+    return _made(year, second, first)
+
+
+def _year(text: str | None) -> int | None:
+    if not text:
+        return None
+    return int(text) if len(text) == 4 else 2000 + int(text)
+
+
+def _named(day: str, month: str, year: str | None, written: date | None) -> date | None:
+    stem = month.lower()
+    number = next((_MONTH_STEMS[stem[:n]] for n in (4, 3) if stem[:n] in _MONTH_STEMS), 0)
+    if not number:
+        return None
+    if year:
+        return _made(int(year), number, int(day))
+    return _nearest(number, int(day), written)
+
+
+def _nearest(month: int, day: int, written: date | None) -> date | None:
+    if written is None:
+        return None
+    for year in (written.year, written.year + 1, written.year - 1):
+        made = _made(year, month, day)
+        if made and written - timedelta(days=62) <= made <= written + timedelta(days=303):
+            return made
+    return None

@@ -1,0 +1,129 @@
+"""A document, told by its content and never by its name -> the reader for it.
+
+In: file name (a label), octets, the language to expect. Out: a `Reading`, its kind and
+surroundings filled in. Standard signatures: %PDF, PK (OOXML, ODF), D0CF11E0 (OLE2), UNA/UNB, DBF,
+XML, HTML; what is left and is text is tried as a delimited table and then as prose.
+
+Limits: images, archives and old Word files are not read: that is said, not hidden.
+"""
+
+import datetime
+import re
+from dataclasses import replace
+
+from postroom.order import OrderKind
+from postroom.reading.charsets import decode
+
+from .body import read_body
+from .buyer import buyer_of_document
+from .dbf import looks_like_dbf, read_dbf
+from .delimited import read_delimited
+from .docx import read_docx
+from .edifact import read_edifact
+from .heading import surroundings
+from .hostile import Unreadable, check_container, check_size
+from .htmltable import read_html
+from .kind import kind_of_document
+from .pdf import read_pdf
+from .reading import Reading
+from .spreadsheet import read_spreadsheet
+from .xmlorder import read_xml
+
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_WORKBOOK_STREAMS = tuple(name.encode("utf-16-le") for name in ("Workbook", "Book"))
+_HTML = re.compile(rb"<(?:!doctype html|html|table|head|body|meta)\b", re.IGNORECASE)
+
+
+def read_document(
+    filename: str, content: bytes, language: str = "", written: datetime.date | None = None
+) -> Reading:
+    """What a document says of an order. Raises Unreadable when we cannot read it."""
+    check_size(content)
+    if not content:
+        raise Unreadable("empty")
+    reading = _by_content(filename, content, language)
+    return replace(_placed(reading, filename, language, written), source=filename)
+
+
+def _by_content(filename: str, content: bytes, language: str) -> Reading:
+    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if b"%PDF-" in content[:1024]:
+        return read_pdf(filename, content, language)
+    if content.startswith(b"PK\x03\x04"):
+        return _container(filename, content, language)
+    if content.startswith(_OLE):
+        if (
+            any(name in content for name in _WORKBOOK_STREAMS)
+            or "EncryptedPackage".encode("utf-16-le") in content
+        ):
+            return read_spreadsheet(filename, content, language)
+        raise Unreadable("unknown-format")
+    if head.startswith((b"UNA", b"UNB+")):
+        return read_edifact(filename, content)
+    if looks_like_dbf(content):
+        return read_dbf(filename, content)
+    return _markup_or_text(filename, content, head, language)
+
+
+def _markup_or_text(filename: str, content: bytes, head: bytes, language: str) -> Reading:
+    if head[:1] == b"<" or content[:4] in (b"\xff\xfe<\x00", b"\xfe\xff\x00<"):
+        if _HTML.match(head) or (_HTML.search(content[:2000]) and not head.startswith(b"<?xml")):
+            return read_html(decode(content)[0], filename, language)
+        reading = read_xml(filename, content)
+        if reading is None:
+            raise Unreadable("unknown-format")
+        return reading
+    if _is_binary(content):
+        if content[:2] in (b"\x09\x08", b"\x09\x04", b"\x09\x02", b"\x09\x00"):
+            return read_spreadsheet(filename, content, language)
+        raise Unreadable("unknown-format")
+    if content.startswith(b"{\\rtf"):
+        raise Unreadable("unknown-format")
+    table = read_delimited(filename, content, language)
+    if table is not None and table.lines:
+        return table
+    return replace(read_body(decode(content)[0], language, filename), strength=1)
+
+
+def _container(filename: str, content: bytes, language: str) -> Reading:
+    names = check_container(content)
+    if "word/document.xml" in names:
+        return read_docx(filename, content, language)
+    if any(name.startswith("xl/workbook") for name in names) or "content.xml" in names:
+        return read_spreadsheet(filename, content, language)
+    raise Unreadable("unknown-format")
+
+
+def _is_binary(content: bytes) -> bool:
+    sample = content[:4096]
+    if sample[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return False
+    return sample.count(0) > len(sample) // 3 or (
+        0 in sample and sample[1::2].count(0) < len(sample) // 4
+    )
+
+
+def _placed(
+    reading: Reading, filename: str, language: str, written: datetime.date | None
+) -> Reading:
+    """The reading with kind, number, dates and buyer taken from the text around its lines."""
+    if reading.strength >= 3:
+        return reading
+    kind = reading.kind or kind_of_document("\n".join(reading.around[:60]), filename)
+    said = surroundings(reading.around, kind or OrderKind.ORDER, language, written)
+    buyer, problems = buyer_of_document(reading.around)
+    if kind is OrderKind.ORDER_CHANGE:
+        problems = (*problems, "change")
+    return replace(
+        reading,
+        kind=kind,
+        number=reading.number or said.number,
+        date=reading.date or said.date,
+        due_date=reading.due_date or said.due_date,
+        currency=reading.currency or said.currency,
+        delivery=reading.delivery
+        if reading.delivery.address or reading.delivery.date
+        else said.delivery,
+        buyer=reading.buyer if reading.buyer.name else buyer,
+        problems=(*reading.problems, *problems),
+    )

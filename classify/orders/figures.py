@@ -1,0 +1,329 @@
+"""The numbers of one line of running text and what surrounds each: is it a quantity, a price, part
+of a code, a size?
+
+In: a line of text. Out: `Figure`s, one for every number that stands by itself, with the unit or
+currency beside it and the mark before it. Numbers inside codes and sizes ("M8x30", "CF-259",
+"60х27", "20%", "12/П-23", "+7 900 ...") are not figures at all.
+
+Limits: knows what stands beside a number, not what the goods are: that "5 л" describes a canister
+and "40 кг" orders potatoes is decided in item.py.
+"""
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from .currency import MARK, currency_in
+from .dates import dates_in
+from .numbers import GROUPING, NUMBER, readings
+from .numerals import numeral_at
+from .units import Found, Sort, unit_behind
+
+_MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
+_MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
+# What says that a price follows.
+_PRICE_BEFORE = re.compile(
+    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)[àa]|\bat|\bprice|\bje|\bzu je|\bzu|\bpreis"
+    r"|\bpro(?: stück| st)?|\bfür|\bfor"
+    r"|\bза|\bepreis|\bvk|\bek|\bunit price|\bmax\.?|\bпредлож\w*)[:.]?[ \u00a0]*$",
+    re.IGNORECASE,
+)
+_TOTAL_BEFORE = re.compile(
+    r"(?:=|\bна сумму|\bсумма|\bитого|\btotal|\bges(?:amt)?\.?|\bgesamtpreis"
+    r"|\bsumme)[:.]?[ \u00a0]*$",
+    re.IGNORECASE,
+)
+_QUANTITY_BEFORE = re.compile(
+    r"(?:\bкол-?во|\bколичество|\bк-во|\bqty\.?|\bquantity|\bqnty|\bmenge|\banzahl"
+    r"|\bquantité|\bqté|\bcantidad"
+    r"|\bstückzahl|\bв количестве|\bзаказ|\border(?:ed)?)[ :.=\-–]*$",
+    re.IGNORECASE,
+)
+_REFERENCE_BEFORE = re.compile(
+    r"(?:№|#|\bno\.?|\bnr\.?|\bn°|\bpo|\bарт(?:икул\w*)?\.?|\bart(?:ikel"
+    r"|icle)?\.?(?:-?nr)?\.?|\bкод(?:ом|а)?|\bкп|\bsku|\bref\.?"
+    r"|\bgr(?:öße|\.)?|\bsize|\bразмер\w*|\bр-р|\bтип\w*|\bгост|\bdin|\biso|\bиso|\bту|\bdn"
+    r"|\bду|\bру|\bpn|\bral|\bномер\w*"
+    r"|\bpos(?:ition|\.)?|\bпоз(?:иц\w+|\.)?|\bп\.|\bп/п|\bver(?:sion|\.)?|\bv|\btype|\btyp"
+    r"|\bmodel\w*|\bмодел\w+|\bсерия|\bmark"
+    r"|\bd|\bø|\b∅|\bкл\.?|\bmarka|\bмарк\w+|\bкв\.|\bд\.|\bоф\.|\bдом"
+    r"|\bкорп\.?|\bстр\.?|\bком\.|\bкаб\.?|\bдоб\.?|\bweek|\bkw|\bclass"
+    r"|\bкласс\w*|\bgrade|\bitems?|\bline|(?<!we )(?<!to )(?<!I )\border|\bзаказ(?:а|у|е"
+    r"|ом)?|\bсч[её]т(?:а|у|е|ом)?|\bдоговор\w*|\binvoice|\bquote|\bbestellung|\bauftrag"
+    r"|\brechnung|\bangebot|\bкодом?|\bкабинет|\bворота|\bgate|\btor|\bbay|\broom|\bнедел\w+"
+    r"|\bsort|\bсорт\w*|\bv\.|\bрост\w*)[ :.]*$",
+    re.IGNORECASE,
+)
+_ROUGH_BEFORE = re.compile(
+    r"(?i)(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
+    r"|up to|ca\.?|circa"
+    r"|etwa|ungefähr|bis zu|rund|не более|не менее|минимум|max\.?|maximal|min\.?|at least"
+    r"|mindestens)\s*$"
+)
+_TIMES = "xXхХ×*"
+_WORD_CHARS = re.compile(r"[\w&]")
+_WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
+_MOST_FIGURES = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One number that stands by itself."""
+
+    start: int  # of the number, or of what belongs before it ("× 40" begins at "×")
+    end: int  # behind its unit or currency
+    values: tuple[Decimal, ...]
+    number_start: int
+    number_end: int
+    unit: Found | None = None
+    money: str = ""  # ISO 4217 of the currency beside it
+    is_price: bool = False  # "@ 0.12", "по 289,00"
+    is_total: bool = False  # "= 32 800"
+    labelled: bool = False  # "кол-во: 5", "Qty 2"
+    times: bool = False  # "20x ...", "× 40"
+    reference: bool = False  # "№ 5", "Art. 8817": a name of something
+    rough: bool = False  # "около 50", "200-300"
+    numeral: bool = False  # in words
+    weak: bool = False  # "ein", "один"
+
+
+def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
+    """Every free-standing number of a line, in order."""
+    dates = [(found.start, found.end) for found in dates_in(line, language or "ru")]
+    found: list[Figure] = []
+    position = 0
+    while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
+        start, end = _trim(line, match)
+        position = end
+        if any(start < until and begin < end for begin, until in dates) and not unit_after(
+            line, end
+        ):
+            position = max(
+                end, next(until for begin, until in dates if start < until and begin < end)
+            )
+            continue
+        figure = _figure(line, start, end, mark)
+        if figure:
+            found.append(figure)
+            position = max(position, figure.end)
+    found += _numerals(line, found)
+    return sorted(found, key=lambda one: one.start)
+
+
+def unit_after(line: str, end: int) -> bool:
+    """True when a unit stands right behind `end`."""
+    return unit_behind(line, end) is not None
+
+
+def _trim(line: str, match: re.Match[str]) -> tuple[int, int]:
+    """A match that is the tail of a code, grouped by a space with the next number, cut back."""
+    start, end = match.span()
+    before = line[:start]
+    if any(char in GROUPING for char in match[0]) and (
+        _glued_before(line, start)
+        or re.search(r"[^\W\d_]{1,3}\d*$", before)
+        and before[-1:].isdigit()
+    ):
+        first = re.match(r"\d+", match[0])
+        assert first is not None
+        return start, start + first.end()
+    return start, end
+
+
+def _glued_before(line: str, start: int) -> bool:
+    """True when the number is the tail of a code or size: "А4", "CF-259", "№", "3х2,5"."""
+    if start == 0:
+        return False
+    before = line[start - 1]
+    if before in "_/\\°^№#+":
+        return True
+    if before.isalnum():
+        if before in "xхXХ" and start > 1 and not line[start - 2].isalnum():
+            return False
+        return True
+    if before == "×" and start > 1:
+        return line[start - 2].isdigit()
+    if before in "-–." and start > 1:
+        return line[start - 2].isalnum() and not (before == "–" or line[start - 2].isspace())
+    return before == "," and start > 1 and line[start - 2].isdigit()
+
+
+def _glued_behind(line: str, end: int, unit: Found | None) -> bool:
+    """True when the number goes on into a code, a size, a percentage or a time."""
+    if unit is not None:
+        return False
+    behind, following = line[end : end + 1], line[end + 1 : end + 2]
+    if not behind:
+        return False
+    if behind in "%°‰\"”″'’_№^":
+        return True
+    if behind in _TIMES:
+        return not (
+            following in ("", " ", "\u00a0", "\t") or (behind == "×" and not following.isdigit())
+        )
+    if behind.isalnum():
+        return True
+    if behind in "-–":
+        return following.isalnum()
+    if behind == "+":
+        return following.isdigit()
+    if behind in "/:":
+        return following.isalnum()
+    return behind in ".," and following.isdigit()
+
+
+def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
+    if _glued_before(line, start):
+        return None
+    unit = unit_behind(line, end)
+    percent = re.match(r"\s?(?:%|процент|prozent|percent)", line[end : end + 10])
+    if percent or _glued_behind(line, end, unit) or _in_size(line, start, end):
+        return None
+    values = readings(line[start:end], mark)
+    if not values:
+        return None
+    before = line[:start]
+    behind = _MONEY_BEHIND.match(line, end)
+    money = currency_in(behind[0]) if behind else ""
+    in_front = None
+    if not money and (in_front := _MONEY_BEFORE.search(before[-8:])):
+        money = currency_in(in_front[0])
+    if money and behind:
+        unit = None
+    stop = behind.end() if behind and money else (unit.end if unit else end)
+    times = bool(re.search(r"(?:^|[\s\)\]])[xхXХ×*]\s?$", before)) or bool(
+        re.match(rf"\s?[{_TIMES}](?=\s)|\s?×(?!\s?\d)", line[end : end + 3])
+    )
+    begin = start
+    if in_front and money:
+        begin = start - len(in_front[0])
+    tail = line[max(0, begin - 24) : begin]
+    price_said, total_said = _PRICE_BEFORE.search(tail), _TOTAL_BEFORE.search(tail)
+    quantity_said = _QUANTITY_BEFORE.search(tail)
+    led_by = quantity_said or total_said or price_said
+    if led_by:  # the words that lead to the figure are no part of the description
+        begin -= len(tail) - led_by.start()
+    if re.search(r"(?i)\b(?:am|zum|bis|dem|vom|ab|den)\s$", before[-6:]) and re.match(
+        r"\.(?:\s|$)", line[end:]
+    ):
+        return None  # "nach dem 15.": a day
+    each = _is_each(line, end)
+    if each:
+        unit = None
+    rough = bool(_ROUGH_BEFORE.search(before[-16:])) or _is_range(line, start, stop)
+    return Figure(
+        start=begin,
+        end=stop,
+        values=values,
+        number_start=start,
+        number_end=end,
+        unit=unit,
+        money=money,
+        is_price=bool(price_said) or each,
+        is_total=bool(total_said),
+        labelled=bool(quantity_said),
+        times=times,
+        reference=bool(_REFERENCE_BEFORE.search(tail)) and not money,
+        rough=rough,
+    )
+
+
+def _is_each(line: str, end: int) -> bool:
+    """True for "9.00 each": the price of one."""
+    return bool(
+        re.match(
+            r"(?i)\s?(?:each|apiece|das stück|je stück|per (?:pc|piece|unit))\b",
+            line[end : end + 12],
+        )
+    )
+
+
+def _in_size(line: str, start: int, end: int) -> bool:
+    """One of the numbers of a size written with spaces: "600 x 400 x 300", "DN50 x 20"."""
+    before = re.search(rf"\d\w*[ \u00a0]?[{_TIMES}][ \u00a0]?$", line[:start][-16:])
+    spaced = re.search(rf"[^\W\d]\d+ [{_TIMES}] $", line[:start][-16:])
+    if spaced and re.match(r"\s*(?:$|=|\t|[—–-])", line[end:]):
+        return False  # "IP67 × 4"
+    if before and not re.search(rf"\d[{_TIMES}]\d+\w* [{_TIMES}] $", line[:start][-20:]):
+        return True  # but "1200x2400 x 60" is sixty of that size
+    return bool(
+        re.match(
+            rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d+(?:[.,]\d+)?(?:[ \u00a0]?[{_TIMES}]"
+            rf"|[ \u00a0]?(?:мм|mm|см|cm)\b)",
+            line[end:],
+        )
+    )
+
+
+def _is_range(line: str, start: int, stop: int) -> bool:
+    behind = re.match(r"\s?(?:[-–—]|\.\.\.?|…|до|to|bis|или|or|oder)\s?\d", line[stop : stop + 8])
+    before = re.search(
+        r"\d\s?(?:[-–—]|\.\.\.?|…|(?<=\s)(?:до|to|bis|или|or|oder))\s?$",
+        line[max(0, start - 8) : start],
+    )
+    dash_list = behind and re.match(r"\s[-–—]\s", line[stop : stop + 3])
+    return bool(before and not re.search(r"\s[-–—]\s$", line[:start])) or bool(
+        behind and not dash_list
+    )
+
+
+def _numerals(line: str, taken: list[Figure]) -> list[Figure]:
+    """Numbers in words."""
+    spans = [(match.start(), match.end()) for match in _WORDS.finditer(line)][:200]
+    words = [line[start:end] for start, end in spans]
+    found: list[Figure] = []
+    index = 0
+    while index < len(words):
+        numeral = numeral_at(words, index)
+        if numeral is None:
+            index += 1
+            continue
+        start, end = spans[index][0], spans[index + numeral.words - 1][1]
+        index += numeral.words
+        if _part_of_code(line, start, end) or _explains(line, start, end, taken):
+            continue
+        unit = unit_behind(line, end)
+        tail = line[max(0, start - 24) : start]
+        found.append(
+            Figure(
+                start=start,
+                end=unit.end if unit else end,
+                values=(numeral.value,),
+                number_start=start,
+                number_end=end,
+                unit=unit,
+                numeral=True,
+                weak=numeral.weak,
+                rough=bool(_ROUGH_BEFORE.search(tail)),
+            )
+        )
+    return found
+
+
+def _part_of_code(line: str, start: int, end: int) -> bool:
+    before, behind = line[start - 1 : start], line[end : end + 1]
+    return (
+        before in ("-", "/", "_")
+        and before != ""
+        or behind in ("-", "/", "_")
+        and behind != ""
+        or (behind.isdigit() or before.isdigit())
+    )
+
+
+def _explains(line: str, start: int, end: int, taken: list[Figure]) -> bool:
+    """ "5 (пять) дней": the word repeats the figure before it."""
+    return line[start - 1 : start] == "(" or any(
+        figure.number_end <= start <= figure.number_end + 2 and figure.unit is None
+        for figure in taken
+    )
+
+
+def counts_things(figure: Figure) -> bool:
+    """True when the unit beside a figure counts pieces or packages."""
+    return figure.unit is not None and figure.unit.unit.sort in (Sort.COUNT, Sort.PACK)
+
+
+def measures(figure: Figure) -> bool:
+    """True when the unit beside a figure measures stuff or time, so that it may describe."""
+    return figure.unit is not None and figure.unit.unit.sort in (Sort.MEASURE, Sort.TIME)

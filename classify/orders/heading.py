@@ -1,0 +1,215 @@
+"""What stands around the lines: order number, date, currency, delivery, the document's total.
+
+In: lines of text (a body, the rows of a sheet that are no lines, the text of a PDF). Out: a
+`Heading`-less bundle of fields, each empty when not said. A number is believed only behind a word
+that announces it ("Заказ №", "PO", "Bestellung Nr."), and only if it has a digit and is no date.
+
+Limits: one delivery for the whole order; "KW 41" and "next week" give no date.
+"""
+
+import datetime
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from postroom.order import Delivery, OrderKind
+
+from .currency import currency_in
+from .dates import dates_in
+
+_MOST_LINES = 400
+_CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
+_MARK = r"(?:\s?(?:№|n°|no\.?|nr\.?|number|num\.?|nummer|#|номер|:|id))*\s{0,3}[:#№]?\s{0,3}"
+_FLAGS = re.IGNORECASE
+_ORDER_NUMBERS = (
+    re.compile(
+        rf"\b(?:purchase order|p\.?o\.?|our order|order (?:no|number|nr|ref\w*|id)"
+        rf"|bestell(?:ung|nummer|nr)\.?(?:-?nr\.?)?|unsere bestell\w*|auftrag(?:snummer"
+        rf"|s-?nr)?|заказ\w*|заявк\w+|спецификаци\w+|bon de commande|commande|pedido"
+        rf"|orden de compra|bestellnummer|наш номер заказа)(?:\s(?:поставщику|покупателя"
+        rf"|клиента|на отгрузку|на поставку|на перевозку|from us))?{_MARK}{_CODE}",
+        _FLAGS,
+    ),
+    re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
+    re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
+)
+_INVOICE_NUMBERS = (
+    re.compile(
+        rf"\b(?:сч[её]т(?:-фактура)?(?: на оплату)?|упд|накладная|акт|invoice|credit note"
+        rf"|rechnung(?:s-?(?:nummer|nr))?|gutschrift|facture|factura"
+        rf"|rechn\.?)\.?{_MARK}{_CODE}",
+        _FLAGS,
+    ),
+    re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
+)
+_DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?|\d{4}-\d{2}-\d{2}")
+_UNIT_LIKE = re.compile(r"\d+(?:шт|кг|м|pcs|stk|kg|x|х)\.?", re.IGNORECASE)
+_DATE_LABEL = re.compile(
+    r"\b(?:от|date|dated|datum|vom|дата|rechnungsdatum|bestelldatum|order date|invoice date"
+    r"|du|fecha|belegdatum)\b",
+    _FLAGS,
+)
+_DUE_LABEL = re.compile(
+    r"\b(?:оплатить до|срок оплаты|оплата до|due|pay by|payable by|fällig\w*|zahlbar bis"
+    r"|échéance|vencimiento|действителен до)\b",
+    _FLAGS,
+)
+_DELIVERY_DATE = re.compile(
+    r"\b(?:(?:дата|срок)\s(?:\w+\s)?(?:поставки|доставки|отгрузки|привоза)|поставить"
+    r"|доставить|доставка|поставка|отгрузк\w+|отгрузить|привезти|самовывоз|не позднее"
+    r"|deliver\w*|delivery date|required by|needed by|need (?:it|them|this) by|ship date"
+    r"|requested date|liefertermin|lieferdatum|lieferung|liefern|anlieferung|livraison"
+    r"|entrega|к|до|by|bis|на)\b",
+    _FLAGS,
+)
+_STRONG_DELIVERY = re.compile(
+    r"\b(?:(?:дата|срок)\s(?:\w+\s)?(?:поставки|доставки|отгрузки)|delivery date"
+    r"|required (?:by|date)|liefertermin|lieferdatum|date de livraison|fecha de entrega"
+    r"|requested delivery|поставить|доставить|доставка|отгрузить|отгрузк\w+|deliver\w*"
+    r"|anlieferung|lieferung|liefern)\b",
+    _FLAGS,
+)
+_ADDRESS = re.compile(
+    r"^\W*(?:адрес (?:доставки|поставки|отгрузки|разгрузки)|место (?:доставки|поставки)"
+    r"|доставка по адресу|грузополучатель|куда везти|доставить по адресу|доставка(?: на| в"
+    r"| до)?|delivery address|deliver to|ship to|delivery to|delivery site|site"
+    r"|lieferadresse|lieferanschrift|lieferung an|lieferort|versandadresse|anlieferung"
+    r"|baustelle|adresse de livraison|livrer à"
+    r"|dirección de entrega)\s*[:\-–]\s*(?P<address>.{4,200})$"
+    r"|\b(?:по адресу|доставить на адрес|доставка на адрес|please deliver to|ship (?:it "
+    r"|them )?to|deliver to|liefern sie (?:bitte )?an"
+    r"|lieferung (?:bitte )?an)\s?:?\s(?P<inline>[^.\n]{6,160})",
+    _FLAGS,
+)
+_TOTAL_LABEL = re.compile(
+    r"(?:итого|всего)(?: к оплате| с ндс| по (?:заказу|сч[её]ту))?|к оплате|сумма (?:заказа"
+    r"|счета|документа)|(?:grand |order |invoice )?total(?: due| amount)?|amount due"
+    r"|gesamtbetrag|gesamtsumme|endbetrag|rechnungsbetrag|zahlbetrag|auftragssumme|total ttc"
+    r"|net à payer|importe total",
+    _FLAGS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the text around the lines says."""
+
+    number: str = ""
+    date: datetime.date | None = None
+    due_date: datetime.date | None = None
+    currency: str = ""
+    delivery: Delivery = Delivery()
+
+
+def surroundings(
+    lines: Sequence[str], kind: OrderKind, language: str = "", written: datetime.date | None = None
+) -> Surroundings:
+    """What the text around the lines says about the order as a whole."""
+    looked = [line[:500] for line in lines[:_MOST_LINES]]
+    return Surroundings(
+        number=_number(looked, kind),
+        date=_labelled_date(looked, _DATE_LABEL, language, written, _DUE_LABEL, _STRONG_DELIVERY),
+        due_date=_labelled_date(looked, _DUE_LABEL, language, written),
+        currency=_currency(looked),
+        delivery=Delivery(address=_address(looked), date=_delivery_date(looked, language, written)),
+    )
+
+
+def _number(lines: Sequence[str], kind: OrderKind) -> str:
+    patterns = _INVOICE_NUMBERS if kind is OrderKind.INVOICE else _ORDER_NUMBERS
+    for pattern in patterns:
+        for line in lines:
+            for match in pattern.finditer(line):
+                code = match["code"].rstrip(".-/")
+                if _is_number(
+                    code, line[match.end() :], match[0][: match.start("code") - match.start()]
+                ):
+                    return code
+    return ""
+
+
+def _is_number(code: str, behind: str, announced: str) -> bool:
+    """True for what can be an order's number: not a date, a quantity, a year or a day."""
+    if _DATE_LIKE.fullmatch(code) or _UNIT_LIKE.fullmatch(code):
+        return False
+    if announced and announced[-1].isalnum() and not re.search(r"(?i)(?:po|no|nr)$", announced):
+        return False  # no gap: "orders2go"
+    if re.search(r"(?i)(?:№|#|no|nr|number|nummer|номер|n°|:)\W*$", announced):
+        return True
+    if code.isdigit() and len(code) < 3:
+        return False
+    return not re.match(
+        r"\s?(?:шт|кг|м\b|pcs|x\b|х\b|уп|stk|stück|kg|box|кор|boxes|%|€|\$|eur|руб)",
+        behind,
+        re.IGNORECASE,
+    )
+
+
+def _labelled_date(
+    lines: Sequence[str],
+    label: re.Pattern[str],
+    language: str,
+    written: datetime.date | None,
+    *unwanted: re.Pattern[str],
+) -> datetime.date | None:
+    for line in lines:
+        for found in dates_in(line, language, written):
+            before = line[max(0, found.start - 30) : found.start]
+            matches = [match.end() for match in label.finditer(before)]
+            if matches and not any(other.search(before[:]) for other in unwanted):
+                return found.day
+    return None
+
+
+def _delivery_date(
+    lines: Sequence[str], language: str, written: datetime.date | None
+) -> datetime.date | None:
+    for label in (_STRONG_DELIVERY, _DELIVERY_DATE):
+        for line in lines:
+            for found in dates_in(line, language, written):
+                before = line[max(0, found.start - 60) : found.start]
+                said = label.search(before)
+                if (
+                    said
+                    and not _DUE_LABEL.search(before)
+                    and not _DATE_LABEL.search(before[said.end() :])
+                ):
+                    return found.day
+    return None
+
+
+def _address(lines: Sequence[str]) -> str:
+    for line in lines:
+        match = _ADDRESS.search(line)
+        if match:
+            address = (match["address"] or match["inline"] or "").strip(" .,;")
+            if len(address) > 5:
+                return address
+    return ""
+
+
+def _currency(lines: Sequence[str]) -> str:
+    """The one currency named; empty when several are."""
+    found = {
+        currency
+        for line in lines
+        if any(char.isdigit() for char in line) or len(line) < 40
+        if (currency := currency_in(line))
+    }
+    return found.pop() if len(found) == 1 else ""
+
+
+def says_total(line: str) -> bool:
+    """True when a line announces the total of the whole document."""
+    return bool(_TOTAL_LABEL.search(line))
+
+
+def amounts_agree(sums: Sequence[Decimal], totals: Sequence[Decimal]) -> bool:
+    """True when one of the sums is one of the totals, to the cent or with a usual VAT on top."""
+    for one in sums:
+        for total in totals:
+            slack = max(Decimal("0.05"), abs(total) / 2000)
+            if abs(one - total) <= slack:
+                return True
+    return False

@@ -1,0 +1,385 @@
+"""One line of a list -> what it orders: "болт М8х30 оц. - 200 шт", "20x M8x30 zinc @ 0.12".
+
+In: a line of text. Out: a `Candidate` (a Draft and how its quantity was said), or None when the
+line orders nothing. Every free-standing number is weighed as the quantity by what surrounds it;
+then the others are tried as price and total. What is left of the line is the description.
+
+Limits: a line with two equally likely quantities gets the first and a low confidence.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from .figures import Figure, counts_things, figures, measures
+from .lines import Draft, checked_gtin, multiplies
+from .units import Sort
+
+_BULLET = re.compile(
+    r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
+    r"|\d{1,3}\.(?=[^\W\d])|(?:pos|поз)\.?\s?\d{1,4}[.:)]?\s+|[a-zа-я]\)\s+)",
+    re.IGNORECASE,
+)
+_LEADERS = re.compile(r"\s*(?:\.{3,}|…+|_{3,})\s*")
+_WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
+_MARKER_BEFORE = re.compile(r"[-–—:=;\t|]\s*$")
+_END = re.compile(r"[\s.,;:!)|\]\t]*$")
+_LABELLED_SKU = re.compile(
+    r"[(\[]?\s?(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
+    r"|best(?:ell)?\.?-?nr\.?|sku|p/n|part\s?(?:no|number|#)\.?"
+    r"|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
+    r"|кат\.?\s?(?:№|номер))\s?[:.#№]?\s?"
+    r"(?P<code>[A-ZА-Яa-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
+    re.IGNORECASE,
+)
+_BRACKETED_SKU = re.compile(r"\[(?P<code>[\w./+-]{3,30})\]")
+_GTIN = re.compile(
+    r"(?:\b(?:EAN|GTIN|ШК|штрих-?код)\s?[:.]?\s?)?(?<![\w.,])(?P<code>\d{13}|\d{14})(?![\w.,]\w)",
+    re.IGNORECASE,
+)
+_LEADING_CODE = re.compile(
+    r"(?P<code>(?=[^\s]*\d)[A-ZА-Я0-9][A-ZА-Я0-9./_-]{3,24}|\d{5,12})(?=\t|\s[-–—]\s|\s{2,}"
+    r"|:\s|,\s|\s+[^\W\d_]{3})"
+)
+_CODE_ALONE = re.compile(r"(?=\S*\d)(?=\S*[^\W\d_])[\w./+-]{4,30}")
+_VAGUE = re.compile(
+    r"(?i)\b(?:если|или|либо|вместо|аналог\w*|примерно|как в прошлый раз|как обычно"
+    r"|как всегда|уточн\w+|если есть|if|or|either|instead"
+    r"|as last time|as usual|same as|whatever|maybe|perhaps|possibly|oder|falls|wenn|statt"
+    r"|anstatt|wie letztes mal|wie immer|wie gehabt"
+    r"|eventuell|evtl|несколько|пару|some|several|einige|ein paar|остальное|the rest|tbc|tbd"
+    r"|н/д|не надо|не нужно"
+    r"|не нужны?|не привоз\w+|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
+)
+_CHANGE = re.compile(
+    r"(?i)(?:\bбыло\b|\bстало\b|\bwas\b|\bwere\b|\balt:|\bneu:|->|→|\bвместо\b"
+    r"|\binstead of\b|\bstatt\b|\bстарое|\bновое|entfällt"
+    r"|unverändert|\bunchanged\b|\bотмен|\bубрать|\bstreichen|\bcancel\b|\bремове\b"
+    r"|\bremove\b|не\s+\d+,?\s+а\s+\d+)"
+)
+_DANGLING = re.compile(
+    r"(?i)(?:^[\s,;:.\-–—=|*)\t+]+|[\s,;:\-–—=|*(\t@+/]+$|[\s,(]+(?:по|по цене|за|at|à|je"
+    r"|zu je|zu|for|für|на сумму|цена|price|preis|кол-во|количество|qty\.?|menge|anzahl|"
+    r"в количестве|итого|total|ges\.?|x|х|×|of|von|и|and|und)[\s:.]*$|^(?:of|von|de|штук"
+    r"|шт\.?|x|х|×)\s+)"
+)
+_POLITE_END = re.compile(
+    r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
+    r"|gracias)\b.{0,30}$"
+)
+_PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
+_AMOUNT_OF = re.compile(r"(?i)^(?:of|von|d'|de)\s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What a line may order."""
+
+    draft: Draft
+    score: float  # how surely it orders anything: 0 hardly .. 6 surely
+    has_unit: bool
+    measured: bool  # the quantity's unit measures (kg, m, l)
+    dashed: bool  # the quantity stands behind a dash, colon or tab
+    first: bool  # the quantity stands first
+    counted: bool = False  # "× 40", "Qty 2": pieces beyond doubt
+    money: str = ""  # currency named in the line
+
+
+def item(
+    line: str, language: str = "", mark: str = "", enumerated: bool = False
+) -> Candidate | None:
+    """What a line orders; None when no quantity can be seen in it.
+
+    `enumerated`: the lines around count themselves with bare numbers; the first is no quantity.
+    """
+    text = _plain(line)
+    if enumerated:
+        text = re.sub(r"^\s*\d{1,4}[\s.)]+", "", text)
+    else:
+        text = unbulleted(text)
+    coded, sku, gtin = _codes(text)
+    found = figures(coded, language, mark)
+    weighed = sorted(
+        ((_weight(coded, one), -place, one) for place, one in enumerate(found)),
+        reverse=True,
+        key=lambda w: w[:2],
+    )
+    if not weighed or weighed[0][0] <= 0:
+        return None
+    best_score, _, quantity = _by_product(found) or weighed[0]
+    rival = next(
+        (w for w, _, one in weighed[1:] if w > best_score - 0.75 and one.values != quantity.values),
+        None,
+    )
+    price, total = _money(coded, found, quantity)
+    description = _description(coded, [quantity, *(one for one in (price, total) if one)])
+    if not _names_something(description) and not sku and not gtin:
+        return None
+    if not sku:
+        sku, description = _leading_code(description)
+    money = next((one.money for one in found if one.money), "")
+    problems = _problems(coded, quantity, rival is not None)
+    if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
+        problems = (*problems, "price-or-total-unclear")
+    unit, values = _unit_and_values(quantity)
+    draft = Draft(
+        sku=sku,
+        gtin=gtin,
+        description=description,
+        quantity=values,
+        unit=unit,
+        price=price.values if price else (),
+        total=total.values if total else (),
+        confidence=0.9,
+        problems=problems,
+    )
+    return Candidate(
+        draft=draft,
+        score=best_score,
+        has_unit=quantity.unit is not None,
+        measured=measures(quantity),
+        dashed=bool(_MARKER_BEFORE.search(coded[: quantity.start]))
+        or quantity.times
+        or quantity.labelled,
+        first=not re.search(r"\w", coded[: quantity.start]),
+        counted=quantity.times or quantity.labelled,
+        money=money,
+    )
+
+
+def _by_product(found: list[Figure]) -> tuple[float, int, Figure] | None:
+    """The quantity when three figures in a row multiply: 60 боб × 92,00 = 5 520,00."""
+    for one, two, three in zip(found, found[1:], found[2:], strict=False):
+        if (
+            two.values[0] == 1
+            or one.values[0] == 1
+            or any(figure.numeral for figure in (one, two, three))
+        ):
+            continue
+        if not _any_product(one, two, three):
+            continue
+        swapped = counts_things(two) and not counts_things(one)
+        return (6.0, 0, two if swapped else one)
+    return None
+
+
+def unbulleted(text: str) -> str:
+    """The line without its bullet or its own number."""
+    match = _BULLET.match(text)
+    return text[match.end() :] if match else text
+
+
+def _plain(line: str) -> str:
+    """Dot leaders, tabs, pipes and wide gaps as one tab; quotes of a reply gone."""
+    text = re.sub(r"^\s*(?:>\s?)+", "", line[:600])
+    return _WIDE.sub("\t", _LEADERS.sub("\t", text.strip(" \t|"))).strip()
+
+
+def _codes(text: str) -> tuple[str, str, str]:
+    """Labelled article numbers and GTINs taken out of the line: (rest, sku, gtin)."""
+    sku = gtin = ""
+    if match := _GTIN.search(text):
+        if checked_gtin(match["code"])[0]:
+            gtin = match["code"]
+            text = text[: match.start()] + "\t" + text[match.end() :]
+    if match := _BRACKETED_SKU.search(text):
+        if any(char.isdigit() for char in match["code"]):
+            sku = match["code"]
+            text = text[: match.start()] + text[match.end() :]
+    if not sku and (match := _LABELLED_SKU.search(text)):
+        sku = match["code"]
+        text = f"{text[: match.start()]} {text[match.end() :]}"
+    return text.strip(" \t,;"), sku, gtin
+
+
+def _weight(line: str, figure: Figure) -> float:
+    """How much a figure looks like the quantity; 0 or less: it is not."""
+    before, behind = line[: figure.start], line[figure.end :]
+    if figure.money or figure.is_total or figure.values[0] <= 0:
+        return -1.0
+    if figure.is_price and not counts_things(figure):
+        return -1.0
+    weight = 0.0
+    if figure.labelled:
+        weight += 5
+    if figure.reference and not counts_things(figure):
+        weight -= 4
+    if figure.times:
+        weight += 4
+    at_start = not re.search(r"\w", before)
+    at_end = bool(_END.fullmatch(behind)) or behind.lstrip(" ").startswith("\t")
+    marked = bool(_MARKER_BEFORE.search(before))
+    if marked:
+        weight += 2.5 if not at_start else 0
+    if counts_things(figure):
+        weight += 3
+        if _PER_PACK.search(before):
+            weight -= 2.5
+    elif measures(figure):
+        weight += 1.6 if at_start or at_end else 0.4
+        if figure.unit and figure.unit.unit.sort is Sort.TIME:
+            weight -= 1
+    if at_start:
+        weight += (
+            1.4 + (1.5 if _starts_bare(figure, behind) else 0)
+            if re.match(r"[\s\t]*[^\W\d_]|[\s\t]*[\"«“(]|\s+\w", behind)
+            else 0.2
+        )
+    if at_end:
+        weight += 1.2
+    if figure.weak and figure.unit is None:
+        weight -= 1
+    if re.search(r"[(]\s*$", before) and not counts_things(figure):
+        weight -= 1.5
+    whole = figure.values[0] == figure.values[0].to_integral_value()
+    if not whole and figure.unit is None:
+        weight -= 1.5
+    return weight
+
+
+def _starts_bare(figure: Figure, behind: str) -> bool:
+    """ "15 lengths of timber": a whole number, then a word in small letters or of some length."""
+    whole = figure.values[0] == figure.values[0].to_integral_value()
+    return figure.unit is None and whole and bool(re.match(r"\s[^\W\d_]{3,}", behind))
+
+
+def _money(line: str, found: list[Figure], quantity: Figure) -> tuple[Figure | None, Figure | None]:
+    """The price and the total among the other figures."""
+    others = [one for one in found if one is not quantity and not one.numeral and not one.reference]
+    cells = [
+        one
+        for one in others
+        if one.start > quantity.start
+        and (one.money or one.is_price or one.is_total or one.unit is None)
+    ]
+    for price in cells:
+        for total in cells:
+            if price is total or total.start < price.start or price.unit is not None:
+                continue
+            if _any_product(quantity, price, total):
+                return price, total
+    price_said = next(
+        (one for one in others if one.is_price and (one.unit is None or one.money)), None
+    )
+    total_said = next((one for one in others if one.is_total), None)
+    if price_said or total_said:
+        return price_said, total_said
+    moneyed = [one for one in others if one.money]
+    if len(moneyed) == 1:
+        return moneyed[0], None
+    if len(moneyed) == 2:
+        return moneyed[0], moneyed[1]
+    separate = [
+        one
+        for one in cells
+        if one.unit is None and _MARKER_BEFORE.search(line[: one.start]) and _has_cents(line, one)
+    ]
+    return (separate[0], None) if len(separate) == 1 else (None, None)
+
+
+def _is_each(line: str, price: Figure) -> bool:
+    """True when the price is said to be for one."""
+    each = re.match(
+        r"(?i)\s?(?:/|за шт|за ед|за шт|each|ea\b|per\b|pro\b|je\b|p\.? ?st)", line[price.end :]
+    )
+    return price.is_price or bool(each)
+
+
+def _has_cents(line: str, figure: Figure) -> bool:
+    return bool(re.search(r"[.,]\d{2}$", line[figure.number_start : figure.number_end]))
+
+
+def _any_product(quantity: Figure, price: Figure, total: Figure) -> bool:
+    return any(
+        multiplies(count, cost, amount) and cost != 1
+        for count in quantity.values[:2]
+        for cost in price.values[:2]
+        for amount in total.values[:2]
+    )
+
+
+def _description(line: str, used: list[Figure]) -> str:
+    """The line without its figures and the little words that led to them."""
+    parts: list[str] = []
+    position = 0
+    for figure in sorted(used, key=lambda one: one.start):
+        parts.append(line[position : figure.start])
+        position = max(position, figure.end)
+    parts.append(line[position:])
+    cleaned = [_without_dangling(part) for part in parts]
+    return re.sub(r"\s+", " ", " ".join(part for part in cleaned if re.search(r"\w", part))).strip()
+
+
+def _without_dangling(part: str) -> str:
+    part = re.sub(
+        r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед)\b\.?|за шт\.?|each\b|pro (?:stück"
+        r"|st)\b\.?|per (?:pc|piece|unit)\b)",
+        "",
+        part,
+    )
+    for _ in range(4):
+        trimmed = _DANGLING.sub("", part)
+        if trimmed == part:
+            break
+        part = trimmed
+    part = _POLITE_END.sub("", part)
+    if part.count("(") < part.count(")"):
+        part = part.rstrip(") .")
+    return part.strip(" \t.") if part.strip(" \t.") else ""
+
+
+def _names_something(description: str) -> bool:
+    letters = sum(char.isalpha() for char in description)
+    return letters >= 2 or (letters >= 1 and any(char.isdigit() for char in description))
+
+
+def _leading_code(description: str) -> tuple[str, str]:
+    """A first word that can only be an article number: (sku, the rest)."""
+    plain = description.replace("\t", " ")
+    if _CODE_ALONE.fullmatch(description):
+        return description, description
+    if match := _LEADING_CODE.match(description):
+        code = match["code"]
+        rest = description[match.end() :].lstrip(" \t:,-–—")
+        if _names_something(rest) and (
+            code.isdigit() or re.search(r"[-./_]", code) or len(code) >= 6
+        ):
+            return code, rest.replace("\t", " ")
+    return "", plain
+
+
+def _problems(line: str, quantity: Figure, rivalled: bool) -> tuple[str, ...]:
+    problems: list[str] = []
+    if rivalled:
+        problems.append("quantity-ambiguous")
+    if quantity.rough:
+        problems.append("quantity-vague")
+    if _CHANGE.search(line):
+        problems.append("line-changes")
+    elif _VAGUE.search(line):
+        problems.append("line-conditional")
+    return tuple(problems)
+
+
+_THOUSANDS = re.compile(r"(?i)(?:тыс\w*\.?|тысяч\w*)\s?(?P<unit>.*)")
+
+
+def _unit_and_values(quantity: Figure) -> tuple[str, tuple[Decimal, ...]]:
+    """The unit as written; "5 тыс. шт" is 5000 шт."""
+    if quantity.unit is None:
+        return "", quantity.values
+    match = _THOUSANDS.fullmatch(quantity.unit.text)
+    if match:
+        return match["unit"], tuple(value * 1000 for value in quantity.values)
+    return quantity.unit.text, quantity.values
+
+
+def weakened(candidate: Candidate, confidence: float, problem: str = "") -> Candidate:
+    """The same candidate, held for less sure."""
+    problems = candidate.draft.problems
+    if problem and problem not in problems:
+        problems = (*problems, problem)
+    draft = replace(
+        candidate.draft, confidence=min(candidate.draft.confidence, confidence), problems=problems
+    )
+    return replace(candidate, draft=draft)

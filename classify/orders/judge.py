@@ -1,0 +1,104 @@
+"""A reading -> the Order that is handed on, and whether it may go to the ERP without a person.
+
+In: a `Reading` that has everything, lines settled. Out: an `Order`. The sums are checked here:
+lines against the document's total, with VAT or without. `complete` is said only when the kind is an
+order, every line names a product and a positive quantity surely, nothing disagrees, and no problem
+is left that a person must see.
+
+Limits: it believes the readers' confidence; it does not know the catalogue.
+"""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from postroom.order import Order, OrderKind, OrderLine
+
+from .heading import amounts_agree
+from .lines import SURE, numbered
+from .reading import Reading
+
+# Worth telling, but no reason to stop an order.
+_HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid", "total-unchecked"})
+_VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
+_MOST_LINES = 5000
+
+
+def judged(reading: Reading) -> Order:
+    """The order a reading amounts to, with `complete` decided."""
+    lines = numbered(reading.lines[:_MOST_LINES])
+    kind = reading.kind or (OrderKind.ORDER if lines else OrderKind.NONE)
+    problems = list(reading.problems)
+    if len(reading.lines) > _MOST_LINES:
+        problems.append("too-many-lines")
+    total = reading.total
+    problem, agreed = _sum_problem(lines, reading)
+    if problem:
+        problems.append(problem)
+    if total is None and agreed is not None:
+        total = agreed
+    elif total is None and reading.totals:
+        total = max(reading.totals)
+    if not lines and kind in (OrderKind.ORDER, OrderKind.ORDER_CHANGE):
+        problems.append("no-lines")
+    order = Order(
+        kind=kind,
+        number=reading.number,
+        date=reading.date,
+        currency=reading.currency,
+        buyer=reading.buyer,
+        delivery=reading.delivery,
+        lines=lines,
+        total=total,
+        due_date=reading.due_date,
+        problems=tuple(dict.fromkeys(problems)),
+    )
+    return replace(order, complete=_is_complete(order))
+
+
+def _is_complete(order: Order) -> bool:
+    return (
+        order.kind is OrderKind.ORDER
+        and bool(order.lines)
+        and all(_is_sure(line) for line in order.lines)
+        and all(problem in _HARMLESS for problem in order.problems)
+    )
+
+
+def _is_sure(line: OrderLine) -> bool:
+    return (
+        line.confidence >= SURE
+        and bool(line.sku or line.gtin or line.description)
+        and line.quantity is not None
+        and line.quantity > 0
+    )
+
+
+def _sum_problem(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[str, Decimal | None]:
+    """("total-mismatch" or "", the total that agrees)."""
+    totals = [reading.total] if reading.total is not None else list(reading.totals)
+    if not totals or not lines:
+        return "", None
+    sums: list[Decimal] = []
+    if all(line.total is not None for line in lines):
+        sums.append(sum((line.total or Decimal(0) for line in lines), Decimal(0)))
+    if all(line.quantity is not None and line.unit_price is not None for line in lines):
+        sums.append(
+            sum(
+                ((line.quantity or 0) * (line.unit_price or Decimal(0)) for line in lines),
+                Decimal(0),
+            )
+        )
+    if not sums:
+        pieces = sum((line.quantity or Decimal(0) for line in lines), Decimal(0))
+        agrees = pieces in totals or not any(line.total or line.unit_price for line in lines)
+        return ("" if agrees else "total-unchecked"), None
+    for total in sorted(totals, reverse=True):
+        if amounts_agree(sums, [total]):
+            return "", total
+    grossed = [one * (100 + rate) / 100 for one in sums for rate in _VAT_RATES]
+    for total in sorted(totals, reverse=True):
+        if amounts_agree(grossed, [total]):
+            return "", total
+    if reading.kind is OrderKind.INVOICE and len(totals) > 1:
+        return "total-unchecked", None
+    return "total-mismatch", None

@@ -1,0 +1,213 @@
+"""A message -> one reading of its order: documents, tables, the writer's words, what he quotes.
+
+In: a parsed `Message`. Out: a `Reading` with buyer, kind and everything that disagrees. The
+writer's own words come first; only when they merely say yes ("passt so, bitte bestellen") the
+quoted text is read, and then never surely.
+
+Limits: a document inside an archive or an attached message is not opened here.
+"""
+
+import datetime
+import re
+from dataclasses import replace
+
+from postroom.message import Attachment, Message
+from postroom.order import OrderKind
+
+from .body import read_body
+from .buyer import buyer_of_mail
+from .document import read_document
+from .heading import surroundings
+from .hostile import Unreadable
+from .htmltable import read_html
+from .kind import Kind, kind_of_mail
+from .pair import paired
+from .reading import Reading
+
+_QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
+_MOST_ATTACHMENTS = 30
+_NO_DOCUMENT = (
+    "audio/",
+    "video/",
+    "text/calendar",
+    "text/vcard",
+    "text/x-vcard",
+    "application/pgp",
+    "application/pkcs7",
+    "application/x-pkcs7",
+    "message/",
+    "text/rfc822",
+    "multipart/",
+    "application/ics",
+    "font/",
+)
+_IMAGE_NAMES = re.compile(
+    r"(?i)^(?:image\d+|logo\w*|signature\w*|facebook|linkedin|banner\w*|icon\w*|spacer|pixel)\.\w+$"
+)
+_SAYS_ATTACHED = re.compile(
+    r"(?i)\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
+    r"|прикрепл\w+|attach\w*|enclosed|see file|anbei|im anhang|anlage|beigefügt\w*"
+    r"|angehängt\w*|ci-joint\w*|pièce jointe|adjunt\w+)\b"
+)
+
+
+def read_mail(message: Message) -> Reading:
+    """Everything a message says of an order, as one reading."""
+    written = message.date.date() if message.date else None
+    language = message.language if message.language != "other" else ""
+    names = tuple(attachment.filename for attachment in message.attachments)
+    kind = kind_of_mail(message.subject, message.new_text, names)
+    documents, problems = _documents(message, language, written)
+    body = _body(message, language)
+    readings = [*documents, body]
+    if (
+        kind.kind is not OrderKind.NONE
+        and not any(one.lines for one in readings)
+        and message.quoted_text.strip()
+    ):
+        readings.append(_quoted(message, language))
+    merged = paired(readings)
+    return _judged_kind(
+        _completed(message, merged, language, written), kind, documents, problems, message
+    )
+
+
+def _documents(
+    message: Message, language: str, written: datetime.date | None
+) -> tuple[list[Reading], list[str]]:
+    """The readings of the attachments, and what could not be read."""
+    readings: list[Reading] = []
+    problems: list[str] = []
+    if len(message.attachments) > _MOST_ATTACHMENTS:
+        problems.append("too-many-attachments")
+    for attachment in message.attachments[:_MOST_ATTACHMENTS]:
+        if _is_no_document(attachment):
+            continue
+        name = attachment.filename or "attachment"
+        if attachment.type.startswith("image/"):
+            problems.append(f"attachment-unread:{name}")
+            continue
+        try:
+            readings.append(read_document(name, attachment.data, language, written))
+        except Unreadable as error:
+            problems.append(f"attachment-unreadable:{name}")
+            if error.reason in ("encrypted", "bomb", "scanned"):
+                problems.append(f"attachment-{error.reason}:{name}")
+    return readings, problems
+
+
+def _is_no_document(attachment: Attachment) -> bool:
+    if attachment.type.startswith(_NO_DOCUMENT) or attachment.filename.lower().endswith(
+        (".p7s", ".asc", ".ics", ".vcf")
+    ):
+        return True
+    return attachment.type.startswith("image/") and (
+        attachment.inline or bool(_IMAGE_NAMES.match(attachment.filename))
+    )
+
+
+def _body(message: Message, language: str) -> Reading:
+    """The writer's own words; a table of the HTML part where it holds them."""
+    text = read_body(message.new_text, language)
+    if "<table" not in message.html.lower():
+        return text
+    table = read_html(message.html, "body", language)
+    own = _squeezed(message.new_text)
+    lines = tuple(line for line in table.lines if _squeezed(line.description or line.sku) in own)
+    if not lines:
+        return text
+    tabled = _squeezed(" ".join(f"{line.sku} {line.description}" for line in table.lines))
+    spoken = [line for line in text.lines if _squeezed(line.description or line.sku) not in tabled]
+    problems = table.problems
+    if any(line.confidence >= 0.8 for line in spoken) and not table.lines:
+        problems = (*problems, "sources-differ:body")
+    return replace(
+        table,
+        lines=lines,
+        totals=table.totals if len(lines) == len(table.lines) else (),
+        around=text.around,
+        problems=problems,
+        source="body",
+    )
+
+
+def _squeezed(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.lower())
+
+
+def _quoted(message: Message, language: str) -> Reading:
+    """What the writer quotes and perhaps confirms; never sure."""
+    unquoted = "\n".join(
+        re.sub(r"^\s*(?:>\s?)+", "", line) for line in message.quoted_text.split("\n")
+    )
+    reading = read_body(unquoted, language, "quoted")
+    lines = tuple(replace(line, confidence=min(line.confidence, _QUOTED)) for line in reading.lines)
+    problems = (*reading.problems, "from-quoted-text") if lines else reading.problems
+    return replace(reading, lines=lines, problems=problems)
+
+
+def _completed(
+    message: Message, reading: Reading, language: str, written: datetime.date | None
+) -> Reading:
+    """What the mail itself adds: number, dates, delivery, buyer."""
+    around = (message.subject, *message.new_text.split("\n"))
+    said = surroundings(around, reading.kind or OrderKind.ORDER, language, written)
+    signature = (*message.signature.split("\n"), *message.new_text.split("\n")[-30:])
+    buyer, problems = buyer_of_mail(message.author, signature)
+    known = reading.buyer
+    return replace(
+        reading,
+        number=reading.number or said.number,
+        date=reading.date or said.date or written,
+        currency=reading.currency or said.currency,
+        due_date=reading.due_date or said.due_date,
+        delivery=replace(
+            reading.delivery,
+            address=reading.delivery.address or said.delivery.address,
+            date=reading.delivery.date or said.delivery.date,
+        ),
+        buyer=replace(
+            known,
+            name=known.name or buyer.name,
+            email=known.email or buyer.email,
+            tax_id=known.tax_id or buyer.tax_id,
+        ),
+        problems=(*reading.problems, *problems),
+    )
+
+
+def _judged_kind(
+    reading: Reading, mail: Kind, documents: list[Reading], problems: list[str], message: Message
+) -> Reading:
+    """The kind: a structured document's own, else the mail's words weighed with the documents'."""
+    doubts = list(mail.problems)
+    said = reading.kind
+    if said is not None and reading.strength >= 3:
+        kind = said
+        doubts = [
+            doubt
+            for doubt in doubts
+            if doubt in ("cancellation", "change", "refers-to-earlier-order")
+        ]
+    elif mail.kind is OrderKind.ORDER and "kind-unsure" in doubts and said is not None:
+        kind = said
+        doubts.remove("kind-unsure")
+    elif mail.kind is OrderKind.ORDER and said in (OrderKind.INVOICE, OrderKind.ORDER_CHANGE):
+        kind = said
+    else:
+        kind = mail.kind
+    if kind is OrderKind.ORDER and "kind-unsure" in doubts and not reading.lines:
+        kind, doubts = OrderKind.NONE, []
+    unread = [
+        problem
+        for problem in problems
+        if kind in (OrderKind.ORDER, OrderKind.ORDER_CHANGE, OrderKind.INVOICE)
+    ]
+    if (
+        kind is OrderKind.ORDER
+        and not documents
+        and not message.attachments
+        and _SAYS_ATTACHED.search(message.new_text)
+    ):
+        doubts.append("attachment-missing")
+    return replace(reading, kind=kind, problems=(*reading.problems, *doubts, *unread))

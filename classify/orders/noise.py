@@ -1,0 +1,136 @@
+"""Lines of a mail that name no goods: greetings, signatures, phones, banks, addresses, terms.
+
+In: one line of text. Out: True when nothing on it can be an order line. Here a false alarm hides a
+line and a miss invents one, so patterns ask for the telling word, not for its shape alone.
+"""
+
+import re
+
+_FLAGS = re.IGNORECASE
+
+_CONTACT = re.compile(
+    r"(?:\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
+    r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b[.:/]?"
+    r"|https?://|\S@\S+\.\S|\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3}\)|\b8[ -]?9\d\d[ -]?\d{3}"
+    r"|\b0\d{3,4}[ /-]\d{3,}[ /-]?\d{2,})",
+    _FLAGS,
+)
+_BANK = re.compile(
+    r"\b(?:инн|кпп|огрн(?:ип)?|бик|р/с|к/с|р/сч|расч[её]тный сч[её]т|корр?\.? ?сч[её]т|окпо"
+    r"|оквэд|iban|bic|swift|blz|kto|konto(?:nummer)?|ust\.?-?id(?:nr)?|ust-idnr|steuernummer"
+    r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number)"
+    r"|company (?:no|reg\w*)|registered (?:in|office)|geschäftsführer|amtsgericht|siret"
+    r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк\w*|реквизит\w*)\b",
+    _FLAGS,
+)
+_ADDRESS = re.compile(
+    r"(?:\b(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|\b(?:улица"
+    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж)\b"
+    r"|\b\d+[a-z]?,? (?:[A-Z][a-z]+ ){1,3}(?:Street|Road|Avenue|Lane|Drive|Way|Close|St|Rd"
+    r"|Ave)\b|\b(?:Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box)\b"
+    r"|\b\w*(?:straße|strasse|str\.|weg|platz|allee|gasse)\s\d|\brue (?:de|du|des)\b"
+    r"|\b\d{5,6},? (?:г\.|[A-ZА-Я][a-zа-я]+)\s*$|^\s*(?:D-|A-|CH-)\d{4,5}\b"
+    r"|^\s*\d{5} [A-ZÄÖÜ][a-zäöüß]+(?: [a-zäöüß]+| [A-ZÄÖÜ][a-zäöüß]+)?\s*$"
+    r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b)",
+)
+_TERM = re.compile(
+    r"^\W*(?:(?:срок|дата|адрес|место|условия|способ|время|окно|период|желаем\w+ (?:дата"
+    r"|срок)|планов\w+ (?:дата|срок)) ?(?:\w+ )?(?:поставк\w*|отгрузк\w*|доставк\w*|оплат\w*"
+    r"|при[её]мк\w*|разгрузк\w*|получени\w*|вывоза)"
+    r"|доставка|доставить|самовывоз|оплата|оплатим|получатель|грузополучатель|плательщик"
+    r"|заказчик|покупатель|поставщик|контакт\w*|контактное лицо|при[её]мка|комментарий"
+    r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|гарантия"
+    r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
+    r"|выгрузка|груз|ставка|темп"
+    r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
+    r"|requested))?|ship(?:ping|ment)?(?: (?:to|via|terms|date|method|by))"
+    r"|payment(?: terms)?|terms|incoterms?|contact|site contact|attn|attention|account(?: no"
+    r"| number)?|cost cent(?:re|er)|project|job no|job|budget|requisition|buyer|seller"
+    r"|supplier|vendor|bill to|invoice (?:to|address)|ref(?:erence)?|your ref|our ref|quote"
+    r"|valid until|required by|needed by|due|notes?|re|subject|date|vat|demurrage|freight"
+    r"|packing|carrier"
+    r"|liefer(?:termin|adresse|datum|anschrift|zeit|bedingung\w*|ung|ort|woche)"
+    r"|versand(?:art|adresse)?|zahlung(?:sbedingung\w*|sziel|sart)?|rechnungsadresse"
+    r"|rechnung|ansprechpartner|kommission|kostenstelle|projekt|kundennummer|kunden-nr"
+    r"|ihr zeichen|unser zeichen|lieferant\w*|baustelle|anlieferung|abladung|termin|laden"
+    r"|entladen|fracht|betreff|datum|hinweis|incoterm|skonto|angebot"
+    r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
+    r"|\s[-–—]\s)(?!\s*$)",
+    _FLAGS,
+)
+_TERM_SENTENCE = re.compile(
+    r"^\W*(?:доставка|доставить|отгрузка|отгрузить|самовывоз|оплата|срок\w*|предоплата"
+    r"|deliver(?:y|ies)?|please deliver (?:to|by|on|before|between)|ship to|lieferung"
+    r"|liefertermin|anlieferung|zahlung|payment|incoterms|livraison|wir arbeiten|we are open"
+    r"|работаем|приём|прием|приемка|приёмка|график|kw|termin)\b",
+    _FLAGS,
+)
+_GREETING = re.compile(
+    r"^\W*(?:здр[ао]?в?ст\w+|добрый (?:день|вечер)|доброе утро|доброго (?:дня"
+    r"|времени(?: суток)?)|уважаем\w+|привет\w*|приветствую|коллеги|ребята?|день добрый"
+    r"|hello|hi|hey|dear|morning|good (?:morning|afternoon|day)|to whom|sehr geehrte\w*"
+    r"|guten (?:tag|morgen|abend)|hallo|moin|liebe[rs]?|grüß gott|servus|bonjour|madame"
+    r"|monsieur|hola|estimad\w+|buenos días|buenas)\b[^\d:!,.\n]{0,40}(?:[!,.:)]+"
+    r"|$)\s*(?:[A-ZА-ЯЁ][\w.-]{1,20}(?: [A-ZА-ЯЁ][\w.-]{1,20}){0,2}[!,.]+\s*)?",
+    _FLAGS,
+)
+_SIGN_OFF = re.compile(
+    r"^\W*(?:с уважением|с ув\.?|с наилучшими|с благодарностью|заранее (?:спасибо"
+    r"|благодар\w+)|спасибо|благодарю|(?:kind|best|warm|with best)? ?regards|best|cheers"
+    r"|sincerely|yours (?:sincerely|faithfully|truly)|thanks?(?: you)?|many thanks|br"
+    r"|mit (?:freundlichen|freundlichem|besten|lieben) gr[uü](?:ß|ss)\w*|freundliche grüße"
+    r"|viele grüße|liebe grüße|beste grüße|(?:schöne )?grüße|gruß|mfg|lg|vg|danke"
+    r"|cordialement|bien cordialement|saludos|un saludo|atentamente|отправлено с|sent from"
+    r"|von meinem|gesendet von)\b(?!.{40})",
+    _FLAGS,
+)
+_SIGN_OFF_ENDS = re.compile(
+    r"^\W*(?:с уважением|с ув\.|с наилучшими пожеланиями|(?:kind|best|warm) regards"
+    r"|regards\W*$|yours (?:sincerely|faithfully)|mit (?:freundlichen|freundlichem"
+    r"|besten) gr|freundliche grüße|viele grüße\W*$|beste grüße|mfg\W*$|cordialement"
+    r"|atentamente|отправлено с|sent from my|von meinem)",
+    _FLAGS,
+)
+_FORWARDED = re.compile(
+    r"^\W*(?:from|to|cc|sent|subject|von|an|gesendet|betreff|datum|от|кому|отправлено|тема"
+    r"|дата|копия|de|à|envoyé|objet)\s?:\s",
+    _FLAGS,
+)
+_NUMBER_ALONE = re.compile(
+    r"^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
+    r"|заявка|bestellung|bestellnummer|auftrag|commande|pedido"
+    r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
+    _FLAGS,
+)
+_TIME = re.compile(
+    r"^\W*(?:с |до |к |после |from |until |by |ab |bis |um )?\d{1,2}[:.]\d{2}\b(?!\s?(?:кг"
+    r"|kg|шт|м\b|л\b|x|х))",
+    _FLAGS,
+)
+_RULER = re.compile(r"^[\s\-_=*+|~#·.:—–]*$")
+
+
+def is_noise(line: str) -> bool:
+    """True for a line that cannot name goods."""
+    if _RULER.match(line) or not any(char.isdigit() or char.isalpha() for char in line):
+        return True
+    if len(line) > 1000:
+        line = line[:1000]
+    if not without_greeting(line).strip() or _SIGN_OFF.match(line) or _FORWARDED.match(line):
+        return True
+    if _NUMBER_ALONE.match(line):
+        return True
+    if _TERM.match(line) or _BANK.search(line) or _CONTACT.search(line) or _TIME.match(line):
+        return True
+    return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
+
+
+def without_greeting(line: str) -> str:
+    """The line without the greeting it begins with."""
+    match = _GREETING.match(line)
+    return line[match.end() :] if match else line
+
+
+def ends_text(line: str) -> bool:
+    """True for the line with which a letter closes; what follows is the signature."""
+    return bool(_SIGN_OFF_ENDS.match(line)) or line.rstrip() == "--"

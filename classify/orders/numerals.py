@@ -1,0 +1,180 @@
+"""Numbers in words: "пять", "двадцать пять", "two dozen", "dreiundzwanzig", "half a dozen".
+
+In: a list of lower-case words and where to begin. Out: the value and how many words it takes, or
+None. Russian, English and German up to 999 999, with cases; French and Spanish up to a hundred.
+
+Limits: ordinals are not numbers; "a few", "несколько", "ein paar" are not numbers either, who
+reads text treats them as vague. Words for one ("один", "ein", "un") are `weak`: they are articles
+as often as quantities.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numeral:
+    """A number in words."""
+
+    value: Decimal
+    words: int  # how many words it took
+    weak: bool = False  # "ein", "один", "one": perhaps only an article
+
+
+def _table(text: str) -> dict[str, int]:
+    """{"пять": 5, ...} from lines of "5 пять пяти пятью"."""
+    table: dict[str, int] = {}
+    for line in text.split("\n"):
+        value, *words = line.split() or [""]
+        table.update({word: int(value) for word in words})
+    return table
+
+
+_SMALL = _table("""
+1 один одна одно одну одного одной one ein eine einen einem eins un une uno una
+2 два две двух двум двое two zwei deux dos
+3 три трех трое three drei trois tres
+4 четыре четырех четверо four vier quatre cuatro
+5 пять пяти пятеро five fünf fuenf cinq cinco
+6 шесть шести шестеро six sechs seis
+7 семь семи семеро seven sieben sept siete
+8 восемь восьми eight acht huit ocho
+9 девять девяти nine neun neuf nueve
+10 десять десяти ten zehn dix diez
+11 одиннадцать одиннадцати eleven elf onze once
+12 двенадцать двенадцати twelve zwölf zwoelf douze doce
+13 тринадцать тринадцати thirteen dreizehn treize trece
+14 четырнадцать четырнадцати fourteen vierzehn quatorze catorce
+15 пятнадцать пятнадцати fifteen fünfzehn fuenfzehn quinze quince
+16 шестнадцать шестнадцати sixteen sechzehn seize dieciséis
+17 семнадцать семнадцати seventeen siebzehn diecisiete
+18 восемнадцать восемнадцати eighteen achtzehn dieciocho
+19 девятнадцать девятнадцати nineteen neunzehn diecinueve
+20 двадцать двадцати twenty zwanzig vingt veinte
+30 тридцать тридцати thirty dreißig dreissig trente treinta
+40 сорок сорока forty vierzig quarante cuarenta
+50 пятьдесят пятидесяти fifty fünfzig fuenfzig cinquante cincuenta
+60 шестьдесят шестидесяти sixty sechzig soixante sesenta
+70 семьдесят семидесяти seventy siebzig setenta
+80 восемьдесят восьмидесяти eighty achtzig ochenta
+90 девяносто ninety neunzig noventa
+100 сто ста cent cien ciento
+200 двести двухсот
+300 триста трехсот
+400 четыреста четырехсот
+500 пятьсот пятисот
+600 шестьсот шестисот
+700 семьсот семисот
+800 восемьсот восьмисот
+900 девятьсот девятисот
+""")
+_TIMES = _table("""
+1000 тысяча тысячу тысячи тысяч тыс thousand tausend mille mil
+100 сотня сотню сотни сотен hundred hundert
+12 дюжина дюжину дюжины дюжин dozen dozens dutzend douzaine douzaines docena docenas
+10 десяток десятка десятков
+""")
+_ARTICLES = frozenset({"a", "an", "ein", "einem", "einen", "eine", "une", "una"})
+_JOINERS = frozenset({"and", "und", "y", "et"})
+_PAIRS = {"пара": 2, "пару": 2, "couple": 2}
+_HALVES = {"полтора": Decimal("1.5"), "полторы": Decimal("1.5"), "anderthalb": Decimal("1.5")}
+_ALONE_ONLY = 9  # what stands after a tens word: 1..9
+
+
+def numeral_at(words: Sequence[str], start: int) -> Numeral | None:
+    """The number in words that begins at words[start]; None when none does."""
+    if start >= len(words):
+        return None
+    first = _plain(words[start])
+    if first in _HALVES:
+        return Numeral(value=_HALVES[first], words=1)
+    if first in _PAIRS:
+        return Numeral(value=Decimal(_PAIRS[first]), words=1)
+    following = [_plain(word) for word in words[start + 1 : start + 3]]
+    if first == "half" and following == ["a", "dozen"]:
+        return Numeral(value=Decimal(6), words=3)
+    if first in _ARTICLES and following and following[0] in _TIMES:
+        return Numeral(value=Decimal(_TIMES[following[0]]), words=2)
+    return _composed(words, start)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("ё", "е").strip(".")
+
+
+def _composed(words: Sequence[str], start: int) -> Numeral | None:
+    total = current = used = 0
+    ceiling = 1000  # the next small number must be below the lowest place filled so far
+    for index in range(start, min(len(words), start + 8)):
+        word = _plain(words[index])
+        if word in _JOINERS and used and index + 1 < len(words) and current % 100 == 0:
+            if _value(_plain(words[index + 1])) and current:
+                used += 1
+                continue
+            break
+        value = _value(word)
+        if value >= 1000 and not used:  # zweitausend: complete in itself
+            return Numeral(value=Decimal(value), words=1)
+        if value and value < ceiling and (not current or current % _place(current) == 0):
+            current += value
+            ceiling = _place(value)
+        elif word in _TIMES and (current or not used):
+            current = max(current, 1) * _TIMES[word]
+            ceiling = min(_TIMES[word], 100)
+            if _TIMES[word] == 1000:
+                total, current, ceiling = total + current, 0, 1000
+        else:
+            break
+        used += 1
+    while used and _plain(words[start + used - 1]) in _JOINERS:
+        used -= 1
+    if not used:
+        return None
+    value = total + current
+    return Numeral(value=Decimal(value), words=used, weak=value == 1)
+
+
+def _place(value: int) -> int:
+    """The place a number leaves open below it: 20 -> 10, 300 -> 100, 7 -> 1."""
+    for place in (100, 10):
+        if value % place == 0:
+            return place
+    return 1
+
+
+def _value(word: str) -> int:
+    """1..999 for one word, hyphens and German compounds included; 0 when it is no number."""
+    if word in _SMALL:
+        return _SMALL[word]
+    if "-" in word:
+        tens, _, ones = word.partition("-")
+        small = _SMALL.get(ones, 0)
+        if _SMALL.get(tens, 0) in range(20, 100, 10) and 0 < small <= _ALONE_ONLY:
+            return _SMALL[tens] + small
+    return _german(word)
+
+
+def _german(word: str) -> int:
+    """einundzwanzig, zweihundert, dreihundertfünfzig; 0 when it is none of these."""
+    if len(word) > 40:
+        return 0
+    thousands, found, rest = word.partition("tausend")
+    if found:
+        factor = (_SMALL.get(thousands, 0) or _german(thousands)) if thousands else 1
+        tail = (_SMALL.get(rest, 0) or _german(rest)) if rest else 0
+        return factor * 1000 + tail if 0 < factor < 1000 and (tail or not rest) else 0
+    hundreds, found, rest = word.partition("hundert")
+    if found:
+        factor = _SMALL.get(hundreds, 0) if hundreds else 1
+        tail = (_SMALL.get(rest, 0) or _german_tens(rest)) if rest else 0
+        return factor * 100 + tail if 0 < factor < 10 and (tail or not rest) else 0
+    return _german_tens(word)
+
+
+def _german_tens(word: str) -> int:
+    ones, found, tens = word.partition("und")
+    if not found or _SMALL.get(tens, 0) not in range(20, 100, 10):
+        return 0
+    small = _SMALL.get(ones, 0)
+    return _SMALL[tens] + small if 0 < small <= _ALONE_ONLY else 0

@@ -1,0 +1,178 @@
+"""Phrases by which people order, change, cancel, ask or confirm; in five languages.
+
+Only patterns live here, each with a word on what it tells; kind.py weighs them, prose.py looks
+for order verbs with them, noise.py tells lines that name no goods. All are linear: no nested
+repetition.
+"""
+
+import re
+
+_FLAGS = re.IGNORECASE
+
+# The writer orders: verbs and nouns of the act itself.
+ORDERS = re.compile(
+    r"\b(?:заказ(?:ать|ываем|ываю|али|ал|а|у|ом|ы|ов)?|заявк[аиуе]|за[кя]а?жите?|закажи"
+    r"|закажем|закупаем|потребност\w+|спецификаци\w+"
+    r"|(?:прошу|просим|просьба)\s+(?:\w+\s+){0,3}(?:отгрузить|поставить|выставить|отправить"
+    r"|привезти|доставить|принять|подготовить|продать|зарезервировать|собрать|выписать"
+    r"|отпустить|изготовить)"
+    r"|отгрузите|отправьте|отправляйте|привезите|привезти|доставьте|поставьте|вышлите"
+    r"|пришлите|выпишите|выставите|выставьте"
+    r"|везите|оформите|соберите|зарезервируйте|забронируйте|запускайте|печатайте|подключайте"
+    r"|размещаем заказ|продлеваем|дозаказ\w*"
+    r"|(?:нам|мне|нужен|нужн[оаы]|надо|нада|требуется|требуются|необходим[оаы]?)\b|бер[её]м"
+    r"|возьм[её]м|купим|приобрет\w+|на завтра|подтверждаем заказ|оформляйте|оформить заказ"
+    r"|purchase orders?|p\.?o\.?\s?(?:no|number|#|\d)|orders?|ordering|please (?:send|supply"
+    r"|deliver|ship|dispatch|provide|book|arrange|prepare|proceed|process|find (?:our"
+    r"|attached|below))"
+    r"|pls (?:send|go ahead|supply|ship)|(?:we|i)(?:'d| would)? (?:need|require"
+    r"|like to (?:order|buy|have)|want|take|order)|can (?:you|we) (?:send|have|get|order)"
+    r"|could (?:you|we) (?:send|have|get|please send)|send us|ship to|on hire|go ahead"
+    r"|we'?ll take|drop ship|we need|on order|for (?:tomorrow|monday|tuesday|wednesday"
+    r"|thursday|friday|saturday|sunday)"
+    r"|bestell(?:en|e|ung|ungen|t|ten)?|hiermit bestelle\w*"
+    r"|auftrag(?:serteilung)?|bitte (?:\w+\s+){0,4}(?:liefern|senden|schicken|bestellen"
+    r"|abrufen|drucken|erfassen|zusenden|einplanen)"
+    r"|liefern sie|brauche[n]?|benötige[n]?|nehmen wir|nehme|wir bräuchten|ordern|abrufen"
+    r"|abruf|für (?:morgen|heute)|per express|nachbestellung|noch raus"
+    r"|commande[rsz]?|commandons|nous souhaitons commander|veuillez (?:nous )?(?:livrer"
+    r"|envoyer|expédier)|bon de commande|il nous faut"
+    r"|pedido|pedimos|solicitamos|rogamos (?:nos )?(?:envíen|suministren)|necesitamos"
+    r"|orden de compra)\b",
+    _FLAGS,
+)
+# The writer decides, whatever he asked before.
+DECIDES = re.compile(
+    r"\b(?:выстав(?:ите|ьте|ляйте)|выпишите|печатайте|заказываем|закажите|оформляйте"
+    r"|размещаем|бер[её]м|возьм[её]м|отгрузите|отгружайте|привезите|пришлите товар"
+    r"|запускайте|подключайте|просим (?:отгрузить|поставить|выставить)|прошу (?:отгрузить"
+    r"|поставить|выставить)"
+    r"|please (?:send us \d|supply|deliver|ship|book|proceed|process)|we (?:hereby )?order"
+    r"|we(?:'ll| will)? take|go ahead|please accept|purchase order|place (?:an|the"
+    r"|our) order"
+    r"|bestellen wir|wir bestellen|hiermit bestell\w*|bitte (?:liefern|bestellen|senden"
+    r"|schicken|abrufen)|nehmen wir|wir nehmen|commandons|veuillez (?:nous )?livrer"
+    r"|pedimos)\b",
+    _FLAGS,
+)
+# The writer cancels.
+CANCELS = re.compile(
+    r"\b(?:отмен(?:а|ить|ите|яем|яется|е|у|им|ён|ен)\b|аннулир\w+|анн?улировать|снимите (?:с"
+    r"|наш|заказ)|отказываемся от"
+    r"|cancel(?:led|lation|ling|ing)?|put [\w ]{1,24}on hold|on hold until|storno"
+    r"|stornier\w*|annullier\w*|abbestell\w*|hinfällig"
+    r"|annul\w+|cancelar|cancelamos|anular)\b",
+    _FLAGS,
+)
+# The writer changes an order given earlier.
+CHANGES = re.compile(
+    r"\b(?:(?:измен(?:ить|ите|ения|ение|яем|илось)|скорректир\w+"
+    r"|корректировк\w+)(?=[^.\n]{0,60}(?:заказ|заявк|сч[её]т|кол-во|количеств|позици))"
+    r"|убер(?:ите|ем)|исключите|замен(?:ите|ить)|перевыстав\w+|вместо|добав(?:ьте"
+    r"|ить)(?=[^.\n]{0,40}(?:к|в)\s+(?:заказ|сч[её]т|заявк))"
+    r"|(?:к|в)\s+(?:заказ|сч[её]т|заявк)\w*\s[^.\n]{0,40}добав(?:ьте|ить)|дозаказ к"
+    r"|перен(?:ос|ести|есите)\s(?:\w+\s)?(?:срок|дат|поставк|отгрузк)\w*|сдвин\w+"
+    r"|(?:change|amend|revise|update|modify|reduce|increase"
+    r"|adjust)\w*\s(?:\w+\s){0,3}(?:order|po|booking|quantity|qty|delivery)|revised (?:order"
+    r"|po|purchase|quantit\w+)|(?:order|po|purchase order|заказ\w*"
+    r"|bestellung)\b[^\n]{0,30}\brev(?:ision|ised)?\b|supersedes|amendment|disregard"
+    r"|instead of|in place of|order change|change order|change to (?:our )?(?:po|order)"
+    r"|replace\w*\s(?:\w+\s){0,3}(?:with|by)|please add (?:to|\d+[^.\n]{0,40} to (?:our|the"
+    r"|my) (?:order|po))"
+    r"|(?:bestell|auftrags)änderung\w*|änder(?:n|ung|ungen|t)\b(?=[^.\n]{0,60}(?:bestellung"
+    r"|auftrag|menge|termin|unsere))|geänderte|abgeändert|(?:bestellung"
+    r"|auftrag)[^.\n]{0,40}\b(?:ändern|erhöhen|reduzieren|verschieben|ergänzen)"
+    r"|erhöhen sie|reduzieren sie|terminverschiebung|verschieben|anstatt|anstelle|statt"
+    r"|nachträglich"
+    r"|modifi(?:er|cation|cación|car)\b(?=[^.\n]{0,40}(?:commande|pedido)))",
+    _FLAGS,
+)
+# The seller's words: an order of somebody's was accepted. Orders nothing from us.
+CONFIRMS = re.compile(
+    r"(?:ваш\w* (?:заказ|заявк)\w*\s(?:\S+\s){0,3}(?:принят|подтвержд|оформлен|собран"
+    r"|передан|отправлен|получен|готов)"
+    r"|подтверждени[ея] (?:вашего )?заказа|(?:спасибо|благодарим) (?:вас )?за (?:ваш )?заказ"
+    r"|мы получили ваш заказ|заказ(?:\s\S+){0,2} (?:собран|отгружен|доставлен)"
+    r"|(?:we|i) (?:hereby )?(?:confirm|acknowledge)\s(?:\w+\s){0,3}your (?:purchase )?order"
+    r"|order confirmation (?:no|number|#|\w*\d)|thank(?:s| you)[\w ,]{0,30}for (?:your"
+    r"|the) (?:purchase |recent )?order"
+    r"|your order (?:has been|was|is) (?:received|confirmed|accepted|shipped|placed)"
+    r"|we thank you for your (?:purchase )?order|order acknowledge?ment (?:no|number|#"
+    r"|\w*\d)"
+    r"|auftragsbestätigung (?:nr|no|\w*\d)|(?:vielen )?dank für (?:ihre|deine) (?:bestellung"
+    r"|auftrag)|ihre bestellung (?:ist|wurde|haben wir)"
+    r"|bestätigen (?:wir )?(?:ihnen )?(?:hiermit )?(?:ihre bestellung|ihren auftrag)"
+    r"|merci (?:pour|de) votre commande|nous confirmons votre commande|gracias por su pedido)",
+    _FLAGS,
+)
+# The writer asks before buying.
+ENQUIRES = re.compile(
+    r"(?:сколько (?:будет )?сто[ия]т|каков[ао] (?:цена|стоимость)|какая цена|по какой цене"
+    r"|прошу (?:вас )?(?:сообщить|указать|прислать|направить|выслать) (?:\w+\s)?(?:цен"
+    r"|стоимост|коммерч|кп|прайс|наличие|предложени)"
+    r"|запрос (?:кп|ткп|цен|коммерческого)|коммерческое предложение|просчита\w+"
+    r"|есть ли (?:у вас )?в наличии"
+    r"|есть (?:ли )?в наличии\s?\?|в наличии\?|уточните (?:наличие|цен|стоимость)"
+    r"|интересует (?:цена|стоимость|наличие)"
+    r"|пришлите (?:прайс|кп|цен)|request for quot\w+|rfq|please (?:quote|send (?:us )?(?:a "
+    r"|your )?(?:quote|quotation|price|best))|(?:could|can) (?:you|we) (?:please )?(?:quote"
+    r"|get a quote|have a quote|have a price)"
+    r"|how much (?:would|is|are|does|do)|what(?:'s| is| are) (?:your|the) (?:best )?(?:price"
+    r"|cost|lead)|quotation for|looking for a quote|price and availability|availability of"
+    r"|bitte um (?:ein |ihr )?(?:angebot|preis)|angebotsanfrage|preisanfrage|anfrage|(?:ein"
+    r"|ihr) angebot (?:über|für|zu)|angebot erstellen|was kostet|was kosten"
+    r"|könnten sie (?:mir|uns) (?:ein )?angebot|bieten sie (?:uns )?(?:bitte )?an"
+    r"|demande de (?:prix|devis)|un devis|solicitud de (?:presupuesto|cotización)"
+    r"|presupuesto para|cotización)",
+    _FLAGS,
+)
+# The writer bills.
+BILLS = re.compile(
+    r"(?:(?:направля\w+|высыла\w+|отправля\w+|прилага\w+|во вложении|в приложении|вложен\w*"
+    r"|прикладыва\w+)\s(?:\w+\s){0,3}(?:сч[её]т(?!чик)|упд|акт\b|сч[её]т-фактур\w+"
+    r"|накладн\w+)"
+    r"|сч[её]т(?:-фактура| на оплату)? ?(?:№|n|no)\s?\S*\d|(?:просим|прошу) оплатить"
+    r"|сч[её]т[ау]? к оплате|задолженност\w+|просрочен\w+|акт сверки|оплат(?:а|или"
+    r"|ите) (?:по )?сч[её]т\w*"
+    r"|(?:please find|attached|enclosed|here is|here's)\s(?:\w+\s){0,4}(?:invoice"
+    r"|credit note|statement)|our invoice|invoice (?:no|number|#|nr|\w*\d)"
+    r"|payment (?:reminder|due|overdue|of invoice)|overdue|amount due|remittance|credit note"
+    r"|(?:anbei|beiliegend|im anhang|hiermit)\s(?:\w+\s){0,5}(?:rechnung|gutschrift|mahnung)"
+    r"|unsere rechnung|rechnung (?:nr|no|\w*\d)|rechnungsnummer|zahlungserinnerung|mahnung"
+    r"|gutschrift (?:nr|\w*\d)"
+    r"|(?:ci-joint|veuillez trouver)\s(?:\w+\s){0,4}facture|facture (?:n|no|\w*\d)"
+    r"|factura (?:n|no|\w*\d))",
+    _FLAGS,
+)
+# Asking for a bill is ordering.
+ASKS_FOR_BILL = re.compile(
+    r"\b(?:выстав(?:ите|ьте|ить|ляйте)|выпишите|ждем|ждём|пришлите|перевыставите"
+    r"|счет на (?:ооо|ип|нас|оплату пришл|тсж))\b[^.\n]{0,30}(?:сч[её]т|сч)?|bill (?:to|us)"
+    r"|invoice (?:to|us)|rechnung an|rechnung bitte",
+    _FLAGS,
+)
+# An order that points at another one instead of saying what.
+AS_BEFORE = re.compile(
+    r"\b(?:как (?:в прошл\w+ раз|обычно|всегда|в прошлом|раньше|тогда|и в)"
+    r"|то же(?: самое)?,? что|повторите (?:прошлый |последний )?заказ|тот же (?:заказ|набор)"
+    r"|аналогичн\w+ (?:прошл|предыдущ)\w+"
+    r"|same (?:as|again|order)|as last time|as before|as usual|the usual|repeat (?:the "
+    r"|our )?(?:last |previous )?order|wie (?:letztes mal|beim letzten mal|immer|gehabt"
+    r"|üblich|zuletzt|gewohnt)|gleiche menge wie|das gleiche wie|dasselbe"
+    r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
+    _FLAGS,
+)
+# Titles of documents.
+ORDER_TITLE = re.compile(
+    r"\b(?:заказ(?:\s(?:поставщику|покупателя|клиента|на поставку))?|заявка(?:\s\w+){0,3}"
+    r"|спецификация|purchase order|order form|sales order|bestellung|bestellschein"
+    r"|bestellformular|auftrag|abruf|bon de commande|commande|orden de compra|pedido|po)\b",
+    _FLAGS,
+)
+INVOICE_TITLE = re.compile(
+    r"\b(?:сч[её]т(?:-фактура)?(?:\s(?:на оплату|№))|универсальный передаточный документ|упд"
+    r"|товарная накладная|акт (?:№|выполненных|об оказании)|(?:tax |proforma "
+    r"|commercial )?invoice|credit note|rechnung(?:s(?:nummer|nr|datum))?|gutschrift|facture"
+    r"|factura|avoir|fattura)\b",
+    _FLAGS,
+)

@@ -1,0 +1,306 @@
+"""Sentences -> what they order: "нам нужно пять коробок бумаги А4 и 2 тонера HP 85A".
+
+In: one sentence. Out: a `Candidate` per thing ordered. A sentence is cut at commas, "and" and the
+like; each part must begin with its quantity ("2 rolls of tape") or end with it ("столы 30 шт").
+Parts without a quantity that follow are kept with the thing before them, and make it unsure.
+
+Limits: a sentence that orders by pointing ("one of each", "the same again") yields nothing here;
+kind.py sees such words and asks for a person. Nothing found in a sentence is ever quite sure.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from .figures import Figure, counts_things, figures
+from .item import Candidate, item, unbulleted, weakened
+from .noise import is_noise
+from .phrases import ENQUIRES, ORDERS
+from .prose_words import (
+    ABBREVIATED,
+    BOUNDARY,
+    LEAD_WORDS,
+    POLITE,
+    SENTENCE_END,
+    STOP_NOUNS,
+    TAIL,
+    VERB,
+)
+from .units import Sort
+
+_MOST_SENTENCE = 1500
+_SPOKEN = 0.87  # confidence of a line from a sentence that orders in so many words
+_HINTED = 0.7  # from a sentence without an ordering word
+_REFERRED = re.compile(
+    r"(?i)\b(?:заказ\w*|заявк\w+|сч[её]т\w*|order|po|bestellung|auftrag)\s?(?:№"
+    r"|no\.?|nr\.?|#)?\s?[\w/-]*\d[\w/-]*"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """A stretch between two boundaries."""
+
+    text: str
+    first: Figure | None  # a quantity it begins with
+    last: Figure | None  # a quantity it ends with
+    introduces: bool = False  # a colon ends it: what follows is the list
+
+
+def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]:
+    """(line it begins on, sentence) for all text that nothing else has read."""
+    paragraph: list[str] = []
+    begin = 0
+    for place, line in enumerate([*lines, ""]):
+        usable = place < len(lines) and place not in taken and line.strip() and not is_noise(line)
+        if paragraph and (not usable or not _continues(paragraph[-1], line)):
+            for sentence in _split(" ".join(paragraph)):
+                if not is_noise(sentence):
+                    yield begin, sentence
+            paragraph = []
+        if usable:
+            if not paragraph:
+                begin = place
+            paragraph.append(unbulleted(line.strip()))
+
+
+def _continues(before: str, line: str) -> bool:
+    """True when a line goes on with the sentence of the line before it."""
+    bare = line.strip()
+    return (
+        not before.endswith((".", "!", "?", ":", ";"))
+        and (bare[:1].islower() or len(before) > 60)
+        and bare == unbulleted(bare)
+    )
+
+
+def _split(paragraph: str) -> Iterator[str]:
+    text = paragraph[: _MOST_SENTENCE * 4]
+    start = 0
+    for match in SENTENCE_END.finditer(text):
+        head = text[start : match.start()]
+        if ABBREVIATED.search(head[-12:]) and match[0].startswith("."):
+            continue
+        yield head[:_MOST_SENTENCE]
+        start = match.end()
+    yield text[start:][:_MOST_SENTENCE]
+
+
+def spoken(
+    sentence: str, language: str = "", mark: str = "", listed: bool = False
+) -> list[Candidate]:
+    """What a sentence orders, in order.
+
+    `listed`: the sentence is a line of a list, so no ordering word is asked for.
+    """
+    if len(sentence) > _MOST_SENTENCE or not any(char.isalnum() for char in sentence):
+        return []
+    if ENQUIRES.search(sentence) and not listed:
+        return []
+    parts = _agreed(list(_parts(unbulleted(sentence), language, mark)))
+    firsts = sum(part.first is not None for part in parts)
+    lasts = sum(part.last is not None and part.first is None for part in parts)
+    if firsts + lasts == 0:
+        return []
+    sure = _SPOKEN if ORDERS.search(sentence) else _HINTED
+    if firsts >= lasts:
+        return _by_first(parts, language, mark, sure)
+    return _by_last(parts, language, mark, sure)
+
+
+def unread(sentence: str, found: Sequence[Candidate], language: str, mark: str) -> bool:
+    """True when a sentence names a number that looks like a quantity and nobody has read."""
+    counted = [value for one in found for value in one.draft.quantity[:1]]
+    used = " ".join(f"{one.draft.sku} {one.draft.description}" for one in found)
+    for figure in figures(sentence, language, mark):
+        if figure.money or figure.is_price or figure.is_total or figure.weak or _is_time(figure):
+            continue
+        if figure.reference and not counts_things(figure):
+            continue
+        if STOP_NOUNS.match(sentence[figure.end :]) and not counts_things(figure):
+            continue
+        said = sentence[figure.number_start : figure.number_end]
+        value = figure.values[0]
+        if value in counted:
+            counted.remove(value)
+        elif any(one in counted for one in (value * 1000, value / 1000)):
+            continue
+        elif re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used):
+            continue
+        elif any(value in one.draft.price or value in one.draft.total for one in found):
+            continue
+        else:
+            return True
+    return False
+
+
+def _agreed(parts: list[_Part]) -> list[_Part]:
+    """Where some parts count pieces, a measure at the end of another only describes ("1000 мл")."""
+    if not any(part.last is not None and counts_things(part.last) for part in parts):
+        return parts
+    return [
+        replace(part, last=None) if part.last is not None and _only_measures(part) else part
+        for part in parts
+    ]
+
+
+def _only_measures(part: _Part) -> bool:
+    figure = part.last
+    return (
+        figure is not None
+        and figure.unit is not None
+        and figure.unit.unit.sort is Sort.MEASURE
+        and not re.search(r"[-–—:]\s*$", part.text[: figure.start])
+    )
+
+
+def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
+    start = 0
+    several = len(figures(sentence, language, mark)) > 1
+    for match in [*BOUNDARY.finditer(sentence), None]:
+        stop = match.start() if match else len(sentence)
+        text = sentence[start:stop]
+        if text.count("(") > text.count(")") and match:
+            continue  # a comma inside brackets parts nothing
+        if text.strip():
+            part = _part(text.strip(), language, mark, several)
+            colon = match is not None and match[0].startswith(":")
+            yield replace(part, introduces=colon)
+        start = match.end() if match else stop
+
+
+def _part(text: str, language: str, mark: str, several: bool) -> _Part:
+    first = last = None
+    for figure in figures(text, language, mark):
+        if figure.money or figure.is_total or _is_time(figure):
+            continue
+        if figure.reference and not counts_things(figure):
+            continue
+        before, behind = text[: figure.start], text[figure.end :]
+        if "(" in before and ")" not in before:
+            continue
+        if first is None and _leads(before) and _orders_something(figure, behind, several):
+            first = figure
+        at_end = not re.search(r"\w", re.sub(r"\([^)]*\)", "", behind))
+        if at_end and not figure.is_price and re.search(r"[^\W\d_]{2,}", _without_lead(before)):
+            last = figure
+    return _Part(text=text, first=first, last=last)
+
+
+def _is_time(figure: Figure) -> bool:
+    return figure.unit is not None and figure.unit.unit.sort is Sort.TIME
+
+
+def _leads(before: str) -> bool:
+    """True when only words that lead to an order stand before a figure."""
+    behind = _behind_verb(_REFERRED.sub("", before))
+    words = re.findall(r"[^\W\d_]+", behind.lower())
+    return (
+        len(words) <= 10
+        and all(word in LEAD_WORDS for word in words)
+        and not re.search(r"\d", behind)
+    )
+
+
+def _behind_verb(before: str) -> str:
+    """What stands behind the last ordering word."""
+    end = 0
+    for match in ORDERS.finditer(before):
+        end = match.end()
+    return before[end:]
+
+
+def _without_lead(before: str) -> str:
+    """The text behind the words that lead to an order."""
+    words = _behind_verb(before).split()
+    while words and re.sub(r"\W", "", words[0].lower()) in LEAD_WORDS:
+        words.pop(0)
+    return " ".join(words)
+
+
+def _orders_something(figure: Figure, behind: str, several: bool) -> bool:
+    if STOP_NOUNS.match(behind) and not counts_things(figure):
+        return False
+    if figure.weak and figure.unit is None and not several:
+        return False  # "ein Angebot" alone; beside other quantities "одну помпу" counts
+    return bool(re.match(r"[\s\"«“(]*(?:x |х |× |of |von )?[^\W_]", behind)) and bool(
+        re.search(r"[^\W\d_]{2,}", behind)
+    )
+
+
+def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list[Candidate]:
+    found: list[Candidate] = []
+    for part in parts:
+        if part.first is None:
+            if found and _qualifies(part.text):
+                found[-1] = _joined(found[-1], part.text)
+            continue
+        text = part.text[part.first.start :]
+        cut = _cut(text, part.first.end - part.first.start)
+        candidate = item(cut, language, mark)
+        if candidate is None or not _same_quantity(candidate, part.first):
+            continue
+        found.append(weakened(candidate, sure))
+    return found
+
+
+def _same_quantity(candidate: Candidate, figure: Figure) -> bool:
+    said = candidate.draft.quantity[:1]
+    thousands: tuple[Decimal, ...] = tuple(value * 1000 for value in figure.values[:1])
+    return said in (figure.values[:1], thousands)
+
+
+def _cut(text: str, behind_figure: int) -> str:
+    """The part up to where it speaks of time, place or something else."""
+    head, rest = text[:behind_figure], text[behind_figure:]
+    stops = [match.start() for match in (TAIL.search(rest), VERB.search(rest)) if match]
+    cut = rest[: min(stops)] if stops else rest
+    if re.search(r"\w", cut):
+        return head + cut
+    return text
+
+
+def _qualifies(text: str) -> bool:
+    """True when a part without quantity may describe the thing before it."""
+    return (
+        not POLITE.match(text)
+        and not TAIL.match(" " + text)
+        and len(text.split()) <= 6
+        and not VERB.search(" " + text)
+        and not is_noise(text)
+    )
+
+
+def _joined(candidate: Candidate, text: str) -> Candidate:
+    said = f"{candidate.draft.description}, {text.strip(' .')}"
+    draft = replace(candidate.draft, description=said)
+    return weakened(replace(candidate, draft=draft), 0.75, "description-unsure")
+
+
+def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[Candidate]:
+    found: list[Candidate] = []
+    pending: list[str] = []
+    for part in parts:
+        if part.last is None:
+            if part.introduces:
+                pending = []
+            elif re.search(r"[^\W\d_]", _without_lead(part.text)):
+                pending.append(part.text)
+            continue
+        lead = part.text[: part.last.start]
+        candidate = item(f"{_without_lead(lead)} {part.text[len(lead) :]}", language, mark)
+        if candidate is None or not _same_quantity(candidate, part.last):
+            pending = []
+            continue
+        limit = sure if candidate.has_unit or candidate.dashed else min(sure, 0.75)
+        if pending:
+            named = _without_lead(pending[-1])
+            said = f"{named}, {candidate.draft.description}".strip(", ")
+            candidate = replace(candidate, draft=replace(candidate.draft, description=said))
+            limit = min(limit, 0.75)
+            pending = []
+        if sum(char.isalpha() for char in candidate.draft.description) < 3:
+            candidate, limit = weakened(candidate, 0.6, "description-thin"), 0.6
+        found.append(weakened(candidate, limit))
+    return found

@@ -1,0 +1,104 @@
+"""Words and patterns by which prose.py cuts sentences; five languages.
+
+Lead words may stand before a quantity ("please send us 5"), stop nouns behind a number say that it
+orders nothing ("5 days"), tails end a description ("... by Friday"). All patterns are linear.
+"""
+
+import re
+
+_FLAGS = re.IGNORECASE
+
+BOUNDARY = re.compile(
+    r";|,(?!\d)|,(?=\d+ ?[xх×] )|(?<!\d),(?=\d)"
+    r"|\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
+    r"|:\s|\n|\s[-–—]\s(?=[^\d\s])",
+    _FLAGS,
+)
+LEAD_WORDS = frozenset(
+    """нам мне нужно нужны нужен нужна надо нада требуется требуются необходимо прошу просим вас
+    пожалуйста плиз счет счёт на по за еще ещё также тоже и а то тогда добавьте к этому заказ
+    заказываем заказать закажите закажи заявка в количестве возьмем берем берём возьмём давайте
+    дайте пришлите привезите привезти отгрузите выпишите выставите поставьте поставить поставку отправьте
+    сегодня завтра срочно будет итого оставьте доставьте вышлите из наличия со склада для нас хотим
+    хотели бы купить приобрести хочу ваш наш от у теперь
+    we us i me please pls need require would like to order want take have get send supply deliver
+    ship the a another more also additionally and plus for of our your quote book with new another
+    extra can could you kindly find my po provide dispatch next week monday tuesday wednesday
+    thursday friday saturday sunday mon tue wed thu fri sat sun tomorrow today then so ok in
+    wir ich sie uns mir bitte noch brauchen brauche benötigen benötige bestellen bestelle möchten
+    möchte nehmen nehme liefern schicken senden über auftrag bestellung dann dazu zusätzlich die das
+    den der für morgen heute hiermit gerne gern folgende folgendes von vom titel montag dienstag
+    mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
+    hätten hätte mal
+    nous il faut voudrions commander commandons veuillez livrer envoyer de du des nos necesitamos
+    pedimos favor enviar por el la los las un""".split()
+)
+STOP_NOUNS = re.compile(
+    r"\s*(?:[-–—]?\s?(?:го|х|й|ти|ой|ый|th|st|nd|rd)\b|рабочих|раб\.|дн|дней|день|дня|недел|месяц"
+    r"|мес\b|час|утра|вечера|минут|лет\b|год|этаж|числ|позици|раз\b|раза\b|процент|точк|вариант"
+    r"|человек|чел\b|заказ|счет|счёт|договор|янв|фев|мар(?:та)?\b|апр|мая\b|июн|июл|авг|сен"
+    r"|окт|ноя|дек"
+    r"|days?\b|weeks?\b|months?\b|hours?\b|years?\b|working|business|o'?clock|am\b|pm\b|minutes?"
+    r"|mins?\b|people|floor|times\b|positions?|lines?\b|orders?\b|options?|quotes?\b|invoices?\b"
+    r"|percent|january|february|march|april|june|july|august|september|october|november|december"
+    r"|tage\b|tagen|wochen?\b|monaten?|stunden|uhr|jahren?|positionen|bestellungen|mal\b|prozent"
+    r"|werktage|arbeitstage|januar|februar|märz|mai\b|juni|juli|oktober|dezember|of each|each of"
+    r"|of (?:the|them|these|those|our|your)|from (?:them|these)|нам|вам|из (?:них|этих|тех)"
+    r"|und\b|and\b|или\b|or\b|oder\b"
+    r"|to\b|bis\b|до\b)",
+    _FLAGS,
+)
+# What ends a description: when, where, how, from which offer.
+TAIL = re.compile(
+    r"\s(?:на (?:завтра|сегодня|понедельник|вторник|среду|четверг|пятницу|субботу|неделе"
+    r"|следующ\w+|объект"
+    r"|склад|адрес|тот же|прежн\w+|условиях|январ\w+|феврал\w+|март|апрел\w+|июн\w+|июл\w+|август"
+    r"|сентябр\w+|октябр\w+|ноябр\w+|декабр\w+)|к (?:понедельнику|вторнику|среде|четвергу"
+    r"|пятнице|субботе"
+    r"|концу|\d)|до (?:понедельника|вторника|среды|четверга|пятницы|конца|завтра|\d)"
+    r"|по (?:вашему|прайсу"
+    r"|кп|старой|прежней|договору|той же)|согласно|как (?:обычно|всегда|в прошлый|договаривались)"
+    r"|с доставкой|с отгрузкой|самовывоз\w*|срок\w*|доставк\w+|и (?:выставите|пришлите|отправьте)"
+    r"|(?:for|by|on|before|until|next) (?:next |this |the )?(?:monday|tuesday|wednesday|thursday"
+    r"|friday|saturday|sunday|tomorrow|today|delivery|week\b|end of|\d{1,2}(?:st|nd|rd|th)|site"
+    r"|our (?:site|warehouse|customer))|from your (?:offer|quote|catalogue|list|stock)"
+    r"|as per (?:your|the|our)|per your|as (?:last|usual|before|quoted|discussed)|same as"
+    r"|to (?:our|the|site|be delivered)|asap|urgently|please|delivered|with (?:the next|delivery)"
+    r"|(?:bis|auf|am|zum|ab) (?:nächste\w*|kommende\w*|montag|dienstag|mittwoch|donnerstag|freitag"
+    r"|samstag|morgen|heute|ende|anfang|\d|kw)|an (?:die|unsere?n?|das|den) |spätestens"
+    r"|schnellstmöglich|laut (?:ihrem|angebot|ihrer)|aus ihrem|gemäß"
+    r"|wie (?:immer|letztes|gehabt|besprochen|angeboten|üblich)|frei haus"
+    r"|per (?:express|spedition|post)|zur? (?:lieferung|abholung)|nach\b|zu ihren|bitte\b|rüber"
+    r"|zu liefern|zuschicken|zusenden|bestellen|liefern|schicken|senden|kommen|haben"
+    r"|mit dem nächsten|pour (?:lundi|mardi|mercredi|jeudi|vendredi|le|demain)|para el"
+    r"|s'il vous)\b",
+    _FLAGS,
+)
+POLITE = re.compile(
+    r"^\W*(?:пожалуйста|плиз|спасибо|заранее.*|please|pls|thanks?|thank you|thx|danke|bitte"
+    r"|если можно|срочно|завтра|сегодня|today"
+    r"|tomorrow|merci|gracias|по возможности|как обычно|как всегда|as usual|urgent\w*|asap"
+    r"|доставка.*"
+    r"|самовывоз.*|оплат\w+.*|счет.*|счёт.*|срок.*|lieferung.*|delivery.*|price.*|цена.*"
+    r"|lg.*|vg.*|gruß.*)?\W*$",
+    _FLAGS,
+)
+ABBREVIATED = re.compile(
+    r"(?:^|[\s\d(])(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
+    r"|им|др|руб|р"
+    r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
+    r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел)$",
+    _FLAGS,
+)
+SENTENCE_END = re.compile(
+    r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg"
+    r"|заранее|счет|счёт|оплата|доставка|отправляйте|привезите)\b)"
+)
+VERB = re.compile(
+    r"(?i)\s(?:будет|будут|есть|нужн\w+|можно|может|закажем|оплатим|заберем|заберём|приедет"
+    r"|приедем|ждем"
+    r"|ждём|пришлите|привезите|выставите|if|is|are|will|was|were|would|can|could|has|have"
+    r"|which|that"
+    r"|i'll|we'll|so\b|because|but|ist|sind|wird|werden|wurde|kann|könn\w+|soll\w*|weil|dass|damit"
+    r"|aber|falls|wenn|denn|da wir|но|что|чтобы|если|который|которые|так как|потому)\b"
+)

@@ -1,0 +1,107 @@
+"""Spreadsheets (.xlsx .xls .xlsb .ods) -> order lines, through python-calamine.
+
+In: the file's name (for the source labels) and its octets. Out: a `Reading`. Every sheet is read;
+the one with most lines is the order, others that also hold lines are added when their columns
+look alike, else they are a problem. Hidden sheets are left out, hidden rows cannot be seen through
+calamine. A formula without a stored value is an empty cell, so its line is unsure, never zero.
+
+Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas tell us nothing.
+"""
+
+import datetime
+import io
+
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+from .cells import Cell
+from .hostile import Unreadable, check_container, check_size
+from .lines import numbered
+from .numbers import exact
+from .reading import Reading
+from .table import Grid, Table, read_table
+
+_MOST_SHEETS = 20
+_MOST_ROWS = 5001
+
+
+def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Reading:
+    """The order in a workbook. Raises Unreadable for a bomb, a broken or encrypted file."""
+    check_size(content)
+    if content[:2] == b"PK":
+        check_container(content)
+    tables = _tables(filename, content, language)
+    held = [table for table in tables if table.lines]
+    around = tuple(text for table in tables for text in table.around)
+    if not held:
+        return Reading(around=around, strength=2)
+    main = max(held, key=lambda table: (table.headed, len(table.lines)))
+    lines = list(main.lines)
+    problems = list(main.problems)
+    for other in held:
+        if other is not main and other.headed:
+            lines += other.lines
+            problems += other.problems
+            if _repeats(main, other):
+                problems.append("sheets-repeat-each-other")
+    return Reading(
+        lines=numbered(lines),
+        totals=tuple(total for table in held for total in table.totals) if len(held) == 1 else (),
+        currency=main.currency,
+        around=around,
+        problems=tuple(dict.fromkeys(problems)),
+        strength=2,
+    )
+
+
+def _repeats(one: Table, other: Table) -> bool:
+    """True when two sheets name the same product: perhaps one order said twice."""
+    names = {(line.sku, line.description) for line in one.lines}
+    return any((line.sku, line.description) in names for line in other.lines)
+
+
+def _tables(filename: str, content: bytes, language: str) -> list[Table]:
+    try:
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+    except CalamineError as error:
+        raise Unreadable(_reason(content)) from error
+    tables: list[Table] = []
+    visible = [
+        one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible
+    ]
+    for name in visible[:_MOST_SHEETS]:
+        try:
+            sheet = workbook.get_sheet_by_name(name)
+            rows = sheet.to_python(skip_empty_area=True, nrows=_MOST_ROWS)
+            first_row = (sheet.start[0] if sheet.start else 0) + 1
+        except CalamineError as error:
+            raise Unreadable("broken") from error
+        grid = Grid(
+            rows=[[_cell(value) for value in row] for row in rows],
+            source=f"{filename}:{name}!A",
+            first_row=first_row,
+            language=language,
+        )
+        tables.append(read_table(grid))
+    return tables
+
+
+def _reason(content: bytes) -> str:
+    """An OLE file with an EncryptedPackage stream is an xlsx behind a password."""
+    name = "EncryptedPackage".encode("utf-16-le")
+    return "encrypted" if content[:4] == b"\xd0\xcf\x11\xe0" and name in content else "broken"
+
+
+def _cell(value: object) -> Cell:
+    match value:
+        case bool():
+            return ""
+        case int() | float():
+            return exact(value)
+        case str():
+            return value
+        case datetime.datetime():
+            return value.date()
+        case datetime.date():
+            return value
+        case _:
+            return ""

@@ -1,0 +1,277 @@
+"""A table of cells -> order lines; spreadsheets, CSV, DBF, HTML and PDF all end here.
+
+In: a `Grid`, rows of cells as they stand. Out: a `Table`: the lines, the figures of its totals
+rows, and the text around it, from which heading.py reads number, date and parties. The heading row
+is found by its words wherever it stands, and again after it (next page, next section). Which of
+several price or total columns is meant is decided by what multiplies.
+
+Limits: 5 000 rows and 64 columns are looked at. A matrix of sizes (one product, a column per
+size) is not an order form we read; its lines come out without a quantity.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+
+from postroom.order import OrderLine
+
+from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
+from .columns import Columns, columns_by_content, columns_of
+from .lines import Draft, numbered, settle
+from .numbers import NUMBER, decimal_mark, readings
+from .words import is_tax_label, sums_up
+
+_MOST_ROWS = 5000
+_MOST_COLUMNS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """Rows of cells, and how to name a row to a person."""
+
+    rows: Sequence[Sequence[Cell]]
+    source: str  # "zayavka.xlsx:Лист1!A", the row's number is put behind it
+    first_row: int = 1  # number of rows[0] as the person sees it
+    language: str = ""
+    numbers: Sequence[int] = ()  # the rows' numbers where they do not simply follow first_row
+
+    def place(self, index: int) -> str:
+        """Where rows[index] stands, for a person."""
+        return f"{self.source}{self.numbers[index] if self.numbers else self.first_row + index}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """What a grid holds."""
+
+    lines: tuple[OrderLine, ...] = ()
+    totals: tuple[Decimal, ...] = ()  # every figure of the totals rows, VAT alone left out
+    currency: str = ""
+    around: tuple[str, ...] = ()  # the rows that are no lines, as text
+    problems: tuple[str, ...] = ()
+    headed: bool = False  # False: the columns were inferred from their contents
+
+
+@dataclass(slots=True)
+class _Walk:
+    """What is known while going down the rows."""
+
+    columns: Columns | None = None
+    lines: list[OrderLine] = field(default_factory=list)
+    skipped: int = 0  # rows of an order form nobody filled in
+    unfilled: list[OrderLine] = field(default_factory=list)
+    totals: list[Decimal] = field(default_factory=list)
+    around: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    headed: bool = False
+
+
+def read_table(grid: Grid) -> Table:
+    """The order lines of a grid; empty when there is no table of goods in it."""
+    rows = [list(row[:_MOST_COLUMNS]) for row in grid.rows[:_MOST_ROWS]]
+    mark = decimal_mark(
+        (cell for row in rows for cell in row if isinstance(cell, str)), grid.language
+    )
+    walk = _Walk()
+    if len(grid.rows) > _MOST_ROWS:
+        walk.problems.append("table-too-long")
+    index = 0
+    while index < len(rows):
+        index += _step(walk, grid, rows, index, mark)
+    if not walk.headed:
+        _without_heading(walk, grid, rows, mark)
+    return Table(
+        lines=numbered(_priced(_filled(walk))),
+        totals=tuple(walk.totals),
+        currency=walk.columns.currency if walk.columns else "",
+        around=tuple(walk.around),
+        problems=tuple(dict.fromkeys(walk.problems)),
+        headed=walk.headed,
+    )
+
+
+def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str) -> int:
+    """Take the row at `index` in; how many rows that used up."""
+    row = rows[index]
+    if not any(text_of(cell) for cell in row):
+        return 1
+    if walk.columns is None or not any(is_number(cell) for cell in row):
+        found = columns_of(rows, index, mark)
+        if found:
+            walk.columns, walk.headed = found.columns, True
+            walk.problems += found.columns.problems
+            return found.rows
+    if walk.columns is None:
+        walk.around.append(_joined(row))
+        return 1
+    _take(walk, grid, row, index, mark)
+    return 1
+
+
+def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> None:
+    columns = walk.columns
+    assert columns is not None
+    label = next((text_of(cell) for cell in row if _is_words(cell)), "")
+    if _sums(row, label) and not columns.has_product(row, label):
+        figures = [value for cell in row for value in amounts(cell, mark)[:1]]
+        summing = next((cell for cell in row if isinstance(cell, str) and sums_up(cell)), label)
+        if not is_tax_label(str(summing)):
+            walk.totals += figures or _inside(str(summing), mark)
+        walk.around.append(_joined(row))
+        return
+    if _counts_columns(row):
+        return
+    line = _line(columns, row, mark, grid.place(index))
+    if line is None:
+        walk.around.append(_joined(row))
+    elif line.quantity is None or line.quantity == 0:
+        walk.unfilled.append(line)
+    else:
+        walk.lines.append(line)
+
+
+def _inside(label: str, mark: str) -> list[Decimal]:
+    """The figure inside a totals label ("Subtotal $ 112.00")."""
+    found = [value for match in NUMBER.finditer(label) for value in readings(match[0], mark)[:1]]
+    return found[-1:]
+
+
+def _sums(row: list[Cell], label: str) -> bool:
+    """True for a totals row: its first words say so, or a cell beside its figures does."""
+    return sums_up(label) or any(
+        isinstance(cell, str) and len(cell) < 30 and sums_up(cell) for cell in row
+    )
+
+
+def _line(columns: Columns, row: list[Cell], mark: str, source: str) -> OrderLine | None:
+    """The order line of a row; None for a section title, a note, an empty row."""
+    description = columns.description(row)
+    sku = code_text(columns.cell(row, columns.sku))
+    gtin = code_text(columns.cell(row, columns.gtin))
+    quantity_cell = columns.cell(row, columns.quantity)
+    measured = quantity_of(quantity_cell, mark)
+    price = amounts(columns.cell(row, columns.price), mark)
+    total = amounts(columns.cell(row, columns.total), mark)
+    if not (description or sku or gtin):
+        return None
+    if not measured.readings and not price and not sku and not gtin and total:
+        return None  # a charge or an allowance
+    if _unreadable(quantity_cell, measured.readings) and len(text_of(quantity_cell)) > 15:
+        return None  # a sentence that runs across the columns
+    if not measured.readings and not price and not total:
+        return (
+            None
+            if not text_of(quantity_cell) and not (sku and description)
+            else _blank(columns, description, sku, gtin, text_of(quantity_cell), source)
+        )
+    discount = next(iter(amounts(columns.cell(row, columns.discount), mark)), None)
+    unit = text_of(columns.cell(row, columns.unit)) or measured.unit or columns.unit_word
+    problems = measured.problems + (
+        ("quantity-unreadable",) if _unreadable(quantity_cell, measured.readings) else ()
+    )
+    draft = Draft(
+        sku=sku,
+        gtin=gtin,
+        description=description,
+        quantity=measured.readings,
+        unit=unit,
+        price=price,
+        total=total,
+        discount=discount,
+        confidence=columns.confidence if not problems else min(columns.confidence, 0.6),
+        problems=problems,
+        source=source,
+    )
+    return settle(draft, 1)
+
+
+def _unreadable(cell: Cell, readings: tuple[Decimal, ...]) -> bool:
+    return bool(text_of(cell)) and not readings
+
+
+def _blank(
+    columns: Columns, description: str, sku: str, gtin: str, said: str, source: str
+) -> OrderLine:
+    """A product nobody wrote a number beside; `said` is what stands there instead."""
+    problems = ("quantity-unreadable",) if said not in ("", "-", "–", "—") else ()
+    draft = Draft(sku=sku, gtin=gtin, description=description, problems=problems, source=source)
+    return settle(draft, 1)
+
+
+def _filled(walk: _Walk) -> list[OrderLine]:
+    """The ordered lines: in an order form, what nobody filled in was not ordered.
+
+    A table in which only a few products lack a quantity is no form; those lines stay, unsure.
+    """
+    said = [line for line in walk.unfilled if "quantity-unreadable" in line.problems]
+    empty = len(walk.unfilled) - len(said)
+    if walk.lines and empty > len(walk.lines) / 3:
+        kept = said
+    else:
+        kept = walk.unfilled
+    if not kept:
+        return walk.lines
+    order = {id(line): place for place, line in enumerate([*walk.lines, *kept])}
+    return sorted([*walk.lines, *kept], key=lambda line: (_row_number(line), order[id(line)]))
+
+
+def _priced(lines: list[OrderLine]) -> list[OrderLine]:
+    """Where most lines have a price, one without is unsure: perhaps part of the line above."""
+    priced = sum(line.unit_price is not None for line in lines)
+    if priced * 10 < len(lines) * 6 or priced < 2:
+        return lines
+    return [
+        line
+        if line.unit_price is not None
+        else replace(
+            line, confidence=min(line.confidence, 0.8), problems=(*line.problems, "price-missing")
+        )
+        for line in lines
+    ]
+
+
+def _row_number(line: OrderLine) -> int:
+    digits = ""
+    for char in reversed(line.source):
+        if not char.isdigit():
+            break
+        digits = char + digits
+    return int(digits or 0)
+
+
+def _without_heading(walk: _Walk, grid: Grid, rows: list[list[Cell]], mark: str) -> None:
+    """No heading anywhere: let the contents say which column is which."""
+    columns = columns_by_content(rows, mark)
+    if columns is None:
+        return
+    walk.columns = columns
+    walk.around.clear()
+    for index, row in enumerate(rows):
+        if any(text_of(cell) for cell in row):
+            _take(walk, grid, row, index, mark)
+
+
+def _counts_columns(row: list[Cell]) -> bool:
+    """The row "1 2 3 4 5" that forms put under their heading."""
+    said = [text_of(cell) for cell in row if text_of(cell)]
+    numbers = [int(text) for text in said if text.isascii() and text.isdigit() and len(text) < 3]
+    return (
+        len(said) >= 3
+        and len(numbers) >= len(said) - 1
+        and numbers[0] == 1
+        and all(
+            after - before in (0, 1) for before, after in zip(numbers, numbers[1:], strict=False)
+        )
+        and numbers[-1] >= len(numbers) - 1
+        and numbers[-1] > 2
+    )
+
+
+def _is_words(cell: Cell) -> bool:
+    return isinstance(cell, str) and any(char.isalpha() for char in cell)
+
+
+def _joined(row: Sequence[Cell]) -> str:
+    said = (cell.isoformat() if isinstance(cell, date) else text_of(cell) for cell in row)
+    return " ".join(text for text in said if text)

@@ -1,0 +1,161 @@
+"""Tables written as text: with tabs, pipes, semicolons, dot leaders, or columns of spaces.
+
+In: the lines of a text and where to look. Out: a `Block` (the table and where it ends), or None.
+Columns kept apart by spaces are cut where the heading's words stand, so that an empty cell does
+not shift the rest of its row.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+
+from .cells import Cell
+from .columns import columns_of
+from .table import Grid, Table, read_table
+from .words import heading, sums_up
+
+_GAP = re.compile(r"\t+| {2,}|\s*\.{4,}\s*")
+_RULER = re.compile(r"^[\s|+\-=:_*─━│┼—–]+$")
+_MOST_GAP = 1  # blank lines inside a table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A table in a text."""
+
+    table: Table
+    end: int  # the first line behind it
+
+
+def table_at(lines: list[str], start: int, language: str, source: str) -> Block | None:
+    """The table whose heading stands at lines[start]; or one of pipes or tabs without heading."""
+    line = lines[start]
+    separator = _separator(line)
+    if separator is None:
+        return None
+    heading = _cells(line, separator)
+    if columns_of([heading], 0, "") is not None:
+        return _headed(lines, start, separator, heading, language, source)
+    if separator == "gap" or len(heading) < 3:
+        return None
+    return _unheaded(lines, start, separator, len(heading), language, source)
+
+
+def _separator(line: str) -> str | None:
+    if len(line) > 2000:
+        return None
+    if line.count("|") >= 2:
+        return "|"
+    if line.count("\t") >= 1:
+        return "\t"
+    if line.count(";") >= 2:
+        return ";"
+    if line.count("│") >= 2:
+        return "│"
+    if line.count(",") >= 2 and sum(heading(cell) is not None for cell in line.split(",")) >= 3:
+        return ","
+    return "gap" if len(_GAP.findall(line.strip())) >= 1 else None
+
+
+def _cells(line: str, separator: str) -> list[Cell]:
+    if separator == "gap":
+        return [part.strip() for part in _GAP.split(line.strip())]
+    bare = line.strip("\r\n ")
+    if separator in "|│":
+        bare = bare.strip(separator)
+    if separator in ",;" and '"' in bare:
+        return [part.strip() for part in next(csv.reader([bare], delimiter=separator), [])]
+    return [part.strip() for part in bare.split(separator)]
+
+
+def _headed(
+    lines: list[str], start: int, separator: str, heading: list[Cell], language: str, source: str
+) -> Block | None:
+    rows: list[list[Cell]] = [heading]
+    numbers = [start + 1]
+    spans = _spans(lines[start]) if separator == "gap" else []
+    end, blank = start + 1, 0
+    for place in range(start + 1, min(len(lines), start + 1000)):
+        line = lines[place]
+        if not line.strip():
+            blank += 1
+            if blank > _MOST_GAP:
+                break
+            continue
+        if _RULER.match(line):
+            end = place + 1
+            continue
+        cells = _aligned(line, spans) if spans else _cells(line, separator)
+        if not _belongs(line, cells, separator, blank):
+            break
+        blank = 0
+        rows.append(cells)
+        numbers.append(place + 1)
+        end = place + 1
+    if len(rows) < 2:
+        return None
+    return _block(rows, numbers, end, language, source)
+
+
+def _belongs(line: str, cells: list[Cell], separator: str, blank: int) -> bool:
+    filled = sum(bool(cell) for cell in cells)
+    if separator == "gap":
+        return filled >= 2 and (not blank or filled >= 3)
+    if separator in line:
+        return True
+    return not blank and sums_up(line)
+
+
+def _block(
+    rows: list[list[Cell]], numbers: list[int], end: int, language: str, source: str
+) -> Block | None:
+    table = read_table(Grid(rows=rows, source=source, language=language, numbers=numbers))
+    return Block(table=table, end=end) if table.lines else None
+
+
+def _spans(line: str) -> list[tuple[int, int]]:
+    """Where the heading's words stand, tabs counted as one place."""
+    return [match.span() for match in re.finditer(r"\S+(?: \S+)*", line.expandtabs(4))]
+
+
+def _aligned(line: str, spans: list[tuple[int, int]]) -> list[Cell]:
+    """The row cut by the heading's places; cut by its own gaps when it has as many."""
+    chunks = [
+        (match.start(), match.end(), match[0])
+        for match in re.finditer(r"\S+(?: \S+)*", line.expandtabs(4))
+    ]
+    if len(chunks) == len(spans):
+        return [text for _, _, text in chunks]
+    cells: list[str] = ["" for _ in spans]
+    for begin, end, text in chunks:
+        best = max(range(len(spans)), key=lambda place: _overlap(spans[place], begin, end))
+        cells[best] = f"{cells[best]} {text}".strip()
+    return list(cells)
+
+
+def _overlap(span: tuple[int, int], begin: int, end: int) -> int:
+    """How far two stretches overlap; negative is their distance."""
+    return min(span[1], end) - max(span[0], begin)
+
+
+def _unheaded(
+    lines: list[str], start: int, separator: str, width: int, language: str, source: str
+) -> Block | None:
+    """Two rows or more of the same width."""
+    rows: list[list[Cell]] = []
+    numbers: list[int] = []
+    place = start
+    while place < min(len(lines), start + 1000):
+        line = lines[place]
+        if _RULER.match(line) and line.strip():
+            place += 1
+            continue
+        cells = _cells(line, separator) if separator in line else []
+        if len(cells) != width:
+            break
+        rows.append(cells)
+        numbers.append(place + 1)
+        place += 1
+    if len(rows) < 2:
+        return None
+    return _block(rows, numbers, place, language, source)

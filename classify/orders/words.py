@@ -1,0 +1,313 @@
+"""Column words: what a table's heading cell means, in Russian, English, German, French, Spanish.
+
+In: the text of one heading cell. Out: a `Heading` (role, unit or currency named in it), or None
+when no column of ours is called so. Patterns are tried in order and the first that fits decides,
+so the narrow ones stand first ("сумма НДС" before "сумма", "unit price" before "unit").
+
+Limits: words that mean two things ("item", "позиция", "материал") get their likelier role;
+table.py looks at the cells below and may change its mind.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from .currency import currency_in
+from .units import Unit, unit_of
+
+
+class Role(Enum):
+    """What a column holds."""
+
+    POSITION = "position"
+    SKU = "sku"  # the seller's number
+    BUYER_SKU = "buyer-sku"  # the customer's own number
+    GTIN = "gtin"
+    DESCRIPTION = "description"
+    DETAIL = "detail"  # size, grade, colour: belongs to the description
+    ORDERED = "ordered"  # a quantity, said to be the ordered one
+    QUANTITY = "quantity"
+    UNIT = "unit"
+    UNIT_CODE = "unit-code"  # ОКЕИ number
+    PACK_SIZE = "pack-size"
+    PRICE = "price"
+    PRICE_GROSS = "price-gross"  # with VAT, said so
+    TOTAL = "total"
+    TOTAL_GROSS = "total-gross"
+    DISCOUNT = "discount"
+    TAX = "tax"  # rate or amount
+    CURRENCY = "currency"
+    DATE = "date"
+    STOCK = "stock"
+    OTHER = "other"  # known, of no use: note, brand, weight
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """One column as its heading tells."""
+
+    role: Role
+    unit: str = ""  # "Кол-во, шт" -> "шт"
+    currency: str = ""  # "Цена, EUR" -> "EUR"
+
+
+_SEPARATORS = re.compile(r"[^\w%#№+]+")
+_NOT_UNITS = frozenset({"позиция", "место", "мест", "position", "лицензия", "license", "услуга"})
+
+# (role, pattern over the squeezed cell: lower case, one space between words).
+_PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
+    (role, re.compile(pattern))
+    for role, pattern in (
+        (
+            Role.POSITION,
+            r"(?:№|n|no|nr|#|n o|№ ?п ?п|п ?п|№ п п|pos|poz|поз|№ поз|№ позиции|position no|pos nr"
+            r"|pos no|lfd nr|lfdnr|ligne|line|line no|line #|ln|номер п п|номер строки|№ строки"
+            r"|sl no|sr no|s no|item #|n° ligne|zeile|no d ordre|npp)",
+        ),
+        (
+            Role.OTHER,
+            r".*\b(?:вес|масса|weight|gewicht|poids|объ[её]м|volume|гтд|страна|country"
+            r"|origin|статус"
+            r"|status|склад|комментари\w*|примечани\w*|прим|remarks?|comments?|bemerkung\w*"
+            r"|notes?|hinweis"
+            r"|производитель|изготовитель|manufacturer|hersteller|сертификат\w*|серия|основание"
+            r"|hs code|zolltarif\w*|kostenstelle|cost cent\w+|объект|акциз\w*|фото|image"
+            r"|картинка)\b.*",
+        ),
+        (
+            Role.TAX,
+            r".*(?:ставка|сумма|размер|%|rate|amount|betrag|satz|taux) ?(?:ндс|налога?|vat"
+            r"|tax|mwst|ust|tva|iva|gst)\b(?!.*(?:с ндс|incl)).*",
+        ),
+        (
+            Role.TAX,
+            r"(?:в т ч |в том числе |incl )?(?:btw|ндс|налог|vat|tax|mwst|ust|tva|iva|gst"
+            r"|tax(?:es)?|steuer|vat code|[csi]gst)(?: ?(?:%|satz|rate|amount|betrag|руб|eur"
+            r"|id|code|in %|сумма|ставка))*|% (?:ндс|vat|mwst|ust|tva)|impuestos",
+        ),
+        (
+            Role.DISCOUNT,
+            r".*\b(?:скидк\w*|discount|disc|rabatt|nachlass|remise|rem|korting|descuento|dto)\b.*",
+        ),
+        (
+            Role.PRICE_GROSS,
+            r"(?:.*\b(?:цена|price|preis)\b.*(?:с ндс|с налогом|incl\w*|brutto|gross"
+            r"|inkl\w*)|prix ttc|pu ttc|bruttopreis|gross price)",
+        ),
+        (
+            Role.TOTAL,
+            r"(?:.*\b(?:total|gesamt|ext\w*|line|zeilen|g) (?:price|preis)|(?:price|preis"
+            r"|prix|precio) total|prix total ht|gp|g preis)\b.*",
+        ),
+        (
+            Role.PRICE,
+            r".*\b(?:prijs|prezzo|cena|цена|price|preis|einzelpreis|stückpreis|stueckpreis"
+            r"|e preis|ep"
+            r"|prix|precio|p u|pu|unit cost|unit value|unit net|net price|nettopreis"
+            r"|стоимость ед\w*|стоимость за ед\w*|cost|rate|тариф|einzel|listenpreis)\b.*",
+        ),
+        (
+            Role.TOTAL_GROSS,
+            r"(?:.*\b(?:сумма|стоимость|всего|итого)\b.*(?:с ндс|с налогом|с учетом).*"
+            r"|.*\b(?:total|amount)\b.*(?:incl\w*|gross)\b.*|brutto\w*|.*gesamt.*brutto.*"
+            r"|.*\bttc|montant ttc|line total inc\w*)",
+        ),
+        (
+            Role.TOTAL,
+            r".*\b(?:bedrag|totaal|importo|wartość|сумма|стоимость|всего|итого|amount|total"
+            r"|ext|extended|extension|gesamt"
+            r"|gesamtpreis|gesamtbetrag|betrag|summe|montant|importe|wert|value|subtotal"
+            r"|nettobetrag|zeilensumme|positionswert|netto|net)\b.*",
+        ),
+        (
+            Role.STOCK,
+            r".*\b(?:остат\w*|наличи\w*|stock|on hand|bestand|available|verfügbar|lager\w*"
+            r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
+            r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*",
+        ),
+        (
+            Role.PACK_SIZE,
+            r".*\b(?:шт|штук|бут|pcs|stück|stk|st|units?|ед) (?:в |per |pro |in "
+            r"|je )?(?:кор\w*|уп\w*|ящ\w*|блок\w*|пал\w*|box|pack|case|ctn|carton|karton|ve"
+            r"|kt)\b.*|.*\b(?:в упаковке|в коробке|в кор|в уп|кратность|фасовка|упаковка по"
+            r"|pack size|case size|packgröße|ve größe|inhalt|packing|упаковка шт)\b.*"
+            r"|норма упаковки|шт в ?уп|кол ?во в (?:уп|кор|ящ)\w*",
+        ),
+        (
+            Role.ORDERED,
+            r".*\b(?:заказ|заказано|к заказу|ваш заказ|заявка|потребность|требуется|нужно"
+            r"|надо|order qty|ordered|order quantity|qty ordered|ordered qty"
+            r"|quantity ordered|order|bestellmenge|bestellt|cantidad pedida|qté commandée"
+            r"|заказываем|к поставке)\b.*",
+        ),
+        (Role.UNIT_CODE, r".*\b(?:океи|код ед\w*)\b.*"),
+        (
+            Role.UNIT,
+            r"(?!.*\b(?:qty|кол|menge|quantity|количество|кол во)\b).*\b(?:ед ?изм\w*"
+            r"|единиц\w*(?: изм\w*)?|еи|ед|unit|uom|u m|um|um|einheit|einh|me|mengeneinheit"
+            r"|unité|unidad|bestelleinheit|uom code|order unit|units of measure|ме|изм)\b.*",
+        ),
+        (
+            Role.QUANTITY,
+            r".*\b(?:aantal|hoeveelheid|quantità|qta|ilość|кол ?во|кол|количество|колич|к во"
+            r"|kolvo|qty|qnty|quantity|qté|qte"
+            r"|quantité|menge|anzahl|anz|stückzahl|stueckzahl|cantidad|cant|cdad"
+            r"|объем поставки|number of|q ty|quant|stück|stk|шт|штук|pcs|units|hours|std"
+            r"|стук|hours qty|hrs|tage|days)\b.*",
+        ),
+        (
+            Role.GTIN,
+            r".*\b(?:ean|ean13|ean 13|gtin|штрих ?коды?|штрихкод|barcode|bar code|шк"
+            r"|upc)\b.*",
+        ),
+        (
+            Role.BUYER_SKU,
+            r".*\b(?:наш|our|unsere|unser|customer|buyer|kunden|клиента|покупателя|notre"
+            r"|client) ?(?:\w+ )?(?:код|артикул|art\w*|part|sku|item|no|nr|материал|number"
+            r"|ref|code|réf\w*)\b.*|kundenartikel\w*|kundenmaterial\w*",
+        ),
+        (
+            Role.SKU,
+            r".*\b(?:артикул\w*|арт|код\w*|sku|cat(?:alog(?:ue)?)?(?: ?(?:no|nr|number|#"
+            r"|№))?|каталожный|кат|item (?:no|nr|number|code|id|ref|№)|part(?: ?(?:no|nr"
+            r"|number|#|code|№))?|p ?n|pn|article (?:no|number|code|№)|art (?:no|nr|n|code"
+            r"|№)|artnr|artikel ?(?:nr|nummer|no|code)|artikelnummer|artikelnr"
+            r"|bestell ?(?:nr|nummer)|bestellnummer|material ?(?:nr|nummer|no|number)"
+            r"|materialnummer|materialnr|sach ?nr|sachnummer|teile ?(?:nr|nummer)"
+            r"|teilenummer|product (?:code|no|number|id|ref)|produkt ?(?:nr|code|nummer)|ref"
+            r"|réf|référence|reference|referencia|mpn|номенклатурный (?:номер|№)|ном №"
+            r"|номер (?:детали|по каталогу|изделия|товара)|model|модель|code|nummer"
+            r"|item code|stock code|id товара|катал\w* номер|каталог\w*|código|codigo|handle"
+            r"|oem)\b.*",
+        ),
+        (
+            Role.DETAIL,
+            r".*\b(?:размер\w*|типоразмер|марка|тип|гост|сорт|цвет|характеристик\w*|size"
+            r"|color|colour|grade|dimensions?|farbe|größe|groesse|abmessung\w*|taille"
+            r"|couleur|material type|specification|spec|вариант|ту|длина|length|толщина|ral"
+            r"|класс|диаметр|бренд|brand|marke|фирма)\b.*",
+        ),
+        (
+            Role.DESCRIPTION,
+            r".*\b(?:наименован\w*|название|имя|номенклатур\w*|товар\w*|продукц\w*"
+            r"|продукт\w*|описание|содержание|материал\w*|издели\w*|предмет|работ\w*"
+            r"|услуг\w*|позици\w*|ассортимент|description|desc|item|items|product|products"
+            r"|goods|article|designation|bezeichnung|artikelbezeichnung|artikel|beschreibung"
+            r"|ware|warenbezeichnung|leistung\w*|produkt\w*|position|désignation|libellé"
+            r"|description\w*|descripción|descripcion|concepto|produit|artículo|articulo"
+            r"|material|materialbezeichnung|materialkurztext|kurztext|text|name|title"
+            r"|particulars|details|service|services|деталь|запчасть|запчасти|оборудование"
+            r"|what|was|что|omschrijving|descrizione|articolo|nazwa|produkty|towar|препарат"
+            r"|блюдо|book|titel|название товара|dienstleistung)\b.*",
+        ),
+        (
+            Role.DATE,
+            r".*\b(?:дата|срок\w*|date|delivery|deliver|liefertermin|lieferdatum|termin"
+            r"|livraison|fecha|entrega|due|необходимо к|period|zeitraum|когда|date\w*"
+            r"|liefer\w*|req)\b.*",
+        ),
+        (Role.CURRENCY, r"(?:валюта|currency|währung|curr|devise|moneda|waers)"),
+    )
+)
+# "14 Tage netto" and "Артикул 4471" are content, "EAN 13" and "MwSt 19 %" are headings.
+_WITHOUT_DIGITS = frozenset({Role.QUANTITY, Role.ORDERED, Role.DESCRIPTION, Role.SKU, Role.DATE})
+_LONGEST = 60  # a heading cell is short; longer text is content
+
+
+def heading(cell: str) -> Heading | None:
+    """What a heading cell means; None when it is no heading of ours."""
+    if not cell or len(cell) > _LONGEST:
+        return None
+    squeezed = _SEPARATORS.sub(" ", cell.lower().replace("ё", "е")).strip()
+    if not squeezed:
+        return Heading(role=Role.POSITION) if cell.strip() in ("№", "#") else None
+    for role, pattern in _PATTERNS:
+        if pattern.fullmatch(squeezed):
+            if role in _WITHOUT_DIGITS and any(char.isdigit() for char in squeezed):
+                return None
+            return Heading(role=role, unit=_unit_named(squeezed, role), currency=currency_in(cell))
+    return None
+
+
+def _unit_named(squeezed: str, role: Role) -> str:
+    """The unit a quantity's heading names ("Кол-во, кг", "Коробок")."""
+    if role not in (Role.QUANTITY, Role.ORDERED):
+        return ""
+    for word in reversed(squeezed.split()):
+        if len(squeezed.split()) > 1 and word in ("ед", "units", "unit"):
+            continue
+        found: Unit | None = unit_of(word)
+        if found and word not in _NOT_UNITS and not word.isdigit():
+            return word
+    return ""
+
+
+def unit_heading(cell: str) -> Heading | None:
+    """A quantity column headed by nothing but a unit: "Кор", "Kartons", "pcs"."""
+    squeezed = _SEPARATORS.sub(" ", cell.lower().replace("ё", "е")).strip()
+    if squeezed in _NOT_UNITS or squeezed.isdigit() or not unit_of(squeezed):
+        return None
+    return Heading(role=Role.QUANTITY, unit=cell.strip())
+
+
+# A row whose words are all of these sums up, it orders nothing.
+_SUMMING = frozenset(
+    "итого всего total totals grand sub subtotal sum summe gesamt gesamtsumme gesamtbetrag "
+    "zwischensumme nettosumme netto brutto nettobetrag bruttobetrag endbetrag rechnungsbetrag "
+    "zahlbetrag net gross amount due payable order invoice balance vat tax mwst ust umsatzsteuer "
+    "mehrwertsteuer incl inkl excl exkl zzgl zzgl. including excluding of the ндс налог "
+    "без с в т ч том "
+    "числе к оплате по заказу заказа документу сумма счету счета за заявке заявки montant "
+    "ht ttc tva "
+    "sous général net à payer importe suma iva base imponible document value nett "
+    "warenwert gesamtwert "
+    "auftragswert auftragssumme bestellwert bestellsumme eur usd rub руб рублей euro ekr "
+    "und and tax "
+    "goods untaxed taxable ex inc plus steuer betrag igst cgst sgst untotal payment paid totaal "
+    "factuur facture fattura rechnung счет счёт price cost tout compris subt goods% lines "
+    "positions позиций наименований единиц items "
+    "positionen artikel quantity qty кол-во количество мест вес ставка ставке rate at paye".split()
+)
+_SUMMING_START = re.compile(
+    r"\s*(?:итого\b|всего\b|в том числе ндс|в т\. ?ч\. ?ндс|сумма ндс|sub-?total|grand total"
+    r"|total\s*:"
+    r"|zwischensumme|gesamtsumme|gesamtbetrag|summe\b|sous-total|total (?:ht|ttc|incl|excl|net|due)"
+    r"|(?:zzgl\.? |inkl\.? |incl\.? |\+ ?)?\d{0,2}[.,]?\d{0,2} ?%? ?(?:mwst|ust|vat|tva|ндс)\b)",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]+", re.UNICODE)
+_STRONG_SUMMING = frozenset(
+    "итого всего total totals subtotal sum summe gesamt gesamtsumme gesamtbetrag zwischensumme "
+    "nettosumme nettobetrag bruttobetrag endbetrag rechnungsbetrag zahlbetrag vat mwst ust ндс tva "
+    "iva tax steuer umsatzsteuer mehrwertsteuer amount netto brutto balance montant "
+    "importe warenwert "
+    "gesamtwert auftragswert auftragssumme bestellwert bestellsumme igst cgst sgst сумма net "
+    "gross".split()
+)
+
+
+def sums_up(text: str) -> bool:
+    """True for the label of a totals or VAT row."""
+    if _SUMMING_START.match(text):
+        return True
+    words = _WORD.findall(text.lower().replace("ё", "е"))
+    return (
+        0 < len(words) <= 8
+        and any(word in _STRONG_SUMMING for word in words)
+        and all(word in _SUMMING for word in words)
+    )
+
+
+_TAX_LABEL = re.compile(r"(?i)\b(?:ндс|vat|mwst|ust|umsatzsteuer|mehrwertsteuer|tva|iva|tax|gst)\b")
+_NOT_TAX_ALONE = re.compile(
+    r"(?i)\b(?:с ндс|без ндс|включая ндс|incl|excl|inkl|ex|inc|exkl|ht|ttc|включая|gesamt\w*"
+    r"|total|всего|"
+    r"итого|grand|including)\b"
+)
+
+
+def is_tax_label(text: str) -> bool:
+    """True for the label of a VAT amount alone ("в т.ч. НДС 20 %", "zzgl. 19 % MwSt")."""
+    if re.search(r"(?i)в\s*т\.?\s*ч\.?|в том числе|сумма ндс|zzgl|davon|thereof", text):
+        return bool(_TAX_LABEL.search(text))
+    return bool(_TAX_LABEL.search(text)) and not _NOT_TAX_ALONE.search(text)

@@ -1,0 +1,319 @@
+"""Reads rule files: YAML with a check of every key, each fault named with file, line and mend.
+
+In: folders of *.yaml. Out: a `Rulebook`, or one RuleError that lists all faults of all files, so
+that an admin mends them in one go and the old rules can stay in force meanwhile.
+
+Limits: YAML as PyYAML's safe loader reads it; aliases are allowed, merge keys are not.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from postroom.config import ClassificationSection
+
+from .conditions import (
+    HEADER,
+    NUMBERS,
+    OPERATORS,
+    TEXTS,
+    TRUTHS,
+    PatternError,
+    PatternSet,
+    pattern_of,
+)
+from .rulebook import (
+    SHIPPED,
+    All,
+    Between,
+    Condition,
+    Effects,
+    Holds,
+    Is,
+    Not,
+    Present,
+    Rule,
+    Rulebook,
+    RuleError,
+    Some,
+)
+
+_MOST_RULES, _DEEPEST, _MOST_CONDITIONS, _LARGEST = 2_000, 20, 20_000, 1_000_000
+_RULE_KEYS = ("name", "because", "when", "then", "enabled")
+_EFFECT_KEYS = (
+    "category", "confidence", "review", "labels", "priority", "block_actions", "folder",
+    "template",
+)  # fmt: skip
+_PRIORITIES = ("low", "normal", "high")
+
+
+class _Fault(Exception):
+    """One fault at one place."""
+
+    def __init__(self, node: yaml.Node, mend: str) -> None:
+        super().__init__(mend)
+        self.line = node.start_mark.line + 1
+        self.mend = mend
+
+
+def load_rules(section: ClassificationSection) -> Rulebook:
+    """The shipped rules and those of the configured folder.
+
+    Raises RuleError with every fault of every file.
+    """
+    return load_folders(SHIPPED, section.rules_dir)
+
+
+def load_folders(shipped: Path | None, site: Path | None) -> Rulebook:
+    """The rules of two folders; the second's come first and replace the first's by name.
+
+    Raises RuleError with every fault of every file.
+    """
+    reader = _Reader()
+    own = reader.folder(site) if site else []
+    replaced = {rule.name for rule in own}
+    given = [rule for rule in (reader.folder(shipped) if shipped else [])
+             if rule.name not in replaced]  # fmt: skip
+    if reader.problems:
+        raise RuleError(reader.problems)
+    for patterns in reader.sets.values():
+        patterns.close()
+    rules = tuple(rule for rule in own + given if rule.enabled)
+    return Rulebook(rules=rules, sets=reader.sets)
+
+
+class _Reader:
+    """Collects rules, pattern sets and faults."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+        self.sets: dict[str, PatternSet] = {}
+        self._conditions = 0
+
+    def folder(self, folder: Path) -> list[Rule]:
+        """The rules of all *.yaml files, in the order of their names."""
+        if not folder.is_dir():
+            self.problems.append(f"{folder}:0: is no folder; make it or unset rules_dir")
+            return []
+        rules: dict[str, Rule] = {}
+        for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
+            for rule in self._file(path):
+                if rule.name in rules:
+                    mend = f"rule {rule.name!r} is also at {rules[rule.name].place}; rename one"
+                    self.problems.append(f"{rule.place}: {mend}")
+                rules[rule.name] = rule
+        if len(rules) > _MOST_RULES:
+            self.problems.append(f"{folder}:0: has over {_MOST_RULES} rules; drop some")
+        return list(rules.values())
+
+    def _file(self, path: Path) -> list[Rule]:
+        try:
+            content = path.read_bytes()
+            if len(content) > _LARGEST:
+                raise ValueError("is larger than 1 MB; split it")
+            root = yaml.compose(content, Loader=yaml.SafeLoader)
+        except OSError as error:
+            self.problems.append(f"{path}:0: cannot be read ({error.strerror}); mend its rights")
+            return []
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 0
+            self.problems.append(f"{path}:{line}: is no YAML ({error.problem}); mend the syntax")
+            return []
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
+            why = str(error) if isinstance(error, ValueError) else "is no YAML; mend the syntax"
+            self.problems.append(f"{path}:1: {why.splitlines()[0]}")
+            return []
+        return [] if root is None else list(self._rules(path, root))
+
+    def _rules(self, path: Path, root: yaml.Node) -> Iterator[Rule]:
+        try:
+            table = _mapping(root, ("rules",))
+            nodes = _sequence(table["rules"]) if "rules" in table else []
+        except _Fault as fault:
+            self.problems.append(f"{path}:{fault.line}: {fault.mend}")
+            return
+        for node in nodes:
+            try:
+                yield self._rule(node, f"{path}:{node.start_mark.line + 1}")
+            except _Fault as fault:
+                self.problems.append(f"{path}:{fault.line}: {fault.mend}")
+
+    def _rule(self, node: yaml.Node, place: str) -> Rule:
+        table = _mapping(node, _RULE_KEYS)
+        if "name" not in table:
+            _fault(node, "a rule needs a name; add `name: ...`")
+        name = _text(table["name"])
+        enabled = _truth(table["enabled"]) if "enabled" in table else True
+        if not enabled and "when" not in table:
+            return Rule(name=name, place=place, when=All(of=()), then=Effects(), enabled=False)
+        if "when" not in table or "then" not in table:
+            _fault(node, f"rule {name!r} needs `when` and `then`")
+        return Rule(
+            name=name,
+            place=place,
+            when=self._condition(table["when"], 0),
+            then=_effects(table["then"]),
+            because=_text(table["because"]) if "because" in table else "",
+            enabled=enabled,
+        )
+
+    def _condition(self, node: yaml.Node, depth: int) -> Condition:
+        self._conditions += 1
+        if depth > _DEEPEST or self._conditions > _MOST_CONDITIONS:
+            _fault(node, f"conditions are nested over {_DEEPEST} deep or too many; simplify")
+        if isinstance(node, yaml.SequenceNode):
+            return All(of=tuple(self._condition(one, depth + 1) for one in node.value))
+        known = ("all", "any", "not", HEADER, *TEXTS, *NUMBERS, *TRUTHS)
+        table = _mapping(node, known, "condition")
+        if not table:
+            _fault(node, "an empty condition would match every message; say what must hold")
+        parts = tuple(self._one(key, value, depth) for key, value in table.items())
+        return parts[0] if len(parts) == 1 else All(of=parts)
+
+    def _one(self, key: str, node: yaml.Node, depth: int) -> Condition:
+        if key in ("all", "any"):
+            inner = tuple(self._condition(one, depth + 1) for one in _sequence(node))
+            if not inner:
+                _fault(node, f"`{key}` is empty; list conditions or remove it")
+            return All(of=inner) if key == "all" else Some(of=inner)
+        if key == "not":
+            return Not(of=self._condition(node, depth + 1))
+        if key == HEADER:
+            return self._header(node)
+        if key in TRUTHS:
+            return Is(field=key, wanted=_truth(node))
+        if key in NUMBERS:
+            return _between(key, node)
+        return self._matching(key, node, key, _mapping(node, OPERATORS, "operator"))
+
+    def _header(self, node: yaml.Node) -> Condition:
+        table = _mapping(node, ("name", "present", *OPERATORS), "key of header")
+        if "name" not in table:
+            _fault(node, "`header` needs the header's name; add `name: ...`")
+        name = _text(table.pop("name")).lower()
+        if "present" in table:
+            if len(table) > 1:
+                _fault(node, "`present` stands alone; drop it or the other operator")
+            return Present(name=name, wanted=_truth(table["present"]))
+        found = self._matching(HEADER, node, f"{HEADER} {name}", table)
+        return replace(found, name=name) if isinstance(found, Holds) else _named(found, name)
+
+    def _matching(
+        self, field: str, node: yaml.Node, key: str, table: dict[str, yaml.Node]
+    ) -> Condition:
+        """Several operators in one condition must all hold; of a list of values one must."""
+        if not table:
+            _fault(node, f"`{field}` needs an operator: {', '.join(OPERATORS)}")
+        parts = []
+        for operator, value in table.items():
+            numbers = []
+            for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                text = _text(one)
+                try:
+                    pattern = pattern_of(operator, text)
+                    numbers.append(self.sets.setdefault(key, PatternSet()).add(pattern))
+                except PatternError as error:
+                    _fault(one, f"{text!r} is no regular expression of RE2 ({error}); "
+                                "look-around and back-references are not known")  # fmt: skip
+            if not numbers:
+                _fault(value, f"`{operator}` is empty; give a value or a list of them")
+            parts.append(Holds(field=field, patterns=frozenset(numbers)))
+        return parts[0] if len(parts) == 1 else All(of=tuple(parts))
+
+
+def _named(condition: Condition, name: str) -> Condition:
+    """Gives every part of a header's condition the header's name."""
+    match condition:
+        case All(of=parts):
+            return All(of=tuple(_named(part, name) for part in parts))
+        case Holds():
+            return replace(condition, name=name)
+        case _:
+            return condition
+
+
+def _between(key: str, node: yaml.Node) -> Condition:
+    table = _mapping(node, ("above", "below", "equals"), "operator")
+    if not table:
+        _fault(node, f"`{key}` needs `above`, `below` or `equals`")
+    low, high = float("-inf"), float("inf")
+    if "equals" in table:
+        low = high = _number(table["equals"])
+    if "above" in table:
+        low = max(low, _number(table["above"]) + 1)
+    if "below" in table:
+        high = min(high, _number(table["below"]) - 1)
+    return Between(field=key, low=low, high=high)
+
+
+def _effects(node: yaml.Node) -> Effects:
+    table = _mapping(node, _EFFECT_KEYS, "effect")
+    if not table:
+        _fault(node, "`then` is empty; give at least one effect")
+    category = _text(table["category"]) if "category" in table else ""
+    if "confidence" in table and not category:
+        _fault(table["confidence"], "`confidence` belongs to a category; add `category: ...`")
+    confidence = _number(table["confidence"]) if "confidence" in table else 0.95
+    if not 0.0 <= confidence <= 1.0:
+        _fault(table["confidence"], "`confidence` is a probability; write 0 to 1")
+    priority = _text(table["priority"]) if "priority" in table else ""
+    if priority and priority not in _PRIORITIES:
+        _fault(table["priority"], f"{priority!r} is no priority; write {', '.join(_PRIORITIES)}")
+    labels = tuple(_text(one) for one in _sequence(table["labels"])) if "labels" in table else ()
+    return Effects(
+        category=category,
+        confidence=confidence if category else 0.0,
+        review=_truth(table["review"]) if "review" in table else False,
+        labels=labels,
+        priority=priority,
+        block_actions=_truth(table["block_actions"]) if "block_actions" in table else False,
+        folder=_text(table["folder"]) if "folder" in table else "",
+        template=_text(table["template"]) if "template" in table else "",
+    )
+
+
+def _fault(node: yaml.Node, mend: str) -> NoReturn:
+    raise _Fault(node, mend)
+
+
+def _mapping(node: yaml.Node, known: tuple[str, ...], what: str = "key") -> dict[str, yaml.Node]:
+    if not isinstance(node, yaml.MappingNode):
+        _fault(node, f"write a mapping here, with {what}s {', '.join(known)}")
+    table: dict[str, yaml.Node] = {}
+    for key, value in node.value:
+        name = _text(key)
+        if name not in known:
+            _fault(key, f"{name!r} is no {what}; one of {', '.join(known)}")
+        if name in table:
+            _fault(key, f"{name!r} stands twice; merge them (under `all` or `any`)")
+        table[name] = value
+    return table
+
+
+def _sequence(node: yaml.Node) -> list[yaml.Node]:
+    if not isinstance(node, yaml.SequenceNode):
+        _fault(node, "write a list here: one `- ...` a line, or [a, b]")
+    return list(node.value)
+
+
+def _text(node: yaml.Node) -> str:
+    if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
+        _fault(node, "write a text here, not empty")
+    return str(node.value)
+
+
+def _number(node: yaml.Node) -> float:
+    try:
+        return float(_text(node).replace("_", ""))
+    except ValueError:
+        _fault(node, f"{node.value!r} is no number")
+
+
+def _truth(node: yaml.Node) -> bool:
+    said = _text(node).lower()
+    if said not in ("true", "false", "yes", "no"):
+        _fault(node, f"{node.value!r} is neither true nor false")
+    return said in ("true", "yes")

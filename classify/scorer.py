@@ -1,0 +1,153 @@
+"""The ONNX model: loaded once, asked for every message, about a tenth of a millisecond each.
+
+In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
+said. The graph (made by export.py) is a table of hashed weights: Gather, Mul, ReduceSum, Add.
+Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
+half of a model can be swapped: categories, versions of features and concepts, calibration.
+
+Limits: the session runs on one thread; several threads may ask at once.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from postroom.failure import PermanentFailure
+
+from . import features
+from .concepts import Concepts
+from .features import Features
+
+SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
+FORMAT = 1  # of the metadata
+
+
+class ModelError(PermanentFailure):
+    """The model cannot be used; `text` says which file, why, and the mend."""
+
+    def __init__(self, path: Path, mend: str, cause: BaseException | None = None) -> None:
+        super().__init__("model-unusable", cause)
+        self.text = f"{path}: {mend}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What turns the table's sums into probabilities that mean what they say."""
+
+    spread: float = 0.0  # logarithm of the temperature for wholly familiar text
+    unfamiliar: float = 0.0  # added to it for text of which no word is known
+    languages: dict[str, float]  # added to it, by language
+
+    def temperature(self, familiarity: float, language: str) -> float:
+        """What sums are divided by: the larger, the less sure the answer."""
+        strange = 1.0 - familiarity
+        logarithm = self.spread + self.unfamiliar * strange + self.languages.get(language, 0.0)
+        return float(np.exp(np.clip(logarithm, -2.0, 4.0)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What the model's file says of itself."""
+
+    name: str  # identity: changes with every weight
+    categories: tuple[str, ...]
+    calibration: Calibration
+    training: dict[str, Any]  # digest and size of the data, seed, figures: for `model info`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """The model's answer for one message."""
+
+    probabilities: dict[str, float]  # category -> calibrated probability, largest first
+    familiarity: float  # 0..1: share of the text's words that the training saw
+    contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
+
+
+class Model:
+    """A loaded model."""
+
+    def __init__(self, path: Path, concepts: Concepts) -> None:
+        """Loads the file. Raises ModelError: missing, corrupt, or made for other features."""
+        self._session = _session(path)
+        self.facts = _facts(path, self._session, concepts)
+
+    def score(self, found: Features) -> Scores:
+        """The probabilities for one message. Raises ModelError when the runtime fails."""
+        try:
+            logits, table = self._session.run(None, {"ids": found.ids, "weights": found.weights})
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
+        contributions, known = table[:, :-1], table[:, -1]
+        words = found.is_word
+        whole = float(found.weights[words].sum())
+        familiarity = float(known[words].sum()) / whole if whole else 0.0
+        temperature = self.facts.calibration.temperature(familiarity, found.language)
+        probabilities = softmax(logits[None, :] / temperature)[0]
+        order = np.argsort(-probabilities, kind="stable")
+        return Scores(
+            probabilities={self.facts.categories[i]: float(probabilities[i]) for i in order},
+            familiarity=min(familiarity, 1.0),
+            contributions=contributions,
+        )
+
+
+def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Row-wise softmax."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return shares
+
+
+def _session(path: Path) -> Any:
+    if not path.is_file():
+        raise ModelError(path, "no such file; reinstall Postroom or run `postroom model train`")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    try:
+        return onnxruntime.InferenceSession(
+            path.read_bytes(), options, providers=["CPUExecutionProvider"]
+        )
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise ModelError(
+            path, "is no ONNX model; reinstall it or run `postroom model train`", error
+        ) from error
+
+
+def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
+    written = session.get_modelmeta().custom_metadata_map.get("postroom", "")
+    try:
+        facts = json.loads(written)
+        wanted = {
+            "format": FORMAT,
+            "features": features.VERSION,
+            "buckets": features.BUCKETS,
+            "concepts": concepts.digest,
+        }
+        for key, value in wanted.items():
+            if facts[key] != value:
+                mend = f"was made for {key} {facts[key]}, this is {value}: train it anew"
+                raise ModelError(path, mend)
+        calibration = facts["calibration"]
+        return Facts(
+            name=str(facts["name"]),
+            categories=tuple(str(category) for category in facts["categories"]),
+            calibration=Calibration(
+                spread=float(calibration["spread"]),
+                unfamiliar=float(calibration["unfamiliar"]),
+                languages={str(k): float(v) for k, v in calibration["languages"].items()},
+            ),
+            training=dict(facts["training"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(path, "is not a model of Postroom: train one", error) from error

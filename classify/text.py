@@ -1,0 +1,130 @@
+"""A text as folded characters and tokens, hashed in whole arrays at once.
+
+In: any string, 10 MB or binary garbage included; only the first characters are looked at. Out:
+a `Folded` text: lower case, digits as shapes ("1 284,50" becomes "0 000 00"), invisible
+characters gone, its tokens' places, and 64-bit hashes of any stretch of it. Everything is done
+by numpy over arrays of code points, so the cost is linear and no input can make it worse.
+The hash is our own polynomial modulo 2^64: the same on every machine and in every process.
+
+Limits: characters beyond the Basic Multilingual Plane (emoji) all become one symbol; scripts
+without spaces (Chinese) come out as long tokens and are seen through their character n-grams.
+"""
+
+import unicodedata
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Places = NDArray[np.int64]
+Hashes = NDArray[np.uint64]
+
+LONGEST = 16_384  # folded characters; half as many are read, as symbols may double
+
+_SPACE, _DIGIT, _DROPPED = 32, 48, 0
+_ASTRAL = 0xFFFF  # stands for every character above the BMP
+SEPARATOR = "\x01"  # parts one text from the next in `fold`
+_SYMBOLS = frozenset("$€£₽№%@#!?+=*&§¥¢<>") | {chr(_ASTRAL), SEPARATOR}
+_BASE = 0x9E3779B97F4A7C15  # odd, so that it can be divided by modulo 2^64
+
+
+def _fold(code: int) -> int:
+    char = chr(code)
+    category = unicodedata.category(char)
+    if category in ("Cf", "Mn", "Me", "Cs"):
+        return _DROPPED  # soft hyphens, zero-width characters, combining marks
+    if category == "Nd":
+        return _DIGIT
+    if category.startswith("L"):
+        lower = char.lower()
+        plain = unicodedata.normalize("NFKD", lower)[:1] or lower
+        # Accents are noise in hurried mail, but й is no и and ß no s.
+        return ord(lower[0]) if char in "йЙ" or plain > "\uffff" else ord(plain)
+    return code if char in _SYMBOLS else _SPACE
+
+
+_FOLD = np.array([_fold(code) for code in range(0x10000)], dtype=np.uint16)
+_IS_SYMBOL = np.zeros(0x10000, dtype=bool)
+_IS_SYMBOL[[ord(char) for char in _SYMBOLS]] = True
+
+
+def _powers(base: int) -> Hashes:
+    powers, value = [], 1
+    for _ in range(LONGEST + 1):
+        powers.append(value)
+        value = value * base % 2**64
+    return np.array(powers, dtype=np.uint64)
+
+
+_POWER = _powers(_BASE)
+_INVERSE = _powers(pow(_BASE, -1, 2**64))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """Folded texts: tokens joined by single spaces, one space before and after."""
+
+    codes: NDArray[np.uint16]
+    starts: Places  # of each token
+    ends: Places
+    part: Places  # of each token: which of the texts it stands in
+    sizes: Places  # of each text: how many codes it takes, the separator before it included
+    sums: Hashes  # prefix sums of the polynomial, one longer than codes
+
+    def hashes(self, starts: Places, ends: Places) -> Hashes:
+        """One hash for each stretch [start, end)."""
+        stretch: Hashes = (self.sums[ends] - self.sums[starts]) * _INVERSE[starts]
+        return stretch
+
+    def slice(self, start: int, end: int) -> str:
+        """The folded characters of one stretch."""
+        return self.codes[start:end].tobytes().decode("utf-16-le", "replace")
+
+
+def fold(*texts: str) -> Folded:
+    """The folded form of several texts, LONGEST characters together; the caller cuts each."""
+    joined = f" {SEPARATOR} ".join(text.replace(SEPARATOR, " ") for text in texts)
+    raw = joined[: LONGEST // 2].encode("utf-32-le", "surrogatepass")
+    codes = np.frombuffer(raw, dtype=np.uint32)
+    folded = _FOLD[np.minimum(codes, _ASTRAL)]
+    folded = folded[folded != _DROPPED]
+    folded = _one_space(_shorten_numbers(folded))
+    gaps = np.flatnonzero(folded == _SPACE)
+    starts, ends = gaps[:-1] + 1, gaps[1:]
+    parting = folded[starts] == ord(SEPARATOR)
+    sums = np.zeros(len(folded) + 1, dtype=np.uint64)
+    np.cumsum(folded * _POWER[: len(folded)], out=sums[1:])
+    bounds = np.concatenate(([0], starts[parting], [len(folded)]))
+    return Folded(
+        codes=folded,
+        sizes=np.diff(bounds),
+        starts=starts[~parting],
+        ends=ends[~parting],
+        part=np.cumsum(parting)[~parting],
+        sums=sums,
+    )
+
+
+def _shorten_numbers(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Runs of more than four digits become four: an account and an order number look alike."""
+    digit = codes == _DIGIT
+    if len(codes) < 5 or not digit.any():
+        return codes
+    surplus = np.zeros(len(codes), dtype=bool)
+    surplus[4:] = digit[4:] & digit[3:-1] & digit[2:-2] & digit[1:-3] & digit[:-4]
+    return codes[~surplus]
+
+
+def _one_space(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Tokens apart by exactly one space, symbols as tokens of their own."""
+    symbol = _IS_SYMBOL[codes]
+    apart = np.zeros(len(codes), dtype=bool)
+    apart[1:] = symbol[1:] | symbol[:-1]
+    if apart.any():
+        codes = np.insert(codes, np.flatnonzero(apart), _SPACE)
+    padded = np.full(len(codes) + 2, _SPACE, dtype=np.uint16)
+    padded[1:-1] = codes
+    space = padded == _SPACE
+    keep = np.ones(len(padded), dtype=bool)
+    keep[1:] = ~(space[1:] & space[:-1])
+    return padded[keep]
