@@ -1,0 +1,1 @@
+"""One file per ERP behind the Protocol in contract.py."""

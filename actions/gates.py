@@ -1,0 +1,275 @@
+"""May a reply be sent? Every gate, with the reason it gives when it stays shut. Pure.
+
+In: `ReplyFacts`, frozen when the reply was planned; the configuration of now; what was answered
+already. Out: "" (send it) or a reason token such as "null-sender", stored, logged and counted.
+Contract section 5: no reply ever goes to a bounce, list, automatic mail, unauthenticated sender,
+null sender or ourselves; at most one per sender and interval. A shut gate is final: the reply is
+dropped, not delayed, because an answer that comes late or to the wrong place is worse than none.
+Standards: RFC 3834 2 and 4 (whom to answer), RFC 5230 4.5 and 4.6 (addressed to us, machine
+senders), RFC 2919 and RFC 2369 (lists), RFC 5321 4.5.5 (null sender).
+
+Limits: a robot that writes like a person, authenticates and sets no header is a person here;
+the interval and the daily limit bound what that can cost.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+import idna
+
+from postroom.classification import Classification
+from postroom.config import Config
+from postroom.envelope import Envelope, parse_path
+from postroom.message import Message
+from postroom.verdict import DmarcPolicy, Verdict
+
+MESSAGE_ID_MARK = ".postroom@"  # in every Message-ID of ours, before the domain
+LOOP_HEADER = "X-Postroom-Loop"
+
+# Local parts, reduced to letters and digits, that no person reads: as a whole, at the start,
+# anywhere. "bounce" at the start covers VERP ("bounces+17=..."), RFC 5230 4.6 the list names.
+_MACHINES = frozenset({"listserv", "majordomo", "postmaster", "daemon", "nobody", "robot"})
+_MACHINE_STARTS = ("bounce", "mailerdaemon", "autoreply", "autorespon", "mdaemon", "notification")
+_MACHINE_PARTS = (
+    *("noreply", "donotreply", "dontreply", "noresponse", "noanswer", "notreply"),
+    *("nichtantworten", "keineantwort", "neotvech", "bezotveta", "otvetnenuzhen"),
+)
+_LIST_ENDS = ("-request", "-owner", "-bounce", "-bounces")
+_LIST_HEADERS = frozenset(
+    {
+        "list-id",
+        "list-post",
+        "list-help",
+        "list-subscribe",
+        "list-owner",
+        "list-archive",
+        "mailing-list",
+        "x-mailing-list",
+        "x-mlserver",
+        "x-ml-name",
+        "x-beenthere",
+        "x-mailman-version",
+    }  # fmt: skip
+)
+_BULK_HEADERS = frozenset({"list-unsubscribe", "feedback-id", "x-campaign-id", "x-csa-complaints"})
+_AUTOMATIC_HEADERS = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-loop"})
+_BULK = frozenset({"bulk", "list", "junk", "auto_reply", "auto-reply"})
+_SUPPRESS = frozenset({"all", "autoreply", "oof"})
+_UNREADABLE_TYPES = {
+    "multipart/report": "automatic",
+    "message/delivery-status": "automatic",
+    "message/disposition-notification": "automatic",
+    "text/calendar": "calendar",
+    "multipart/encrypted": "encrypted",
+    "application/pkcs7-mime": "encrypted",
+    "application/x-pkcs7-mime": "encrypted",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyFacts:
+    """What the gates must know of the message a reply would answer."""
+
+    sender: str  # MAIL FROM; empty is the null sender
+    author: str  # address of the one From mailbox; empty when there is not one
+    aligned_with: str  # organizational domain the sender must belong to; empty: not authenticated
+    automatic: str  # AutomaticKind; "human" for a person's message
+    header: str  # reason token a header field gives against a reply, or empty
+    addressees: tuple[str, ...]  # our mailboxes named in To or Cc
+    category: str
+    confidence: float
+    approved: bool  # a person decided on the message
+    suspicious: bool  # DMARC asks for quarantine or rejection
+    received_at: datetime
+    dated_at: datetime | None  # Date header, or None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What was answered already."""
+
+    today: int = 0  # replies since midnight UTC
+    recently: bool = False  # this sender, within reply.per_sender_interval
+
+
+def facts_of(
+    *,
+    message: Message,
+    verdict: Verdict,
+    classification: Classification,
+    envelope: Envelope,
+    received_at: datetime,
+    config: Config,
+    approved: bool,
+) -> ReplyFacts:
+    """The facts of one message, cut down to what the gates need."""
+    # Where the configuration leaves it to Postfix which mailboxes are ours, the envelope tells.
+    ours = _ours(config) if config.service.mailboxes else {_folded(r) for r in envelope.recipients}
+    named = {_folded(address.text) for address in (*message.to, *message.cc)}
+    return ReplyFacts(
+        sender="" if envelope.is_null_sender else _clean(parse_path(envelope.sender).text),
+        author=_clean(message.author.text) if message.author else "",
+        aligned_with=_aligned_with(verdict, config),
+        automatic=message.automatic.kind.value,
+        header=_against(message, config),
+        addressees=tuple(sorted(named & ours)),
+        category=classification.category,
+        confidence=classification.confidence,
+        approved=approved,
+        suspicious=verdict.dmarc.disposition is not DmarcPolicy.NONE,
+        received_at=received_at,
+        dated_at=message.date,
+    )
+
+
+def withheld(facts: ReplyFacts, answered: Answered, *, config: Config, now: datetime) -> str:
+    """The reason token of the first gate that is shut, or "" when the reply may go."""
+    return (
+        _by_sender(facts, config)
+        or _by_message(facts, config, now)
+        or by_count(answered, config=config)
+    )
+
+
+def by_count(answered: Answered, *, config: Config) -> str:
+    """The gates that count: one reply per sender and interval, so many a day."""
+    if answered.recently:
+        return "sender-interval"
+    if answered.today >= config.reply.daily_limit:
+        return "daily-limit"
+    return ""
+
+
+def _by_sender(facts: ReplyFacts, config: Config) -> str:
+    if not config.reply.enabled:
+        return "disabled"
+    if not facts.sender:
+        return "null-sender"
+    if not facts.author:
+        return "no-author"
+    if not facts.aligned_with:
+        return "unauthenticated"
+    if facts.suspicious:
+        return "suspicious"
+    # RFC 3834 4: a reply goes to MAIL FROM; we also want it to be the author we authenticated.
+    if not _belongs(parse_path(facts.sender).domain, facts.aligned_with):
+        return "sender-not-author"
+    if _is_machine(facts.sender) or _is_machine(facts.author):
+        return "machine-sender"
+    if {_folded(facts.sender), _folded(facts.author)} & _ours(config):
+        return "ourselves"
+    return ""
+
+
+def _by_message(facts: ReplyFacts, config: Config, now: datetime) -> str:
+    if facts.automatic != "human":
+        return f"automatic-{facts.automatic}"
+    if facts.header:
+        return facts.header
+    if facts.category == "spam":
+        return "spam"
+    if facts.confidence < config.classification.threshold and not facts.approved:
+        return "unsure"
+    if not facts.addressees:
+        return "not-addressed-to-us"
+    # Date matters where old mail is imported: it is received now but was written long ago.
+    oldest = min(facts.received_at, facts.dated_at or facts.received_at)
+    if (now - oldest).total_seconds() > config.reply.max_age:
+        return "too-old"
+    return ""
+
+
+def _aligned_with(verdict: Verdict, config: Config) -> str:
+    """The domain under which MAIL FROM must lie; empty when the author is not authenticated."""
+    if not authenticated_domain(verdict, config):
+        return ""
+    return ascii_domain(verdict.dmarc.org_domain or verdict.dmarc.domain)
+
+
+def authenticated_domain(verdict: Verdict, config: Config) -> str:
+    """The author's proven domain, contract 1.7, or "".
+
+    A configured exception is believed on an aligned SPF or DKIM pass whatever DMARC said.
+    """
+    if verdict.authenticated_domain:
+        return verdict.authenticated_domain
+    exceptions = {entry.lower() for entry in config.authentication.exceptions}
+    known = {verdict.author.lower(), verdict.dmarc.domain.lower()} & exceptions
+    return verdict.dmarc.domain if known and verdict.dmarc.aligned else ""
+
+
+def _against(message: Message, config: Config) -> str:
+    """What a header field says against answering, checked again besides `message.automatic`."""
+    names = {name.lower() for name, _ in message.headers}
+    if LOOP_HEADER.lower() in names or _in_our_thread_twice(message, config):
+        return "loop"
+    if any(_first_word(v) != "no" for v in message.all_headers("Auto-Submitted")):
+        return "auto-submitted"  # RFC 3834 2; an empty field is broken, not a "no"
+    if names & _LIST_HEADERS:
+        return "list"
+    if names & _BULK_HEADERS or {_first_word(v) for v in message.all_headers("Precedence")} & _BULK:
+        return "bulk"
+    if names & _AUTOMATIC_HEADERS:
+        return "auto-submitted"
+    for value in message.all_headers("X-Auto-Response-Suppress"):
+        if {word.strip().lower() for word in value.split(",")} & _SUPPRESS:
+            return "suppressed"
+    return _UNREADABLE_TYPES.get(_first_word(message.header("Content-Type")), "")
+
+
+def _in_our_thread_twice(message: Message, config: Config) -> bool:
+    """Two of our own replies above this message: most likely two robots talking."""
+    tails = {f"{MESSAGE_ID_MARK}{m.rpartition('@')[2]}>" for m in _ours(config)}
+    return sum(r.lower().endswith(tuple(tails)) for r in set(message.references)) >= 2
+
+
+def _first_word(value: str) -> str:
+    """The value before its parameters or comments, RFC 3834 5: "auto-replied; x" -> that word."""
+    return re.split(r"[;(\s]", value.strip(), maxsplit=1)[0].lower()
+
+
+def _is_machine(address: str) -> bool:
+    local = parse_path(address).local.lower()
+    bare = re.sub(r"[^a-z0-9]", "", local)
+    return (
+        bare in _MACHINES
+        or bare.startswith(_MACHINE_STARTS)
+        or any(part in bare for part in _MACHINE_PARTS)
+        or local.startswith("owner-")
+        or local.endswith(_LIST_ENDS)
+    )
+
+
+def _belongs(domain: str, parent: str) -> bool:
+    domain = ascii_domain(domain)
+    return bool(parent) and (domain == parent or domain.endswith(f".{parent}"))
+
+
+def _clean(address: str) -> str:
+    """The address, or "" where it holds what no address holds: controls, broken text, spaces."""
+    return address if address.isprintable() and " " not in address else ""
+
+
+def _ours(config: Config) -> set[str]:
+    more = (config.reply.author, config.mailbox.hr)
+    return {_folded(m) for m in (*config.service.mailboxes, *more) if m}
+
+
+def _folded(address: str) -> str:
+    """A mailbox as it is compared: info+orders@Example.com is info@example.com."""
+    path = parse_path(address)
+    local = path.local.casefold()
+    plain = local if local.startswith('"') else local.partition("+")[0] or local
+    return f"{plain}@{ascii_domain(path.domain)}"
+
+
+def ascii_domain(domain: str) -> str:
+    """The domain's A-label form in lower case, or as it is where it has none."""
+    domain = domain.lower().rstrip(".")
+    if domain.isascii() or len(domain) > 253:
+        return domain
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii")
+    except idna.IDNAError:
+        return domain

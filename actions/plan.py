@@ -1,0 +1,187 @@
+"""Decision -> actions: what will be sent, to the byte. Pure.
+
+In: a decision and everything it was made from. Out: `Action`s whose bodies are frozen here, so
+that every attempt sends the same bytes under the same key. The key is a UUIDv5 (RFC 9562 5.5) of
+the message's digest and the step: the same mail, taken twice, plans the same actions. ERP bodies
+are bodies.py's.
+
+A reply waits for the ERP action (`after`), because it quotes the ERP's number. Without an
+`erp.base_url` nothing is planned for the ERP and no reply that would quote it. FORWARD is
+planned only where `mailbox.hr` is set.
+
+Limits: one reply per message, to the one who wrote it.
+"""
+
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from postroom.classification import Classification
+from postroom.codec import to_json
+from postroom.config import Config
+from postroom.decision import Action, Decision, Outcome, Step
+from postroom.envelope import Envelope
+from postroom.message import Message
+from postroom.order import Order
+from postroom.verdict import Verdict
+
+from .bodies import erp_body, one_line, our_mailbox, source_of
+from .gates import ReplyFacts, facts_of
+
+_NAMESPACE = uuid.UUID("6d1f0e0a-3c57-5f0e-9f5b-2b3c1a9f7e41")  # never changes: keys depend on it
+_ERP_STEPS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
+_MOST_REFERENCES, _LONGEST_MESSAGE_ID = 10, 250
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")  # printable ASCII, RFC 5322 3.6.4 loosely
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotedLine:
+    """One order line as a confirmation shows it."""
+
+    sku: str
+    description: str
+    quantity: Decimal | None
+    unit: str
+    unit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedReply:
+    """The body of a REPLY: everything needed to judge and compose it but the ERP's number."""
+
+    template: str  # name without language and suffix
+    language: str  # of the message: ru, en, de ...
+    mailbox: str  # ours, which the message came to
+    recipient: str  # the envelope sender, RFC 3834 4
+    name: str  # the author's display name, or empty
+    subject: str
+    message_id: str  # of the message answered, with brackets, or empty
+    references: tuple[str, ...]  # for the References field, without message_id
+    quotes_erp: bool  # the text quotes the number of the action it waits for
+    number: str  # the sender's order number, or empty
+    currency: str
+    lines: tuple[QuotedLine, ...]
+    total: Decimal | None
+    facts: ReplyFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedDelivery:
+    """The body of a DELIVER."""
+
+    recipient: str  # whose mailbox
+    folder: str  # in it
+    category: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedForward:
+    """The body of a FORWARD."""
+
+    recipient: str  # where it goes
+    mailbox: str  # ours, which the message came to; a bounce of the forward returns there
+
+
+def action_key(digest: str, step: Step, recipient: str = "") -> str:
+    """The idempotency key of a step of the message with that digest."""
+    return str(uuid.uuid5(_NAMESPACE, "\n".join((digest, step.value, recipient))))
+
+
+def plan(
+    decision: Decision,
+    *,
+    message: Message,
+    verdict: Verdict,
+    order: Order,
+    classification: Classification,
+    envelope: Envelope,
+    digest: str,
+    received_at: datetime,
+    config: Config,
+    approved: bool = False,
+) -> tuple[Action, ...]:
+    """The business actions of a decision, in the order they happen; DELIVER is `deliver`'s.
+
+    A decision for review plans nothing until a person agreed (`approved`).
+    """
+    if decision.outcome is not Outcome.ACT and not approved:
+        return ()
+    source = source_of(message, verdict, classification, envelope, digest, received_at, config)
+    mailbox = our_mailbox(envelope, config)
+    actions: list[Action] = []
+    waits_for = ""
+    for step in decision.steps:
+        if step in _ERP_STEPS and config.erp.base_url:
+            key = action_key(digest, step)
+            body = erp_body(step, key, decision, message, classification, order, source)
+            actions.append(Action(key=key, step=step, body=body))
+            waits_for = waits_for or key
+    if Step.REPLY in decision.steps and decision.template:
+        quotes_erp = any(step in _ERP_STEPS for step in decision.steps)
+        if waits_for or not quotes_erp:
+            facts = facts_of(
+                message=message,
+                verdict=verdict,
+                classification=classification,
+                envelope=envelope,
+                received_at=received_at,
+                config=config,
+                approved=approved,
+            )
+            reply = _reply(decision, message, order, mailbox, quotes_erp, facts)
+            key = action_key(digest, Step.REPLY)
+            actions.append(Action(key=key, step=Step.REPLY, body=to_json(reply), after=waits_for))
+    if Step.FORWARD in decision.steps and config.mailbox.hr:
+        forward = PlannedForward(recipient=config.mailbox.hr, mailbox=mailbox)
+        key = action_key(digest, Step.FORWARD, forward.recipient)
+        actions.append(Action(key=key, step=Step.FORWARD, body=to_json(forward)))
+    return tuple(actions)
+
+
+def deliver(decision: Decision, *, recipient: str, digest: str) -> Action:
+    """The action that hands the message on to one recipient's mailbox."""
+    key = action_key(digest, Step.DELIVER, recipient.lower())
+    body = PlannedDelivery(recipient=recipient, folder=decision.folder, category=decision.category)
+    return Action(key=key, step=Step.DELIVER, body=to_json(body))
+
+
+def _reply(
+    decision: Decision,
+    message: Message,
+    order: Order,
+    mailbox: str,
+    quotes_erp: bool,
+    facts: ReplyFacts,
+) -> PlannedReply:
+    is_id = [i for i in message.references if _is_message_id(i) and i != message.message_id]
+    return PlannedReply(
+        template=decision.template,
+        language=message.language,
+        mailbox=mailbox,
+        recipient=facts.sender,
+        name=one_line(message.author.name if message.author else ""),
+        subject=one_line(message.subject),
+        message_id=message.message_id if _is_message_id(message.message_id) else "",
+        references=tuple(is_id[-_MOST_REFERENCES:]),
+        quotes_erp=quotes_erp,
+        number=one_line(order.number),
+        currency=order.currency,
+        lines=tuple(
+            QuotedLine(
+                sku=one_line(line.sku),
+                description=one_line(line.description),
+                quantity=line.quantity,
+                unit=one_line(line.unit),
+                unit_price=line.unit_price,
+            )
+            for line in order.lines
+        ),
+        total=order.total,
+        facts=facts,
+    )
+
+
+def _is_message_id(value: str) -> bool:
+    return len(value) <= _LONGEST_MESSAGE_ID and _MESSAGE_ID.fullmatch(value) is not None

@@ -1,0 +1,203 @@
+"""Composes a reply: template, words from the order, RFC 3834 headers; bytes out.
+
+In: a `PlannedReply`, the ERP's number, the time. Out: the message, ready for SMTP. Templates are
+files <name>.<language>.txt.j2 whose first line is "Subject: ..."; one in `reply.templates_dir`
+overrides the shipped one of the same name, and a language we have no text for gets English. They
+run in Jinja2's sandbox with StrictUndefined: a template that asks for what is not there sends
+nothing. Everything a stranger wrote becomes one clean line before a template sees it, so that
+neither headers nor further lines can be smuggled in.
+
+Standards: RFC 3834 3.1 (Auto-Submitted, null sender, In-Reply-To, References), RFC 5322 3.6.4,
+RFC 2045 (encodings). X-Auto-Response-Suppress is Exchange's word for the same wish.
+
+Limits: plain text only.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from email import policy
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateNotFound
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from postroom.config import ReplySection
+from postroom.envelope import parse_path
+from postroom.failure import PermanentFailure
+
+from .gates import LOOP_HEADER, MESSAGE_ID_MARK, ascii_domain
+from .plan import PlannedReply, QuotedLine
+
+_SHIPPED = Path(__file__).parent / "templates"
+_LANGUAGES = ("ru", "en", "de")
+_MOST_LINES = 100  # of an order quoted
+_LONGEST = 200  # characters of one value shown; a subject is cut at 150
+_LONGEST_SUBJECT = 150
+_MOST_REFERENCES = 900  # octets of the References field, which must stay on one line
+_ANSWER_MARKS = re.compile(
+    r"(?:re|aw|antw|wg|fwd?|на|отв|ответ|пересл)\s*(?:\[\d+\])?\s*:\s*", re.I
+)
+# English, German and Russian write 1234.5 differently: thousands separator, decimal mark.
+_MARKS = {"en": (",", "."), "de": (".", ","), "ru": ("\u00a0", ",")}
+# Identifiers in References and In-Reply-To must not be folded or encoded to be found again.
+_UNFOLDED = policy.SMTP.clone(max_line_length=998, cte_type="7bit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composed:
+    """A reply ready to be handed to Postfix; its envelope sender is null, RFC 3834 3.3."""
+
+    recipient: str  # for RCPT TO
+    message_id: str
+    content: bytes
+
+
+class Composer:
+    """Knows the templates and who we are."""
+
+    def __init__(self, config: ReplySection) -> None:
+        folders = [folder for folder in (config.templates_dir, _SHIPPED) if folder]
+        self._config = config
+        self._templates = ImmutableSandboxedEnvironment(
+            loader=FileSystemLoader(folders),
+            undefined=StrictUndefined,
+            autoescape=False,  # the text is text/plain
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+
+    def compose(self, reply: PlannedReply, *, key: str, erp: str, now: datetime) -> Composed:
+        """The reply as bytes; the same key gives the same Message-ID.
+
+        Raises PermanentFailure(template-missing, template-broken or reply-unbuildable).
+        """
+        language, template = self._template(reply.template, reply.language)
+        subject, text = self._texts(template, reply, language, erp)
+        author = self._config.author or reply.mailbox
+        message_id = f"<{key}{MESSAGE_ID_MARK}{ascii_domain(parse_path(author).domain)}>"
+        recipient = _with_ascii_domain(reply.recipient)
+        message = EmailMessage(policy=_UNFOLDED.clone(max_line_length=78))
+        try:
+            message["From"] = _address(self._config.company, _with_ascii_domain(author))
+            message["To"] = _address(reply.name if _is_author(reply) else "", recipient)
+            message["Subject"] = subject
+            message["Date"] = format_datetime(now)
+            message["Message-ID"] = message_id
+            if reply.message_id:
+                message["In-Reply-To"] = reply.message_id
+                message["References"] = _references(reply)
+            message["Auto-Submitted"] = "auto-replied"
+            message["X-Auto-Response-Suppress"] = "All"
+            message[LOOP_HEADER] = author
+            message.set_content(text)
+            wire = _UNFOLDED if recipient.isascii() else _UNFOLDED.clone(utf8=True)
+            content = message.as_bytes(policy=wire)
+        except (MessageError, ValueError, LookupError) as error:
+            raise PermanentFailure("reply-unbuildable", error) from error
+        return Composed(recipient=recipient, message_id=message_id, content=content)
+
+    def _template(self, name: str, language: str) -> tuple[str, Template]:
+        for candidate in (language if language in _LANGUAGES else "en", "en"):
+            try:
+                return candidate, self._templates.get_template(f"{name}.{candidate}.txt.j2")
+            except TemplateNotFound:
+                continue
+            except TemplateError as error:
+                raise PermanentFailure("template-broken", error) from error
+        raise PermanentFailure("template-missing")
+
+    def _texts(
+        self, template: Template, reply: PlannedReply, language: str, erp: str
+    ) -> tuple[str, str]:
+        """Subject and body."""
+        try:
+            rendered = template.render(self._words(reply, language, erp))
+        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+            raise PermanentFailure("template-broken", error) from error
+        first, _, text = rendered.partition("\n")
+        if not first.lower().startswith("subject:"):
+            raise PermanentFailure("template-broken")
+        return _in_header(first[len("subject:") :]), text.strip("\n") + "\n"
+
+    def _words(self, reply: PlannedReply, language: str, erp: str) -> dict[str, Any]:
+        return {
+            "subject": _bare_subject(reply.subject),
+            "name": _clean(reply.name),
+            "number": _clean(reply.number),
+            "erp": _clean(erp),
+            "lines": [_line(line, language) for line in reply.lines[:_MOST_LINES]],
+            "more": max(0, len(reply.lines) - _MOST_LINES),
+            "total": _number(reply.total, language),
+            "currency": _clean(reply.currency),
+            "company": _clean(self._config.company),
+            "mailbox": reply.mailbox,
+        }
+
+
+def _line(line: QuotedLine, language: str) -> dict[str, str]:
+    return {
+        "text": _clean(" ".join(part for part in (line.sku, line.description) if part)),
+        "sku": _clean(line.sku),
+        "description": _clean(line.description),
+        "quantity": _number(line.quantity, language),
+        "unit": _clean(line.unit),
+        "price": _number(line.unit_price, language),
+    }
+
+
+def _number(value: Decimal | None, language: str) -> str:
+    if value is None or not value.is_finite() or abs(value.adjusted()) > 30:
+        return ""
+    thousands, mark = _MARKS[language]
+    return f"{value:,f}".translate({ord(","): thousands, ord("."): mark})
+
+
+def _bare_subject(subject: str) -> str:
+    """The subject without its chain of "Re:", so that the template's own is the only one."""
+    subject = _clean(subject)
+    while match := _ANSWER_MARKS.match(subject):
+        subject = subject[match.end() :]
+    return subject[:_LONGEST_SUBJECT]
+
+
+def _clean(value: str) -> str:
+    """One line of printable text."""
+    printable = "".join(c if c.isprintable() else " " for c in value[: 4 * _LONGEST])
+    return " ".join(printable.split())[:_LONGEST]
+
+
+def _in_header(value: str) -> str:
+    """One line that holds no encoded word: the email package would decode it, line ends and all."""
+    return _clean(value).replace("=?", "= ?")
+
+
+def _is_author(reply: PlannedReply) -> bool:
+    return reply.recipient.casefold() == reply.facts.author.casefold()
+
+
+def _address(name: str, address: str) -> Address:
+    path = parse_path(address)
+    return Address(display_name=_in_header(name), username=path.local, domain=path.domain)
+
+
+def _with_ascii_domain(address: str) -> str:
+    path = parse_path(address)
+    return f"{path.local}@{ascii_domain(path.domain)}"
+
+
+def _references(reply: PlannedReply) -> str:
+    """References of the reply, RFC 5322 3.6.4, the oldest left out where they grow too long."""
+    chain = [reply.message_id]
+    for reference in reversed(reply.references):
+        if sum(len(known) + 1 for known in chain) + len(reference) > _MOST_REFERENCES:
+            break
+        chain.insert(0, reference)
+    return " ".join(chain)

@@ -1,0 +1,274 @@
+"""The worker: lease -> perform -> record the result, several actions at a time.
+
+In: the outbox, a performer per step, a doorbell. Out: finished attempts; what ends together is
+recorded in one commit. The worker looks into the outbox when the doorbell rings, when something
+becomes due, when a place is free, and at the latest every `worker.poll` seconds. `stop` drains:
+what runs is finished, nothing new is leased.
+
+Failure policy: a performer's TemporaryFailure is retried, its PermanentFailure is a dead letter,
+anything else is a bug, logged with its traceback and retried like a temporary failure. Trouble
+with the database stops nothing for good: leasing pauses, and an ending that cannot be written is
+tried again until the lease runs out, after which the action comes back by itself.
+
+Limits: an ERP that hangs occupies places that other steps could use, for `erp.timeout` each.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from postroom import maillog, metrics
+from postroom.clock import Clock
+from postroom.config import Config
+from postroom.decision import Step
+from postroom.failure import Failure, PermanentFailure, TemporaryFailure
+from postroom.store.engine import Database
+
+from . import desk, outbox
+from .outbox import Done, End, GivenUp, Later, Leased, Withheld
+from .performers import Performer, ReplyWithheld
+from .retry import next_time
+
+_BUSINESS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
+_AT_RECEIPT_S = 60.0  # an action planned later than this waited for a person, not for us
+_FIGURES_S = 5.0  # between two looks at the queue's depth
+_TROUBLE_S = 0.2  # before the database is asked again
+_LEASE_USED = 0.9  # part of a lease an attempt may take; the rest is for writing its end
+
+
+class Bell(Protocol):
+    """What wakes a worker (postroom/doorbell.py, or the bus of several hosts)."""
+
+    async def wait(self, timeout_s: float) -> None:
+        """Returns when rung, or after `timeout_s` seconds."""
+        ...
+
+
+class Worker:
+    """Carries out what is due until it is told to stop."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        clock: Clock,
+        performers: Mapping[Step, Performer],
+        bell: Bell,
+    ) -> None:
+        self._config = config
+        self._settings = config.worker
+        self._database = database
+        self._clock = clock
+        self._performers = performers
+        self._bell = bell
+        self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._running = 0
+        self._stopping = False
+        self._wake = asyncio.Event()
+        self._ended: list[tuple[Leased, End]] = []  # performed, not yet recorded
+        self._figures_at: datetime | None = None
+
+    async def run(self) -> None:
+        """Works until `stop`; returns when the last attempt is recorded."""
+        maillog.started("worker", concurrency=self._settings.concurrency)
+        await asyncio.to_thread(self._reclaim_orphans)
+        async with asyncio.TaskGroup() as attempts:
+            listener = attempts.create_task(self._listen())
+            while not self._stopping or self._running:
+                self._wake.clear()
+                try:
+                    await self._record()
+                    pause_s = self._settings.poll if self._stopping else await self._lease(attempts)
+                except TemporaryFailure as failure:
+                    maillog.degraded(part="worker", reason=failure.reason)
+                    pause_s = min(self._settings.poll, _TROUBLE_S)
+                except Exception as error:  # noqa: BLE001  boundary: the worker's loop goes on
+                    maillog.bug("worker", error)
+                    pause_s = self._settings.poll
+                await self._sleep(pause_s)
+            listener.cancel()
+        maillog.stopped("worker")
+
+    def stop(self) -> None:
+        """Asks `run` to drain and return; from the worker's own event loop."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _listen(self) -> None:
+        # Asked anew each time: asyncio.wait_for of Python 3.11 can swallow a cancellation.
+        while not self._stopping:
+            await self._bell.wait(self._settings.poll)
+            self._wake.set()
+
+    async def _sleep(self, pause_s: float) -> None:
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    async def _lease(self, attempts: asyncio.TaskGroup) -> float:
+        """Leases what is due and starts it; how long there is nothing more to do, in seconds."""
+        free = self._settings.concurrency - self._running
+        if free <= 0:
+            return self._settings.poll
+        now = self._clock.now()
+        if self._figures_due(now):
+            await asyncio.to_thread(self._show_figures, now)
+        agenda = await asyncio.to_thread(outbox.agenda, self._database, now)
+        if agenda.expired:
+            await asyncio.to_thread(outbox.reclaim, self._database, now, self._settings)
+        if self._stopping or not (agenda.due or agenda.expired):
+            return self._pause(agenda, now)
+        leased = await asyncio.to_thread(
+            outbox.lease, self._database, now, free, self._settings.lease, self._owner
+        )
+        for action in leased:
+            self._running += 1
+            attempts.create_task(self._attempt(action))
+        return self._settings.poll
+
+    def _pause(self, agenda: outbox.Agenda, now: datetime) -> float:
+        """Until the next thing is due, at most `worker.poll`; a free place wakes us anyway."""
+        if agenda.next_at is None or agenda.due:
+            return self._settings.poll
+        return min(max((agenda.next_at - now).total_seconds(), 0.001), self._settings.poll)
+
+    async def _attempt(self, leased: Leased) -> None:
+        end = await self._perform(leased)
+        self._ended.append((leased, end))
+        self._wake.set()
+
+    async def _perform(self, leased: Leased) -> End:
+        remaining = (leased.lease_until - self._clock.now()).total_seconds()
+        try:
+            async with asyncio.timeout(max(remaining * _LEASE_USED, 0.0)):
+                performer = self._performers.get(leased.step)
+                if performer is None:  # planned under another configuration
+                    raise PermanentFailure("no-performer")
+                return await performer(leased)
+        except ReplyWithheld as closed:
+            maillog.reply_withheld(message=leased.message, reason=closed.gate)
+            metrics.REPLIES_WITHHELD.labels(closed.gate).inc()
+            return Withheld(reason=closed.reason)
+        except Failure as failure:
+            return self._after(failure, leased)
+        except TimeoutError as error:
+            return self._after(TemporaryFailure("deadline", error), leased)
+        except Exception as error:  # noqa: BLE001  boundary: one action's trouble is its own
+            maillog.bug(f"step {leased.step.value}", error)
+            return self._after(TemporaryFailure("bug", error), leased)
+
+    def _after(self, failure: Failure, leased: Leased) -> Later | GivenUp:
+        due_at = next_time(
+            failure,
+            step=leased.step,
+            attempts=leased.attempts,
+            created_at=leased.created_at,
+            now=self._clock.now(),
+            chance=random.random(),
+            worker=self._settings,
+        )
+        if due_at is None:
+            return GivenUp(reason=failure.reason)
+        return Later(due_at=due_at, reason=failure.reason)
+
+    async def _record(self) -> None:
+        """Writes what ended meanwhile, all of it in one transaction.
+
+        Until that succeeds it is tried again, but not beyond the leases: what ran out comes
+        back by itself.
+        """
+        if not self._ended:
+            return
+        now = self._clock.now()
+        ended = self._ended[:]
+        try:
+            held = await asyncio.to_thread(outbox.finish_all, self._database, ended, now)
+        except Exception:
+            held = set[str]()
+            ended = [(leased, end) for leased, end in ended if leased.lease_until <= now]
+            raise
+        finally:
+            self._ended = [one for one in self._ended if one not in ended]
+            self._running -= len(ended)
+            for leased, end in ended:
+                lost = GivenUp(reason="lease-lost")
+                self._tell(leased, end if leased.lease in held else lost, now)
+
+    def _tell(self, leased: Leased, end: End, now: datetime) -> None:
+        outcome, reason, result = _in_words(end)
+        metrics.ATTEMPTS.labels(leased.step.value, outcome, reason).inc()
+        planned_at_receipt = leased.created_at - leased.received_at < timedelta(
+            seconds=_AT_RECEIPT_S
+        )
+        if outcome == "done" and leased.step in _BUSINESS and planned_at_receipt:
+            metrics.ACTION_SECONDS.observe((now - leased.received_at).total_seconds())
+        maillog.attempted(
+            action=leased.id,
+            message=leased.message,
+            step=leased.step.value,
+            attempt=leased.attempt,
+            outcome=outcome,
+            reason=reason,
+            result=result,
+        )
+
+    def _figures_due(self, now: datetime) -> bool:
+        shown = self._figures_at
+        return shown is None or (now - shown).total_seconds() >= _FIGURES_S
+
+    def _show_figures(self, now: datetime) -> None:
+        self._figures_at = now
+        depth = desk.depth(self._database, now)
+        for state, number in depth.states.items():
+            metrics.QUEUE_DEPTH.labels(state).set(number)
+        metrics.QUEUE_AGE.set(depth.oldest_s)
+        metrics.REVIEWS.set(depth.reviews)
+
+    def _reclaim_orphans(self) -> None:
+        """Takes back at once what workers of this host held that no longer run.
+
+        After a crash the restarted service goes on in a moment instead of a lease later. Should
+        a process be wrongly taken for gone (another container with our host's name), its ending
+        and its point of no return are refused, as for any lease that ran out.
+        """
+        try:
+            gone = {o for o in outbox.owners(self._database) if self._is_orphan(o)}
+            if gone:
+                outbox.reclaim(self._database, self._clock.now(), self._settings, gone)
+        except TemporaryFailure as failure:
+            maillog.degraded(part="worker", reason=failure.reason)
+
+    def _is_orphan(self, owner: str) -> bool:
+        host, _, process = owner.partition(":")
+        pid = process.partition(":")[0]
+        if host != socket.gethostname() or not pid.isdigit() or owner == self._owner:
+            return False
+        if int(pid) == os.getpid():
+            return True  # numbers come again; we hold nothing yet
+        try:
+            os.kill(int(pid), 0)
+        except ProcessLookupError:
+            return True
+        except OSError:
+            return False
+        return False
+
+
+def _in_words(end: End) -> tuple[str, str, str]:
+    """Outcome, reason and result, as log and metrics name them."""
+    match end:
+        case Done(result=result):
+            return "done", "", result
+        case Later(reason=reason):
+            return "temporary", reason, ""
+        case GivenUp(reason=reason):
+            return "permanent", reason, ""
+        case Withheld(reason=reason):
+            return "withheld", reason, ""

@@ -1,0 +1,222 @@
+"""Composed replies: the texts in three languages, the headers, and what cannot be smuggled in.
+
+The golden files are whole replies as Postfix gets them, transfer encoding undone. To write them
+anew after a change of the templates: POSTROOM_GOLDEN=write pytest tests/actions/test_reply.py
+"""
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postroom.actions import plan as planning
+from postroom.actions.plan import PlannedReply, QuotedLine
+from postroom.actions.reply import Composed, Composer
+from postroom.codec import from_json
+from postroom.decision import Step
+from postroom.failure import PermanentFailure
+from tests.fakes import post
+
+GOLDEN = Path(__file__).parent / "golden"
+KEY = "0c3562b6-8778-5cd6-bdec-0665c7e19848"
+NOW = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
+
+
+def planned(**changes: Any) -> PlannedReply:
+    """The reply to the order of tests/fakes/post.py."""
+    action = planning.plan(
+        post.decision(),
+        message=post.message(references=("<1@snab.example>", "<2@snab.example>")),
+        verdict=post.verdict(),
+        order=post.order(),
+        classification=post.classification(),
+        envelope=post.envelope(),
+        digest="d1",
+        received_at=post.NOW,
+        config=post.config(),
+    )[-1]
+    assert action.step is Step.REPLY
+    return replace(from_json(PlannedReply, action.body), **changes)
+
+
+def compose(reply: PlannedReply, erp: str = "SO-1001", **section: Any) -> Composed:
+    config = post.config(reply=section).reply
+    return Composer(config).compose(reply, key=KEY, erp=erp, now=NOW)
+
+
+def parsed(composed: Composed) -> EmailMessage:
+    message = message_from_bytes(composed.content, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def text_of(composed: Composed) -> str:
+    return str(parsed(composed).get_content()).replace("\r\n", "\n")
+
+
+@pytest.mark.parametrize("language", ["ru", "en", "de"])
+@pytest.mark.parametrize("template", ["order-confirmation", "ticket-acknowledgement"])
+def test_replies_read_as_written(template: str, language: str) -> None:
+    composed = compose(planned(template=template, language=language))
+    headers = "".join(f"{name}: {value}\n" for name, value in parsed(composed).items())
+    whole = f"{headers}\n{text_of(composed)}"
+    golden = GOLDEN / f"{template}.{language}.txt"
+    if os.environ.get("POSTROOM_GOLDEN") == "write":
+        golden.write_text(whole, encoding="utf-8")
+    assert whole == golden.read_text(encoding="utf-8")
+
+
+def test_the_headers_are_those_of_an_automatic_reply() -> None:
+    message = parsed(compose(planned()))
+    assert message["Auto-Submitted"] == "auto-replied"
+    assert message["In-Reply-To"] == "<17@snab.example>"
+    assert message["References"] == "<1@snab.example> <2@snab.example> <17@snab.example>"
+    assert message["X-Auto-Response-Suppress"] == "All"
+    assert message["X-Postroom-Loop"] == "info@firma.test"
+    assert message["Message-ID"] == f"<{KEY}.postroom@firma.test>"
+    assert message["To"] == "Иван Петров <ivan@snab.example>"
+    assert message["From"] == "ООО «Фирма» <info@firma.test>"
+    assert "Precedence" not in message
+    assert "Reply-To" not in message
+
+
+def test_the_confirmation_quotes_the_erp_s_number_and_the_lines() -> None:
+    text = text_of(compose(planned(), erp="SO-4711"))
+    assert "SO-4711" in text
+    assert "A-1 Болт М8: 1\u00a0234,5 шт, цена 12,30 RUB" in text
+    assert "Гайка М8: 3" in text
+
+
+def test_the_same_reply_is_the_same_bytes() -> None:
+    assert compose(planned()) == compose(planned())
+
+
+def test_a_language_without_a_text_gets_english() -> None:
+    assert "Dear Иван Петров," in text_of(compose(planned(language="fr")))
+
+
+@pytest.mark.parametrize(
+    ("subject", "expected"),
+    [
+        ("Order 17", "Re: Order 17"),
+        ("Re: Re: RE : Order 17", "Re: Order 17"),
+        ("AW: Antw: Fwd: Bestellung", "Re: Bestellung"),
+        ("Re[2]: Заказ", "Re: Заказ"),
+        ("Отв: заказ", "Re: заказ"),
+        ("", "Re: ваш заказ"),
+        ("Reason: x", "Re: Reason: x"),
+    ],
+)
+def test_the_subject_has_one_re(subject: str, expected: str) -> None:
+    assert parsed(compose(planned(subject=subject)))["Subject"] == expected
+
+
+HOSTILE = [
+    "x\r\nBcc: victim@example.test",
+    "x\nBcc: victim@example.test",
+    "x\rBcc: victim@example.test",
+    "x\u2028Bcc: victim@example.test",
+    "x\u2029Bcc: victim@example.test",
+    "x\x00Bcc: victim@example.test",
+    "x\x85Bcc: victim@example.test",
+    "=?utf-8?q?x=0D=0ABcc:_victim=40example.test?=",
+    "{{ 7 * 7 }}{% raw %}",
+    '"; Bcc: victim@example.test',
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_nothing_a_stranger_writes_becomes_a_header_or_a_line(hostile: str) -> None:
+    line = QuotedLine(
+        sku=hostile, description=hostile, quantity=Decimal(1), unit=hostile, unit_price=None
+    )
+    composed = compose(
+        planned(subject=hostile, name=hostile, number=hostile, currency=hostile, lines=(line,)),
+        erp=hostile,
+    )
+    message = parsed(composed)
+    assert message["Bcc"] is None
+    assert message["To"].addresses[0].addr_spec == "ivan@snab.example"
+    assert len(message["To"].addresses) == 1
+    header = composed.content.partition(b"\r\n\r\n")[0]
+    assert not any(field.lower().startswith(b"bcc") for field in header.split(b"\r\n"))
+    assert not any(row.startswith("Bcc") for row in text_of(composed).splitlines())
+    assert "49" not in text_of(composed)
+
+
+@pytest.mark.parametrize("field", ["message_id", "references"])
+def test_broken_message_ids_are_left_out(field: str) -> None:
+    broken = "<a@b>\r\nBcc: victim@example.test"
+    mail = post.message(**{field: broken if field == "message_id" else (broken,)})
+    action = planning.plan(
+        post.decision(), message=mail, verdict=post.verdict(), order=post.order(),
+        classification=post.classification(), envelope=post.envelope(), digest="d1",
+        received_at=post.NOW, config=post.config(),
+    )[-1]  # fmt: skip
+    composed = compose(from_json(PlannedReply, action.body))
+    assert b"victim" not in composed.content
+
+
+def test_long_message_ids_stay_whole_and_on_one_line() -> None:
+    """Folded or encoded, nobody finds the thread again."""
+    long = f"<{'a' * 200}@snab.example>"
+    many = tuple(f"<{i}{'b' * 180}@snab.example>" for i in range(10))
+    content = compose(planned(message_id=long, references=many)).content
+    assert f"\r\nIn-Reply-To: {long}\r\n".encode() in content
+    references = next(x for x in content.split(b"\r\n") if x.startswith(b"References: "))
+    assert references.endswith(long.encode())
+    assert len(references) < 998
+
+
+def test_no_line_is_longer_than_smtp_allows() -> None:
+    line = QuotedLine(
+        sku="s" * 5_000, description="я" * 5_000, quantity=Decimal("1" * 40), unit="u" * 5_000,
+        unit_price=Decimal("0.1"),
+    )  # fmt: skip
+    content = compose(planned(subject="s" * 5_000, name="н" * 5_000, lines=(line,) * 500)).content
+    assert max(map(len, content.split(b"\r\n"))) <= 998
+    assert content.isascii()
+    assert len(content) < 500_000
+
+
+def test_an_address_beyond_ascii_is_sent_as_smtputf8_with_an_ascii_domain() -> None:
+    facts = replace(planned().facts, author="иван@пример.example")
+    composed = compose(planned(recipient="иван@пример.example", facts=facts))
+    assert composed.recipient == "иван@xn--e1afmkfd.example"
+    assert "To: Иван Петров <иван@xn--e1afmkfd.example>\r\n".encode() in composed.content
+
+
+def test_an_admin_s_template_overrides_ours(tmp_path: Path) -> None:
+    (tmp_path / "order-confirmation.ru.txt.j2").write_text("Subject: {{ erp }}\nПривет\n")
+    message = parsed(compose(planned(), templates_dir=tmp_path))
+    assert (message["Subject"], str(message.get_content()).strip()) == ("SO-1001", "Привет")
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("Subject: x\n{{ no_such_word }}", "template-broken"),
+        ("Subject: x\n{{ erp.no_such_part }}", "template-broken"),
+        ("Subject: x\n{% if %}", "template-broken"),
+        ("no subject\ntext", "template-broken"),
+        ("Subject: x\n{{ ''.__class__.__mro__[1].__subclasses__() }}", "template-broken"),
+        ("Subject: x\n{{ lines.append(1) }}", "template-broken"),
+        ("Subject: x\n{{ 1 / 0 }}", "template-broken"),
+    ],
+)
+def test_a_template_that_is_wrong_sends_nothing(tmp_path: Path, template: str, reason: str) -> None:
+    (tmp_path / "order-confirmation.ru.txt.j2").write_text(template)
+    with pytest.raises(PermanentFailure, match=reason):
+        compose(planned(), templates_dir=tmp_path)
+
+
+@pytest.mark.parametrize("name", ["nothing", "../secrets", "order-confirmation.ru.txt.j2/x"])
+def test_a_template_that_is_not_there_sends_nothing(name: str) -> None:
+    with pytest.raises(PermanentFailure, match="template-missing"):
+        compose(planned(template=name))
