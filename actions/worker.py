@@ -187,19 +187,21 @@ class Worker:
         if not self._ended:
             return
         now = self._clock.now()
-        ended = self._ended[:]
+        ended = list(self._ended)
         try:
             held = await asyncio.to_thread(outbox.finish_all, self._database, ended, now)
         except Exception:
-            held = set[str]()
-            ended = [(leased, end) for leased, end in ended if leased.lease_until <= now]
+            self._forget([one for one in ended if one[0].lease_until <= now], set(), now)
             raise
-        finally:
-            self._ended = [one for one in self._ended if one not in ended]
-            self._running -= len(ended)
-            for leased, end in ended:
-                lost = GivenUp(reason="lease-lost")
-                self._tell(leased, end if leased.lease in held else lost, now)
+        self._forget(ended, held, now)
+
+    def _forget(self, ended: list[tuple[Leased, End]], held: set[str], now: datetime) -> None:
+        """Lets go of attempts that are recorded, or whose lease is lost."""
+        gone = {leased.lease for leased, _ in ended}
+        self._ended = [one for one in self._ended if one[0].lease not in gone]
+        self._running -= len(ended)
+        for leased, end in ended:
+            self._tell(leased, end if leased.lease in held else GivenUp(reason="lease-lost"), now)
 
     def _tell(self, leased: Leased, end: End, now: datetime) -> None:
         outcome, reason, result = _in_words(end)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .corpus import Example
+from .examples import Example
 from .judge import Classes, Figures, Numbers
 from .scorer import Calibration
 

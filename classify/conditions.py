@@ -5,7 +5,7 @@ patterns on one field are compiled into one RE2 set and matched in one pass, so 
 hardly more than one, and no pattern can hang (RE2 is linear by construction).
 
     equals  in  contains  starts  ends    without regard to case, е and ё alike
-    words     whole words or phrases; a trailing * stands for any ending
+    words     whole words or phrases; a * at a word's end stands for any ending
     matches   a regular expression as RE2 knows it (no look-around, no back-references)
     above  below    numbers: `size`, in octets
     true/false      `authenticated`, `local`
@@ -24,7 +24,7 @@ from postroom.message import Message
 from postroom.verdict import Verdict
 
 _LONGEST = 20_000
-_MEMORY = 64 << 20  # octets one compiled set may take
+_MEMORY = 256 << 20  # octets one compiled set may take at the most
 
 
 class Kind(Enum):
@@ -99,79 +99,113 @@ class PatternError(ValueError):
     """A pattern that RE2 does not take."""
 
 
-def pattern_of(operator: str, value: str) -> str:
-    """The RE2 pattern for one operator and value. Raises PatternError for a bad `matches`."""
+# Outside a word, in UTF-8: ASCII but letters and digits; U+00A0-00BF, U+2000-203F, U+2116 (№).
+# RE2's own \\b knows ASCII only, and its \\pL makes large sets too large.
+_OUTSIDE = rb"[\x00-/:-@\[-`{-\x7f]|\xc2[\xa0-\xbf]|\xe2\x80[\x80-\xbf]|\xe2\x84\x96"
+_INSIDE = rb"[^\x00-/:-@\[-`{-\x7f]"
+_SPACES = rb"[\x00-\x20]+"
+
+
+def pattern_of(operator: str, value: str) -> bytes:
+    """The RE2 pattern over lower-case UTF-8 octets for one operator but `matches`."""
+    literal = _literal(value)
     match operator:
-        case "matches":
-            return f"(?is){_checked(value)}"
         case "words":
-            return f"(?is)(?:^|[^\\pL\\pN]){_phrase(value)}(?:$|[^\\pL\\pN])"
+            last = b"" if value.endswith("*") else b"(?:$|%b)" % _OUTSIDE
+            return b"(?:^|%b)%b%b" % (_OUTSIDE, _phrase(value), last)
         case "contains":
-            return f"(?is){_literal(value)}"
+            return literal
         case "starts":
-            return f"(?is)^\\s*{_literal(value)}"
+            return rb"^[\x00-\x20]*" + literal
         case "ends":
-            return f"(?is){_literal(value)}\\s*$"
+            return literal + rb"[\x00-\x20]*$"
         case _:
-            return f"(?is)^\\s*{_literal(value)}\\s*$"
+            return rb"^[\x00-\x20]*" + literal + rb"[\x00-\x20]*$"
 
 
-def _checked(value: str) -> str:
-    try:
-        re2.compile(value, _options())
-    except re2.error as error:
-        reason = error.args[0] if error.args else b""
-        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
-        raise PatternError(text) from error
-    return f"(?:{value})"
-
-
-def _literal(value: str) -> str:
-    return "".join("[её]" if char in "её" else str(re2.escape(char)) for char in value.casefold())
-
-
-def _phrase(value: str) -> str:
+def _phrase(value: str) -> bytes:
     words = value.split()
-    return "\\s+".join(
-        _literal(word.removesuffix("*")) + ("[\\pL\\pN]*" if word.endswith("*") else "")
-        for word in words
-    )
+    stems = [_literal(word.removesuffix("*")) for word in words]
+    ends = [_INSIDE + b"*" if word.endswith("*") else b"" for word in words]
+    return _SPACES.join(stem + end for stem, end in zip(stems, ends, strict=True))
 
 
-def _options() -> "re2.Options":
+def _literal(value: str) -> bytes:
+    """The value with every octet escaped that could mean something."""
+    escaped = (bytes([octet]) if octet in _PLAIN else b"\\x%02x" % octet for octet in _lower(value))
+    return b"".join(escaped)
+
+
+_PLAIN = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789")
+
+
+def _lower(text: str) -> bytes:
+    return text.lower().replace("ё", "е").encode("utf-8", "replace")
+
+
+def _options(*, octets: bool) -> "re2.Options":
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MEMORY
+    if octets:
+        options.encoding = re2.Options.Encoding.LATIN1
     return options
 
 
 class PatternSet:
-    """All patterns on one field, matched in one pass."""
+    """All patterns on one field, matched in two passes: the plain ones and `matches`."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._set = re2.Set.SearchSet(_options())
-        self._ready = False
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._plain = re2.Set.SearchSet(_options(octets=True))
+        self._regex = re2.Set.SearchSet(_options(octets=False))
+        self._plain_numbers: list[int] = []
+        self._regex_numbers: list[int] = []
 
-    def add(self, pattern: str) -> int:
-        """The pattern's number. Raises PatternError."""
-        if pattern not in self._numbers:
+    def add(self, operator: str, value: str) -> int:
+        """The number of a pattern. Raises PatternError."""
+        key = (operator, value)
+        if key not in self._numbers:
+            number = len(self._numbers)
             try:
-                self._numbers[pattern] = int(self._set.Add(pattern))
+                if operator == "matches":
+                    self._regex.Add(f"(?is)(?:{value})")
+                    self._regex_numbers.append(number)
+                else:
+                    self._plain.Add(pattern_of(operator, value))
+                    self._plain_numbers.append(number)
             except re2.error as error:
-                raise PatternError(pattern) from error
-        return self._numbers[pattern]
+                raise PatternError(_why(value)) from error
+            self._numbers[key] = number
+        return self._numbers[key]
 
     def close(self) -> None:
-        """Compiles the set; nothing can be added afterwards."""
-        if not self._ready:
-            self._set.Compile()
-            self._ready = True
+        """Compiles; nothing can be added afterwards. Raises PatternError: too large together."""
+        try:
+            self._plain.Compile()
+            self._regex.Compile()
+        except re2.error as error:
+            raise PatternError(f"together they need over {_MEMORY >> 20} MiB") from error
 
     def match(self, values: list[str]) -> frozenset[int]:
         """The numbers of the patterns that match one of the values."""
         found: set[int] = set()
         for value in values:
-            octets = value[:_LONGEST].encode("utf-8", "replace")
-            found.update(self._set.Match(octets) or ())
+            text = value[:_LONGEST]
+            if self._plain_numbers:
+                hits = self._plain.Match(_lower(text)) or ()
+                found.update(self._plain_numbers[hit] for hit in hits)
+            if self._regex_numbers:
+                hits = self._regex.Match(text.encode("utf-8", "replace")) or ()
+                found.update(self._regex_numbers[hit] for hit in hits)
         return frozenset(found)
+
+
+def _why(value: str) -> str:
+    """What RE2 has against a pattern."""
+    try:
+        re2.compile(value, _options(octets=False))
+    except re2.error as error:
+        reason = error.args[0] if error.args else b""
+        return reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+    return "too large"

@@ -4,19 +4,23 @@ In: classification, verdict, order, message and what the store knows. Out: a `De
 reason for everything that was not done. The row of `[categories]` says what would follow; each
 doubt below takes the message to review instead, where a person may still let it happen.
 
-    doubt                     why a person must look
-    quarantine                the border would have kept it out (DMARC, policy)
-    unauthenticated           the author is not proven: anybody could have written it (contract 1.7)
-    unsure, forced            confidence below the threshold, rule and model contradict, a rule asks
-    unreadable                part of the message could not be read
-    order-*                   an order that is incomplete, a change, already known, or not there
+    doubt            why a person must look
+    quarantine       the border would have kept it out (DMARC, policy)
+    unauthenticated  the author is not proven: anybody could have written it (contract 1.7)
+    unsure           confidence below the threshold
+    forced           rule and model contradict, a rule asks for a person, or there is no model
+    blocked          a rule forbids actions without a person
+    machine          a program wrote it; an invoice or order from one is still worth a look
+    unreadable       part of the message could not be read
+    order-*          an order that is incomplete, a change, already known, or not there
 
-A message that nothing would follow from (an empty row, a machine's mail) is only delivered; one
-whose row says `review = false` is delivered however unsure. Machines never get actions: a bounce
-or an out-of-office that looks like an order is a copy of one.
+A message that nothing would follow from is only delivered, and so is one whose row says
+`review = false`, however unsure. Bounces, out-of-office answers, lists and the like never get
+actions: one that looks like an order is a copy of one.
 
 Mail is filed in its category's folder only when sure; otherwise it lies in INBOX, where people
-look: an order filed under Junk is a lost customer.
+look: an order filed under Junk is a lost customer. Unsure spam is therefore taken for its second
+guess where that is likely enough and a person would look at it.
 """
 
 from collections.abc import Iterator
@@ -25,14 +29,17 @@ from dataclasses import replace
 from postroom.classification import Classification
 from postroom.config import CategoryRow, Config
 from postroom.decision import Decision, Outcome, Step
-from postroom.message import Message
+from postroom.message import AutomaticKind, Message
 from postroom.order import Order, OrderKind
 from postroom.verdict import Disposition, Result, Verdict
 
 QUARANTINE_FOLDER = "Quarantine"
 _INBOX = "INBOX"
 _OTHER = CategoryRow(review=False)
+# What only a proven author may set in motion; forwarding to a colleague is not among it.
 _BUSINESS = frozenset({Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE, Step.REPLY})
+_KEPT_OUT = (Disposition.QUARANTINE, Disposition.REJECT, Disposition.DISCARD)
+_SECOND_GUESS = 0.2  # probability from which unsure spam is taken for something else
 
 # Problems of reading after which the text may not be what the author wrote.
 _UNTRUSTWORTHY = ("encrypted", "worker-", "limit")
@@ -49,39 +56,51 @@ def decide(
     disposition: Disposition = Disposition.ACCEPT,
 ) -> Decision:
     """The decision; `known_order` says that this author's order of this number was taken before."""
-    category = classification.category
+    category, guessed = _category(classification, config)
     row = config.categories.get(category, _OTHER)
-    steps = tuple(Step(step) for step in row.steps)
-    sure = _is_sure(classification, config)
-    quarantined = disposition in (Disposition.QUARANTINE, Disposition.REJECT)
-    folder = row.folder if sure else _INBOX
-    if message.automatic.is_automatic:
-        kind, why = message.automatic.kind.value, message.automatic.why
-        reasons: tuple[str, ...] = (f"automatic: a machine wrote it ({kind}: {why})",)
-        return Decision(outcome=Outcome.DELIVER, category=category, folder=folder, reasons=reasons)
-    doubts = (*_border_doubts(disposition), *_doubts(classification, verdict, message, config))
-    if Step.ORDER_CREATE in steps:
-        doubts += tuple(_order_doubts(order, known_order))
-    decision = Decision(
-        outcome=Outcome.ACT,
+    kept_out = disposition in _KEPT_OUT
+    folder = row.folder if _is_sure(classification, config) else _INBOX
+    filed = Decision(
+        outcome=Outcome.DELIVER,
         category=category,
-        steps=steps,
-        folder=QUARANTINE_FOLDER if quarantined else folder,
-        template=row.template,
-        ticket_kind=row.ticket_kind,
-        reasons=doubts or (f"sure: {category} at {classification.confidence:.2f}",),
+        folder=QUARANTINE_FOLDER if kept_out else classification.folder or folder,
     )
-    return _with_outcome(decision, doubts, row, quarantined)
+    if _is_noise(message, row):
+        kind, why = message.automatic.kind.value, message.automatic.why
+        return replace(filed, reasons=(f"automatic: a machine wrote it ({kind}: {why})",))
+    steps = tuple(_steps(row, message, config))
+    doubts = [*guessed, *_border_doubts(disposition)]
+    if _BUSINESS & set(steps):
+        doubts += _author_doubts(verdict, config)
+    doubts += _classification_doubts(classification, message, config)
+    if Step.ORDER_CREATE in steps:
+        doubts += _order_doubts(order, known_order)
+    planned = replace(
+        filed,
+        outcome=Outcome.ACT,
+        steps=steps,
+        template=(classification.template or row.template) if Step.REPLY in steps else "",
+        ticket_kind=row.ticket_kind if Step.TICKET_CREATE in steps else "",
+        reasons=tuple(doubts) or (f"sure: {category} at {classification.confidence:.2f}",),
+    )
+    if doubts and (kept_out or _wants_person(classification, row, steps, config)):
+        return replace(planned, outcome=Outcome.REVIEW)
+    if doubts or not steps:
+        return replace(planned, outcome=Outcome.DELIVER, steps=(), template="", ticket_kind="")
+    return planned
 
 
-def _with_outcome(
-    decision: Decision, doubts: tuple[str, ...], row: CategoryRow, quarantined: bool
-) -> Decision:
-    if doubts and (row.review or quarantined or _BUSINESS & set(decision.steps)):
-        return replace(decision, outcome=Outcome.REVIEW)
-    if not decision.steps or doubts:
-        return replace(decision, outcome=Outcome.DELIVER, steps=())
-    return decision
+def _category(classification: Classification, config: Config) -> tuple[str, list[str]]:
+    """The category, or the second guess for unsure spam, with the reason."""
+    category = classification.category
+    if category != "spam" or classification.confidence >= config.classification.threshold:
+        return category, []
+    others = {k: v for k, v in classification.scores.items() if k != "spam"}
+    second = max(others, key=lambda name: others[name], default="")
+    row = config.categories.get(second, _OTHER)
+    if not row.review or others[second] < _SECOND_GUESS:
+        return category, []
+    return second, [f"unsure-spam: spam at {classification.confidence:.2f}, or else {second}"]
 
 
 def _is_sure(classification: Classification, config: Config) -> bool:
@@ -89,25 +108,49 @@ def _is_sure(classification: Classification, config: Config) -> bool:
     return classification.confidence >= threshold and not classification.review
 
 
+def _is_noise(message: Message, row: CategoryRow) -> bool:
+    """Whether a machine wrote it and no desk waits for such mail."""
+    if not message.automatic.is_automatic:
+        return False
+    return message.automatic.kind is not AutomaticKind.SYSTEM or not row.review
+
+
+def _steps(row: CategoryRow, message: Message, config: Config) -> Iterator[Step]:
+    for step in map(Step, row.steps):
+        if step is Step.FORWARD and config.mailbox.hr is None:
+            continue  # nowhere to forward to: it stays in its folder
+        if step is Step.REPLY and message.automatic.is_automatic:
+            continue  # RFC 3834 2: never answer a machine, not even by a person's approval
+        yield step
+
+
+def _wants_person(
+    classification: Classification, row: CategoryRow, steps: tuple[Step, ...], config: Config
+) -> bool:
+    """Whether doubt leads to review: the row says so and approval would do something."""
+    forced = classification.review and (
+        classification.confidence >= config.classification.threshold
+    )
+    return forced or (row.review and bool(steps))
+
+
 def _border_doubts(disposition: Disposition) -> Iterator[str]:
-    if disposition in (Disposition.QUARANTINE, Disposition.REJECT):
+    if disposition in _KEPT_OUT:
         yield f"quarantine: the border's answer was {disposition.value}"
 
 
-def _doubts(
-    classification: Classification, verdict: Verdict, message: Message, config: Config
-) -> Iterator[str]:
-    if not verdict.authenticated_domain:
-        yield f"unauthenticated: {_why_not_authenticated(verdict)}"
-    threshold = config.classification.threshold
-    if classification.confidence < threshold:
-        said = f"{classification.category} at {classification.confidence:.2f}"
-        yield f"unsure: {said}, below the threshold {threshold:.2f}"
-    elif classification.review:
-        yield "forced: rules and model contradict, or a rule asks for a person"
-    for problem in message.problems:
-        if any(token in problem for token in _UNTRUSTWORTHY):
-            yield f"unreadable: {problem}"
+def _author_doubts(verdict: Verdict, config: Config) -> Iterator[str]:
+    if verdict.authenticated_domain or _is_exception(verdict, config):
+        return
+    yield f"unauthenticated: {_why_not_authenticated(verdict)}"
+
+
+def _is_exception(verdict: Verdict, config: Config) -> bool:
+    """Whether the admin takes this author for proven on less than DMARC."""
+    author = verdict.author.lower()
+    names = {name.lower() for name in config.authentication.exceptions}
+    named = bool(author) and (author in names or author.rpartition("@")[2] in names)
+    return named and (verdict.local or bool(verdict.dmarc.aligned))
 
 
 def _why_not_authenticated(verdict: Verdict) -> str:
@@ -121,6 +164,24 @@ def _why_not_authenticated(verdict: Verdict) -> str:
     return f"DMARC of {dmarc.domain} is {dmarc.result.value}"
 
 
+def _classification_doubts(
+    classification: Classification, message: Message, config: Config
+) -> Iterator[str]:
+    threshold = config.classification.threshold
+    if classification.confidence < threshold:
+        said = f"{classification.category} at {classification.confidence:.2f}"
+        yield f"unsure: {said}, below the threshold {threshold:.2f}"
+    elif classification.review:
+        yield "forced: rules and model contradict, or a rule asks for a person"
+    if classification.blocked:
+        yield "blocked: a rule forbids actions without a person"
+    if message.automatic.is_automatic:
+        yield f"machine: a program wrote it ({message.automatic.why})"
+    for problem in message.problems:
+        if any(token in problem for token in _UNTRUSTWORTHY):
+            yield f"unreadable: {problem}"
+
+
 def _order_doubts(order: Order, known_order: bool) -> Iterator[str]:
     match order.kind:
         case OrderKind.NONE:
@@ -132,5 +193,7 @@ def _order_doubts(order: Order, known_order: bool) -> Iterator[str]:
         case OrderKind.ORDER if not order.complete:
             problems = [*order.problems, *(p for line in order.lines for p in line.problems)]
             yield f"order-incomplete: {', '.join(dict.fromkeys(problems)) or 'a line is unsure'}"
+        case OrderKind.ORDER:
+            pass
     if known_order:
         yield f"order-known: order {order.number} of this author was taken before"

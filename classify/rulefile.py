@@ -23,7 +23,6 @@ from .conditions import (
     TRUTHS,
     PatternError,
     PatternSet,
-    pattern_of,
 )
 from .rulebook import (
     SHIPPED,
@@ -79,8 +78,7 @@ def load_folders(shipped: Path | None, site: Path | None) -> Rulebook:
              if rule.name not in replaced]  # fmt: skip
     if reader.problems:
         raise RuleError(reader.problems)
-    for patterns in reader.sets.values():
-        patterns.close()
+    reader.close(site or shipped)
     rules = tuple(rule for rule in own + given if rule.enabled)
     return Rulebook(rules=rules, sets=reader.sets)
 
@@ -108,6 +106,15 @@ class _Reader:
         if len(rules) > _MOST_RULES:
             self.problems.append(f"{folder}:0: has over {_MOST_RULES} rules; drop some")
         return list(rules.values())
+
+    def close(self, folder: Path | None) -> None:
+        """Compiles what was collected. Raises RuleError."""
+        for field, patterns in self.sets.items():
+            try:
+                patterns.close()
+            except PatternError as error:
+                mend = f"the patterns on `{field}` are too many ({error}); simplify them"
+                raise RuleError([f"{folder}:0: {mend}"]) from error
 
     def _file(self, path: Path) -> list[Rule]:
         try:
@@ -213,8 +220,7 @@ class _Reader:
             for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 text = _text(one)
                 try:
-                    pattern = pattern_of(operator, text)
-                    numbers.append(self.sets.setdefault(key, PatternSet()).add(pattern))
+                    numbers.append(self.sets.setdefault(key, PatternSet()).add(operator, text))
                 except PatternError as error:
                     _fault(one, f"{text!r} is no regular expression of RE2 ({error}); "
                                 "look-around and back-references are not known")  # fmt: skip

@@ -38,8 +38,10 @@ def _fold(code: int) -> int:
     if category.startswith("L"):
         lower = char.lower()
         plain = unicodedata.normalize("NFKD", lower)[:1] or lower
-        # Accents are noise in hurried mail, but й is no и and ß no s.
-        return ord(lower[0]) if char in "йЙ" or plain > "\uffff" else ord(plain)
+        # Accents are noise in hurried Latin, Greek and Cyrillic, but й is no и; elsewhere they
+        # make other letters.
+        has_accents = code < 0x530 or 0x1E00 <= code < 0x2000
+        return ord(plain) if has_accents and char not in "йЙ" else ord(lower[0])
     return code if char in _SYMBOLS else _SPACE
 
 

@@ -1,6 +1,6 @@
 """How the model is made and judged.
 
-In: labelled mail (corpus.py). Out: an ONNX file, its card (card.py) and the figures. One command,
+In: labelled mail (examples.py). Out: an ONNX file, its card (card.py) and the figures. One command,
 `postroom model train`; the same data and seed give the same bytes. Training needs the extra
 `train` (scikit-learn, onnx), which running does not.
 
@@ -25,10 +25,10 @@ from postroom.classification import CATEGORIES
 from postroom.config import ClassificationSection
 from postroom.failure import PermanentFailure
 
-from . import card, corpus, features
+from . import card, examples, features
 from .concepts import Concepts
 from .concepts import load as load_concepts
-from .corpus import Example
+from .examples import Example
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
 from .scorer import FORMAT, SHIPPED, Calibration, Model, softmax
@@ -151,7 +151,7 @@ def info(section: ClassificationSection) -> dict[str, Any]:
 
 
 def _read(source: Path) -> list[Example]:
-    return corpus.read_folder(source) if source.is_dir() else corpus.read_file(source)
+    return examples_module(source) if source.is_dir() else corpus.read_file(source)
 
 
 def _segment(example: Example) -> str:

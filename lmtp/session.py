@@ -9,7 +9,8 @@ accepted recipient, in order. Standards: RFC 2033, RFC 5321, RFC 1870, RFC 6152,
 RFC 2920, RFC 2034; Postfix's XFORWARD.
 
 Failure policy: whatever goes wrong and is not known is 451 4.3.0 with a fixed text.
-Limits: no TLS and no AUTH; who may connect is the socket's business.
+Limits: no TLS and no AUTH; who may connect is the socket's business. A little over 300 lines,
+because a conversation split in two is told by neither half.
 """
 
 import asyncio

@@ -141,14 +141,13 @@ async def _aligned(
         "dkim": record is not None and record.strict_dkim and not excepted,
     }
     verdicts = await asyncio.gather(
-        *(_aligns(policies, policy, one.domain, strict[one.method]) for one in identifiers),
-        return_exceptions=True,
+        *(_aligns(policies, policy, one.domain, strict[one.method]) for one in identifiers)
     )
     aligned: dict[str, None] = {}
-    trouble: BaseException | None = None
+    trouble: TemporaryFailure | None = None
     in_doubt = False
     for one, verdict in zip(identifiers, verdicts, strict=True):
-        if isinstance(verdict, BaseException):
+        if isinstance(verdict, TemporaryFailure):
             trouble = verdict
         elif verdict and one.proven:
             aligned[f"{one.method}:{one.domain}"] = None
@@ -159,15 +158,20 @@ async def _aligned(
     return tuple(aligned), in_doubt
 
 
-async def _aligns(policies: Policies, policy: Policy, domain: str, strict: bool) -> bool:
+async def _aligns(
+    policies: Policies, policy: Policy, domain: str, strict: bool
+) -> bool | TemporaryFailure:
     if domain == policy.domain:
         return True
     # Domains without a common parent cannot share an organization: no look-up for them.
     if strict or domain.rpartition(".")[2] != policy.domain.rpartition(".")[2]:
         return False
     if policy.trouble is not None:
-        raise policy.trouble
-    return await policies.org_domain(domain) == policy.org_domain
+        return policy.trouble
+    try:
+        return await policies.org_domain(domain) == policy.org_domain
+    except TemporaryFailure as failure:
+        return failure
 
 
 def _identifiers(spf: SpfResult, dkim: Sequence[DkimResult], null_sender: bool) -> list[Identifier]:

@@ -36,7 +36,7 @@ class DmarcRecord:
     strict_dkim: bool = False  # adkim=s
     testing: bool = False  # t=y
     psd: str = "u"  # "y", "n" or "u"
-    percentage: int = 100  # pct=, only looked at in RFC 7489 mode
+    percentage: int = 100  # pct=, known to RFC 7489 only
     report_uris: tuple[str, ...] = ()  # rua=, the well-formed ones
     text: str = ""  # as published
 
@@ -50,7 +50,7 @@ class DmarcRecord:
 
 
 def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | Unusable:
-    """The record in a TXT record's text (RFC 9989 4.7, 4.8, 4.10.1)."""
+    """The record in a TXT record's text (RFC 9989 4.7, 4.8, 4.10.1; RFC 7489 6.3, 6.6.3)."""
     if not _VERSION.match(text) and not _VERSION.match("v" + text[1:] if text[:1] == "V" else ""):
         return Unusable.OTHER
     tags: dict[str, str] = {}
@@ -65,6 +65,9 @@ def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | Unusable:
     uris = tuple(
         uri for part in tags.get("rua", "").split(",") if _URI.fullmatch(uri := part.strip())
     )
+    # Each RFC knows tags the other does not, and unknown tags are ignored (RFC 9989 4.7).
+    for name in ("np", "psd", "t") if rfc7489 else ("pct",):
+        tags.pop(name, None)
     policies = {name: _policy(tags[name]) for name in ("p", "sp", "np") if name in tags}
     policy = policies.get("p")
     if "p" not in tags and not rfc7489:

@@ -30,6 +30,7 @@ def question_of(name: str) -> dns.name.Name | None:
 
 
 def text_of(record: dns.rdata.Rdata) -> str:
+    """A record's value as `Answer` keeps it."""
     match record:
         case TXT():
             return b"".join(record.strings).decode("latin-1")
@@ -44,6 +45,7 @@ def text_of(record: dns.rdata.Rdata) -> str:
 
 
 def ttl_of_no_name(error: dns.resolver.NXDOMAIN) -> float:
+    """Seconds the absence of a name may be remembered."""
     responses: dict[dns.name.Name, dns.message.QueryMessage] = error.kwargs["responses"]
     return max((ttl_of(response, negative=True) for response in responses.values()), default=0.0)
 
@@ -52,7 +54,10 @@ def ttl_of(response: dns.message.Message, *, negative: bool) -> float:
     """Seconds an answer may be kept."""
     if not isinstance(response, dns.message.QueryMessage):
         return 0.0
-    ttl = float(response.resolve_chaining().minimum_ttl)
+    try:
+        ttl = float(response.resolve_chaining().minimum_ttl)
+    except dns.exception.DNSException:  # a chain of aliases without end
+        return 0.0
     if not negative:
         return min(ttl, _LONGEST_TTL)
     # RFC 2308 5: as the SOA in the authority section says; without one it is not kept.

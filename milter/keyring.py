@@ -41,6 +41,7 @@ from postroom.failure import PermanentFailure, TemporaryFailure
 
 RSA_BITS = 2_048  # RFC 8301 3.2; larger keys do not fit everywhere DNS goes
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?", re.ASCII)
+_ED25519 = "-ed25519"  # what the second key of a pair has behind its name
 _STATES_FILE = "selectors.json"
 _LONGEST_STRING = 255  # octets of one character-string, RFC 1035 3.3
 
@@ -72,7 +73,7 @@ class SigningKey:
         self.domain = domain  # d=
         self._key = key
         self.kind = "rsa" if isinstance(key, rsa.RSAPrivateKey) else "ed25519"
-        self.selector = selector if self.kind == "rsa" else f"{selector}-ed25519"  # s=
+        self.selector = selector if self.kind == "rsa" else f"{selector}{_ED25519}"  # s=
 
     @property
     def algorithm(self) -> str:
@@ -187,7 +188,7 @@ class Keyring:
 
         Raises PermanentFailure dkim-selector or dkim-selector-exists, dkim-write.
         """
-        if not _SELECTOR.fullmatch(selector):
+        if not _SELECTOR.fullmatch(selector) or selector.endswith(_ED25519):
             raise PermanentFailure("dkim-selector", ValueError(f"{selector!r}: a-z, 0-9 and -"))
         known = self.selectors(domain)
         if any(one.name == selector for one in known):

@@ -161,19 +161,20 @@ class DnsResolver:
 
     async def _fetch(self, key: Question, question: dns.name.Name) -> Answer:
         name, kind = key
-        async with self._slots:
-            try:
+        try:
+            # Waiting for a slot counts: while servers are dead no queue may build up.
+            async with asyncio.timeout(self._deadline), self._slots:
                 found = await self._resolver.resolve(
                     question, kind.value, raise_on_no_answer=False, search=False
                 )
-                answer = Answer(values=tuple(text_of(record) for record in found.rrset or ()))
-                ttl = ttl_of(found.response, negative=not answer.values)
-            except dns.resolver.NXDOMAIN as error:
-                answer, ttl = NO_SUCH_NAME, ttl_of_no_name(error)
-            except dns.exception.Timeout as error:
-                raise TemporaryFailure("dns-timeout", error) from error
-            except (dns.exception.DNSException, OSError) as error:
-                raise TemporaryFailure("dns-servfail", error) from error
+            answer = Answer(values=tuple(text_of(record) for record in found.rrset or ()))
+            ttl = ttl_of(found.response, negative=not answer.values)
+        except dns.resolver.NXDOMAIN as error:
+            answer, ttl = NO_SUCH_NAME, ttl_of_no_name(error)
+        except (dns.exception.Timeout, TimeoutError) as error:
+            raise TemporaryFailure("dns-timeout", error) from error
+        except (dns.exception.DNSException, OSError) as error:
+            raise TemporaryFailure("dns-servfail", error) from error
         now = asyncio.get_running_loop().time()
         self._cache.put((name, kind), answer, now + ttl)
         return answer

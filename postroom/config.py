@@ -278,6 +278,19 @@ class ReplySection(Section):
     max_age: Seconds = 86_400.0  # older mail is not answered by itself
 
 
+class DmarcReportsSection(Section):
+    """Aggregate reports to the owners of domains we get mail from; `postroom dmarc send`."""
+
+    enabled: bool = False  # record what is seen at the border, so that there is something to send
+    author: Mailbox | None = None  # From and MAIL FROM of reports; its domain must pass DMARC
+    organization: str = ""  # our name in the reports; empty: service.hostname
+    contact: str = ""  # more about whom to ask: a URL, a telephone number; empty: none
+    submit: str = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends and signs them
+    max_age: Seconds = 432_000.0  # what could not be reported for so long is dropped (5 days)
+    dead_for: Seconds = 2_592_000.0  # an address that refused is left alone for so long (30 days)
+    exclude: tuple[Domain, ...] = ()  # policy domains that get no report, nor their subdomains
+
+
 class WorkerSection(Section):
     """How actions are carried out."""
 
@@ -326,6 +339,7 @@ class Config(Section):
     mailbox: MailboxSection = MailboxSection()
     erp: ErpSection = ErpSection()
     reply: ReplySection = ReplySection()
+    dmarc_reports: DmarcReportsSection = DmarcReportsSection()
     worker: WorkerSection = WorkerSection()
     store: StoreSection = StoreSection()
     metrics: MetricsSection = MetricsSection()
@@ -407,6 +421,8 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("worker.lease: must be longer than erp.timeout; raise it")
     if config.dns.deadline >= config.milter.deadline:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
+    if config.dmarc_reports.enabled and config.dmarc_reports.author is None:
+        problems.append("dmarc_reports.author: needed with enabled; the mailbox that reports")
     for name, row in config.categories.items():
         if "reply" in row.steps and not row.template:
             problems.append(f'categories.{name}.template: needed because steps has "reply"')

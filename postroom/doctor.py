@@ -138,6 +138,7 @@ def _postfix(config: Config) -> Iterator[Finding]:
         "virtual_transport",
         "transport_maps",
         "lmtp_send_xforward_command",
+        "lmtp_line_length_limit",
         "mail_version",
         "enable_long_queue_ids",
     )
@@ -169,6 +170,11 @@ def _postfix(config: Config) -> Iterator[Finding]:
         yield _warning(
             "lmtp_send_xforward_command is not yes: stamps are bound to the body alone",
             "postconf -e lmtp_send_xforward_command=yes",
+        )
+    if settings.get("lmtp_line_length_limit") != "0":
+        yield _warning(
+            "lmtp_line_length_limit is not 0: a message with longer lines loses its stamp",
+            "postconf -e lmtp_line_length_limit=0",
         )
     if settings.get("enable_long_queue_ids") != "yes":
         yield _warning(

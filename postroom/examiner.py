@@ -7,6 +7,7 @@ process) run at the same time; classification needs both.
 
 import asyncio
 import ipaddress
+from collections.abc import Callable
 from dataclasses import replace
 from time import perf_counter
 
@@ -29,12 +30,16 @@ from .verdict import DmarcResult, Verdict
 
 _PRELOAD = ("postroom.jobs", "postroom.classify.orders", "postroom.milter.authenticate")
 
+Note = Callable[[Envelope, Examination, Message], None]
+
 
 class Examiner:
     """Owns the workers, the resolver's cache and the loaded model of one process."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, clock: Clock, note: Note | None = None) -> None:
+        """`note` is told of every examination; it neither waits nor raises."""
         self.config = config
+        self._note = note
         self.pool = WorkerPool(config.reading, _PRELOAD)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
         self.classifier = Classifier(config.classification)
@@ -46,13 +51,16 @@ class Examiner:
         with metrics.STAGE_SECONDS.labels("classify").time():
             classification = self.classifier.classify(message, verdict, envelope)
         answer = disposition(verdict, classification, self.config.policy, envelope)
-        return Examination(
+        examination = Examination(
             verdict=verdict,
             classification=classification,
             disposition=answer.disposition,
             reason=answer.reason,
             text=answer.text,
         )
+        if self._note is not None:
+            self._note(envelope, examination, message)
+        return examination
 
     async def authenticate(
         self, envelope: Envelope, raw: bytes, assume: Assumption | None = None

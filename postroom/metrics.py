@@ -49,3 +49,11 @@ QUEUE_AGE = Gauge(
 REVIEWS = Gauge(
     "postroom_reviews_waiting", "Messages waiting for a person", multiprocess_mode="mostrecent"
 )
+DMARC_SEEN = Counter(
+    "postroom_dmarc_seen",
+    "Messages noted for aggregate reports: written, dropped, failed",
+    ["state"],
+)
+DMARC_REPORTS = Counter(
+    "postroom_dmarc_reports", "Aggregate reports that came in, by what became of them", ["outcome"]
+)

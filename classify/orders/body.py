@@ -30,6 +30,7 @@ _MOST_CHARACTERS = 200_000
 _MOST_LINES = 2000
 _SURELY = 3.0  # a line's score from which it needs no company
 _HARDLY = 1.0
+_BEYOND_DOUBT = 5.0
 
 
 @dataclass(slots=True)
@@ -237,15 +238,19 @@ def _believed(body: _Body, candidates: dict[int, Candidate]) -> list[int]:
         several = _figures_that_order(body, place) >= 2
         if several and not _is_listed(body.lines[place]):
             continue  # "60 baguette, 20 focaccia" orders several things: prose.py splits it
-        if _is_sure(candidate) and not _reads_like_prose(body.lines[place]):
+        if _is_sure(candidate) and not _reads_like_prose(body.lines[place], candidate):
             believed.append(place)
-        elif candidate.score >= _HARDLY and neighbours and not _reads_like_prose(body.lines[place]):
+        elif (
+            candidate.score >= _HARDLY
+            and neighbours
+            and not _reads_like_prose(body.lines[place], candidate)
+        ):
             if any(candidates[other].score >= _HARDLY for other in neighbours):
                 believed.append(place)
         elif (
             candidate.score >= _HARDLY
             and _is_listed(body.lines[place])
-            and not _reads_like_prose(body.lines[place])
+            and not _reads_like_prose(body.lines[place], candidate)
         ):
             believed.append(place)
     return believed
@@ -275,8 +280,10 @@ _FINITE = re.compile(
 )
 
 
-def _reads_like_prose(line: str) -> bool:
+def _reads_like_prose(line: str, candidate: Candidate) -> bool:
     """A sentence with a verb: its quantities are found by prose.py."""
+    if candidate.score >= _BEYOND_DOUBT and candidate.dashed:
+        return False  # "Cola can - 240 pcs": that can is no verb
     bare = unbulleted(line.strip())
     return bool(_FINITE.search(bare)) and len(bare.split()) >= 4
 

@@ -10,7 +10,7 @@ from datetime import date
 from decimal import Decimal
 
 from .currency import MARK
-from .numbers import plain, readings
+from .numbers import readings
 from .units import unit_behind, unit_of
 
 Cell = str | Decimal | date  # "" is the empty cell
@@ -29,7 +29,8 @@ def text_of(cell: Cell) -> str:
     if isinstance(cell, str):
         return " ".join(cell.split())
     if isinstance(cell, Decimal):
-        return format(plain(cell), "f")
+        said = format(cell, "f")
+        return said.rstrip("0").rstrip(".") if "." in said else said
     return cell.isoformat()
 
 

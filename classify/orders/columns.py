@@ -38,6 +38,7 @@ class Columns:
     discount: int | None = None
     unit_word: str = ""  # the unit the quantity's heading names
     currency: str = ""
+    is_form: bool = False  # a price list with a column to fill in
     confidence: float = 0.94  # of a line read by these columns, before proof
     problems: tuple[str, ...] = ()
 
@@ -159,6 +160,7 @@ def _settled(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: s
         discount=_first(roles, Role.DISCOUNT),
         unit_word=roles[quantity].unit if quantity is not None else "",
         currency=currencies.pop() if len(currencies) == 1 else "",
+        is_form=bool(_all(roles, Role.STOCK, Role.ORDERED)),
         confidence=0.94 if quantity is not None else 0.5,
         problems=problems,
     )
@@ -389,6 +391,8 @@ def _descriptions(
 def columns_by_content(rows: Sequence[Sequence[Cell]], mark: str) -> Columns | None:
     """The columns of a table without a heading, when its cells leave no doubt; else None."""
     body = [row for row in rows if sum(bool(text_of(cell)) for cell in row) >= 2][:_LOOK_AHEAD]
+    while body and not any(is_number(cell) for cell in body[0]):
+        body = body[1:]  # a heading in words we do not know
     if not body:
         return None
     width = max(len(row) for row in body)

@@ -11,6 +11,8 @@ import datetime
 import struct
 from decimal import Decimal
 
+from postroom.reading.charsets import guess
+
 from .cells import Cell
 from .hostile import Unreadable, check_size
 from .numbers import exact
@@ -21,6 +23,13 @@ _VERSIONS = frozenset(
     {0x02, 0x03, 0x04, 0x05, 0x30, 0x31, 0x32, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5, 0xFB}
 )
 _MOST_RECORDS = 5000
+_CODE_PAGES = {
+    0x26: "cp866",
+    0x65: "cp866",
+    0xC9: "cp1251",
+    0x57: "cp1251",
+    0x03: "cp1252",
+}  # by octet 29
 _MOST_FIELDS = 255
 
 # What the short names of columns mean, as words that the table reader knows.
@@ -59,15 +68,6 @@ _NAMES = {
     }.items()
     for name in names.split()
 }
-
-
-def decoded_record(octets: bytes) -> str:
-    """A text cell; eight-bit Cyrillic is told by its letters, cp866 in doubt."""
-    if octets.isascii():
-        return octets.decode("ascii").strip()
-    if sum(0xC0 <= octet for octet in octets) > sum(0x80 <= octet < 0xB0 for octet in octets):
-        return octets.decode("cp1251", "replace").strip()
-    return octets.decode("cp866", "replace").strip()
 
 
 def looks_like_dbf(content: bytes) -> bool:
@@ -117,6 +117,9 @@ def _records(content: bytes) -> tuple[list[str], list[list[Cell]]]:
         position += 32
     if not fields or offset > record_length:
         raise Unreadable("broken")
+    codec = guess(_letters(content[header_length:]))[1]
+    if codec == "cp1252":
+        codec = _CODE_PAGES.get(content[29], "cp866")
     rows: list[list[Cell]] = []
     for place in range(min(count, _MOST_RECORDS)):
         start = header_length + place * record_length
@@ -126,12 +129,20 @@ def _records(content: bytes) -> tuple[list[str], list[list[Cell]]]:
         if record[:1] == b"*":
             continue  # deleted
         rows.append(
-            [_cell(kind, record[begin : begin + length]) for _, kind, begin, length in fields]
+            [
+                _cell(kind, record[begin : begin + length], codec)
+                for _, kind, begin, length in fields
+            ]
         )
     return [name for name, *_ in fields], rows
 
 
-def _cell(kind: str, octets: bytes) -> Cell:
+def _letters(records: bytes) -> bytes:
+    """The octets that can tell a charset: box-drawing fillers and numbers say nothing."""
+    return bytes(octet for octet in records[:200_000] if octet >= 0x80 or octet == 0x20)
+
+
+def _cell(kind: str, octets: bytes, codec: str) -> Cell:
     match kind:
         case "N" | "F":
             bare = octets.strip(b" \x00*").replace(b",", b".")
@@ -153,6 +164,6 @@ def _cell(kind: str, octets: bytes) -> Cell:
         case "Y" if len(octets) == 8:
             return Decimal(struct.unpack("<q", octets)[0]) / 10000
         case "C":
-            return decoded_record(octets.rstrip(b" \x00"))
+            return octets.decode(codec, "replace").strip(" \x00")
         case _:
             return ""

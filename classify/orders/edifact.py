@@ -1,4 +1,4 @@
-"""UN/EDIFACT ORDERS, ORDCHG and INVOIC -> order lines, through pydifact's segment parser.
+"""UN/EDIFACT ORDERS, ORDCHG and INVOIC -> order lines.
 
 In: octets beginning with UNA or UNB. Out: a `Reading` of strength 3. Standards: UN/EDIFACT syntax
 3 and 4, ORDERS D.96A and D.01B with the EANCOM subset: LIN, PIA, IMD, QTY 21/47, PRI, MOA
@@ -11,11 +11,9 @@ import datetime
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from pydifact.exceptions import EDISyntaxError
-from pydifact.parser import Parser
-
 from postroom.order import Buyer, Delivery, OrderKind, OrderLine
 
+from .edifact_syntax import Elements, segments
 from .hostile import Unreadable, check_size
 from .lines import checked_gtin
 from .nodes import number
@@ -75,29 +73,16 @@ class _Message:
     ended: bool = False
 
 
-Elements = list[list[str]]
-
-
 def read_edifact(filename: str, content: bytes) -> Reading:
     """The first order or invoice of an interchange. Raises Unreadable when there is none."""
     check_size(content)
     message = _Message()
-    try:
-        for place, segment in enumerate(Parser().parse(_decoded(content))):
-            if place > _MOST_SEGMENTS:
-                raise Unreadable("too-large")
-            _take(message, str(segment.tag), [_listed(element) for element in segment.elements])
-            if message.ended:
-                break
-    except (
-        EDISyntaxError,
-        ValueError,
-        IndexError,
-        TypeError,
-        StopIteration,
-        RuntimeError,
-    ) as error:
-        raise Unreadable("broken") from error
+    for place, (tag, elements) in enumerate(segments(_decoded(content))):
+        if place > _MOST_SEGMENTS:
+            raise Unreadable("too-large")
+        _take(message, tag, elements)
+        if message.ended:
+            break
     if message.kind is None:
         raise Unreadable("unknown-format")
     return _reading(message, filename)
@@ -112,10 +97,6 @@ def _decoded(content: bytes) -> str:
         return content.decode(charset)
     except UnicodeDecodeError:
         return content.decode("latin-1")
-
-
-def _listed(element: object) -> list[str]:
-    return [str(part) for part in element] if isinstance(element, list) else [str(element)]
 
 
 def _part(elements: Elements, element: int, component: int = 0) -> str:

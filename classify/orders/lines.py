@@ -167,4 +167,7 @@ def _divided(total: Decimal, quantity: Decimal) -> Decimal | None:
 
 def numbered(lines: Iterable[OrderLine]) -> tuple[OrderLine, ...]:
     """The same lines, counted from one."""
-    return tuple(replace(one, line=place) for place, one in enumerate(lines, start=1))
+    return tuple(
+        one if one.line == place else replace(one, line=place)
+        for place, one in enumerate(lines, start=1)
+    )

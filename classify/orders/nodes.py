@@ -39,7 +39,7 @@ def text(element: etree._Element | None, *paths: str) -> str:
     """The text at the first of the paths that has any; empty when none has."""
     for path in paths:
         for found in children(element, path):
-            said = " ".join("".join(found.itertext()).split())
+            said = " ".join("".join(str(part) for part in found.itertext()).split())
             if said:
                 return said
     return ""

@@ -39,7 +39,7 @@ class _Column:
     text: str
     left: float
     right: float
-    numeric: bool = False
+    role: Role | None = None  # what its heading means, once it is whole
 
 
 @dataclass(slots=True)
@@ -129,7 +129,7 @@ def _heading_at(rows: tuple[Row, ...], index: int) -> tuple[list[_Column], int] 
         texts: list[Cell] = [column.text for column in columns]
         if columns_of([texts], 0, "") is None:
             continue
-        roles = len({found.role for text in texts if (found := heading(str(text)))})
+        roles = len({column.role for column in columns if column.role})
         if best is None or roles > best[0] or (roles == best[0] and _only_headings(lines[-1])):
             best = (roles, columns, used)
     if best is None:
@@ -173,6 +173,9 @@ def _merged(lines: tuple[Row, ...]) -> list[_Column]:
             )
             column.left, column.right = min(column.left, part.left), max(column.right, part.right)
     columns.sort(key=lambda column: column.left)
+    for column in columns:
+        found = heading(column.text)
+        column.role = found.role if found else None
     return columns
 
 
@@ -265,12 +268,15 @@ def _with_pending(table: _Open, cells: list[str]) -> list[Cell]:
 def _anchors(table: _Open, cells: list[str]) -> bool:
     """True for the line of a row that holds its figures."""
     pairs = list(zip(table.columns, cells, strict=False))
-    figures = sum(_role(column) in _FIGURE_ROLES and is_number(cell) for column, cell in pairs)
+    figures = sum(column.role in _FIGURE_ROLES and is_number(cell) for column, cell in pairs)
     if table.closing:
         return figures >= 2 and _proves(pairs)
     words = any(any(char.isalpha() for char in cell) for cell in cells)
-    positioned = any(_role(column) is Role.POSITION and cell for column, cell in pairs)
-    return figures >= 2 or (figures == 1 and (words or positioned))
+    positioned = any(column.role is Role.POSITION and cell for column, cell in pairs)
+    lone_price = figures == 1 and any(
+        column.role in (Role.PRICE, Role.PRICE_GROSS) and is_number(cell) for column, cell in pairs
+    )
+    return figures >= 2 or (figures == 1 and (words or positioned) and not lone_price)
 
 
 def _proves(pairs: list[tuple[_Column, str]]) -> bool:
@@ -278,7 +284,7 @@ def _proves(pairs: list[tuple[_Column, str]]) -> bool:
 
     Quantity and price are bare figures under their headings, and multiply where a total stands.
     """
-    said = {_role(column): cell for column, cell in pairs if cell}
+    said = {column.role: cell for column, cell in pairs if cell}
     quantity = quantity_of(said.get(Role.QUANTITY) or said.get(Role.ORDERED) or "").readings
     price = amounts(said.get(Role.PRICE) or said.get(Role.PRICE_GROSS) or "")
     total = amounts(said.get(Role.TOTAL) or said.get(Role.TOTAL_GROSS) or "")
@@ -299,10 +305,10 @@ def _begins(table: _Open, cells: list[str]) -> bool:
     figures = sum(
         is_number(cell)
         for column, cell in zip(table.columns, cells, strict=False)
-        if _role(column) in _FIGURE_ROLES
+        if column.role in _FIGURE_ROLES
     )
     positioned = any(
-        _role(column) is Role.POSITION and cell
+        column.role is Role.POSITION and cell
         for column, cell in zip(table.columns, cells, strict=False)
     )
     return figures > 1 or positioned
@@ -312,11 +318,6 @@ _FIGURE_ROLES = frozenset(
     {Role.QUANTITY, Role.ORDERED, Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
 )
 _WORD_ROLES = frozenset({Role.DESCRIPTION, Role.SKU, Role.GTIN, Role.DETAIL, Role.BUYER_SKU})
-
-
-def _role(column: _Column) -> Role | None:
-    found = heading(column.text)
-    return found.role if found else None
 
 
 def _wraps(table: _Open, row: Row, cells: list[str]) -> bool:
@@ -334,7 +335,7 @@ def _completes(table: _Open, row: Row, cells: list[str]) -> bool:
     filled = [
         place
         for place, cell in enumerate(cells)
-        if cell and _role(table.columns[place]) not in _WORD_ROLES
+        if cell and table.columns[place].role not in _WORD_ROLES
     ]
     words = [cell for place, cell in enumerate(cells) if cell and place not in filled]
     empty = all(not table.rows[-1][place] for place in filled)
@@ -349,7 +350,7 @@ def _completes(table: _Open, row: Row, cells: list[str]) -> bool:
 def _is_wordy(columns: list[_Column], cells: list[str]) -> bool:
     """True when all that a line holds stands under words: name, code, size."""
     filled = [column for column, cell in zip(columns, cells, strict=False) if cell]
-    roles = [_role(column) for column in filled]
+    roles = [column.role for column in filled]
     return bool(filled) and all(role in _WORD_ROLES or role is None for role in roles)
 
 
@@ -397,7 +398,7 @@ def _nearest(columns: list[_Column], chunk: Chunk) -> int:
     numeric = is_number(chunk.text)
     candidates = range(len(columns))
     if not numeric:
-        wordy = [place for place in candidates if _role(columns[place]) not in _FIGURE_ROLES]
+        wordy = [place for place in candidates if columns[place].role not in _FIGURE_ROLES]
         candidates_list = wordy or list(candidates)
     else:
         candidates_list = list(candidates)

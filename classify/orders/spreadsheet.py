@@ -14,6 +14,7 @@ import io
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from .cells import Cell
+from .extent import Extent, extent_of
 from .hostile import Unreadable, check_container, check_size
 from .lines import numbered
 from .numbers import exact
@@ -27,9 +28,10 @@ _MOST_ROWS = 5001
 def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Reading:
     """The order in a workbook. Raises Unreadable for a bomb, a broken or encrypted file."""
     check_size(content)
+    extent = Extent()
     if content[:2] == b"PK":
-        check_container(content)
-    tables = _tables(filename, content, language)
+        extent = extent_of(content, check_container(content))
+    tables = _tables(filename, content, language, extent)
     held = [table for table in tables if table.lines]
     around = tuple(text for table in tables for text in table.around)
     if not held:
@@ -59,7 +61,7 @@ def _repeats(one: Table, other: Table) -> bool:
     return any((line.sku, line.description) in names for line in other.lines)
 
 
-def _tables(filename: str, content: bytes, language: str) -> list[Table]:
+def _tables(filename: str, content: bytes, language: str, extent: Extent) -> list[Table]:
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
     except CalamineError as error:
@@ -79,6 +81,7 @@ def _tables(filename: str, content: bytes, language: str) -> list[Table]:
             rows=[[_cell(value) for value in row] for row in rows],
             source=f"{filename}:{name}!A",
             first_row=first_row,
+            formulas=extent.formulas,
             language=language,
         )
         tables.append(read_table(grid))

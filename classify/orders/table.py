@@ -9,6 +9,7 @@ Limits: 5 000 rows and 64 columns are looked at. A matrix of sizes (one product,
 size) is not an order form we read; its lines come out without a quantity.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -34,6 +35,7 @@ class Grid:
     source: str  # "zayavka.xlsx:Лист1!A", the row's number is put behind it
     first_row: int = 1  # number of rows[0] as the person sees it
     language: str = ""
+    formulas: bool = False  # some cells are formulas without a stored value
     numbers: Sequence[int] = ()  # the rows' numbers where they do not simply follow first_row
 
     def place(self, index: int) -> str:
@@ -82,7 +84,7 @@ def read_table(grid: Grid) -> Table:
     if not walk.headed:
         _without_heading(walk, grid, rows, mark)
     return Table(
-        lines=numbered(_priced(_filled(walk))),
+        lines=numbered(_priced(_filled(walk, grid))),
         totals=tuple(walk.totals),
         currency=walk.columns.currency if walk.columns else "",
         around=tuple(walk.around),
@@ -122,7 +124,7 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
         return
     if _counts_columns(row):
         return
-    line = _line(columns, row, mark, grid.place(index))
+    line = _line(columns, row, mark, grid.place(index), len(walk.lines) + 1)
     if line is None:
         walk.around.append(_joined(row))
     elif line.quantity is None or line.quantity == 0:
@@ -132,9 +134,13 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
 
 
 def _inside(label: str, mark: str) -> list[Decimal]:
-    """The figure inside a totals label ("Subtotal $ 112.00")."""
-    found = [value for match in NUMBER.finditer(label) for value in readings(match[0], mark)[:1]]
-    return found[-1:]
+    """The figures inside a totals label ("Subtotal $ 112.00"), percentages left out."""
+    return [
+        value
+        for match in NUMBER.finditer(label)
+        if not re.match(r"\s?%", label[match.end() :])
+        for value in readings(match[0], mark)[:1]
+    ]
 
 
 def _sums(row: list[Cell], label: str) -> bool:
@@ -144,7 +150,9 @@ def _sums(row: list[Cell], label: str) -> bool:
     )
 
 
-def _line(columns: Columns, row: list[Cell], mark: str, source: str) -> OrderLine | None:
+def _line(
+    columns: Columns, row: list[Cell], mark: str, source: str, number: int
+) -> OrderLine | None:
     """The order line of a row; None for a section title, a note, an empty row."""
     description = columns.description(row)
     sku = code_text(columns.cell(row, columns.sku))
@@ -183,7 +191,7 @@ def _line(columns: Columns, row: list[Cell], mark: str, source: str) -> OrderLin
         problems=problems,
         source=source,
     )
-    return settle(draft, 1)
+    return settle(draft, number)
 
 
 def _unreadable(cell: Cell, readings: tuple[Decimal, ...]) -> bool:
@@ -199,14 +207,20 @@ def _blank(
     return settle(draft, 1)
 
 
-def _filled(walk: _Walk) -> list[OrderLine]:
+def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
     """The ordered lines: in an order form, what nobody filled in was not ordered.
 
     A table in which only a few products lack a quantity is no form; those lines stay, unsure.
     """
     said = [line for line in walk.unfilled if "quantity-unreadable" in line.problems]
     empty = len(walk.unfilled) - len(said)
-    if walk.lines and empty > len(walk.lines) / 3:
+    known_form = walk.columns is not None and walk.columns.is_form
+    if (
+        walk.lines
+        and empty > len(walk.lines) / 2
+        and (known_form or empty > 5)
+        and not grid.formulas
+    ):
         kept = said
     else:
         kept = walk.unfilled

@@ -51,7 +51,8 @@ class Heading:
     currency: str = ""  # "Цена, EUR" -> "EUR"
 
 
-_SEPARATORS = re.compile(r"[^\w%#№+]+")
+_SEPARATORS = re.compile(r"(?:[^\w%#№+]|_)+")
+_CAMEL = re.compile(r"(?<=[a-zа-я])(?=[A-ZА-Я][a-zа-я])")
 _NOT_UNITS = frozenset({"позиция", "место", "мест", "position", "лицензия", "license", "услуга"})
 
 # (role, pattern over the squeezed cell: lower case, one space between words).
@@ -63,6 +64,11 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"(?:№|n|no|nr|#|n o|№ ?п ?п|п ?п|№ п п|pos|poz|поз|№ поз|№ позиции|position no|pos nr"
             r"|pos no|lfd nr|lfdnr|ligne|line|line no|line #|ln|номер п п|номер строки|№ строки"
             r"|sl no|sr no|s no|item #|n° ligne|zeile|no d ordre|npp)",
+        ),
+        (
+            Role.OTHER,
+            r"(?:purchase |customer )?order (?:id|no|nr|number|date|ref\w*|#|status)"
+            r"|заказ (?:№|номер|от|дата)|(?:номер|дата) заказа|order created|created at",
         ),
         (
             Role.OTHER,
@@ -149,7 +155,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.QUANTITY,
-            r".*\b(?:aantal|hoeveelheid|quantità|qta|ilość|кол ?во|кол|количество|колич|к во"
+            r".*\b(?:сколько|how many|how much|wieviel|wie viele?|aantal|hoeveelheid"
+            r"|quantità|qta|ilość|кол ?во|кол|количество|колич|к во"
             r"|kolvo|qty|qnty|quantity|qté|qte"
             r"|quantité|menge|anzahl|anz|stückzahl|stueckzahl|cantidad|cant|cdad"
             r"|объем поставки|number of|q ty|quant|stück|stk|шт|штук|pcs|units|hours|std"
@@ -211,14 +218,15 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
 )
 # "14 Tage netto" and "Артикул 4471" are content, "EAN 13" and "MwSt 19 %" are headings.
 _WITHOUT_DIGITS = frozenset({Role.QUANTITY, Role.ORDERED, Role.DESCRIPTION, Role.SKU, Role.DATE})
+_SAYS_SOMETHING = re.compile(r"[^\W\d_]|[№#%]")
 _LONGEST = 60  # a heading cell is short; longer text is content
 
 
 def heading(cell: str) -> Heading | None:
     """What a heading cell means; None when it is no heading of ours."""
-    if not cell or len(cell) > _LONGEST:
+    if not cell or len(cell) > _LONGEST or not _SAYS_SOMETHING.search(cell):
         return None
-    squeezed = _SEPARATORS.sub(" ", cell.lower().replace("ё", "е")).strip()
+    squeezed = _SEPARATORS.sub(" ", _CAMEL.sub(" ", cell).lower().replace("ё", "е")).strip()
     if not squeezed:
         return Heading(role=Role.POSITION) if cell.strip() in ("№", "#") else None
     for role, pattern in _PATTERNS:
@@ -308,6 +316,10 @@ _NOT_TAX_ALONE = re.compile(
 
 def is_tax_label(text: str) -> bool:
     """True for the label of a VAT amount alone ("в т.ч. НДС 20 %", "zzgl. 19 % MwSt")."""
+    if re.match(
+        r"(?i)\s*(?:итого|всего|total|gesamt|summe)\b(?!\s+(?:ндс|vat|tax|mwst|taxes))", text
+    ):
+        return False
     if re.search(r"(?i)в\s*т\.?\s*ч\.?|в том числе|сумма ндс|zzgl|davon|thereof", text):
         return bool(_TAX_LABEL.search(text))
     return bool(_TAX_LABEL.search(text)) and not _NOT_TAX_ALONE.search(text)

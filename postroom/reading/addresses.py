@@ -69,19 +69,22 @@ class _Mailbox:
     """What has been seen of one mailbox."""
 
     def __init__(self) -> None:
+        self.before: list[str] = []  # words before the address in brackets
         self.words: list[str] = []
         self.comment: list[str] = []
         self.address = ""
 
     def take_angle(self, piece: str, found: list[Address]) -> None:
         if self.address:  # "A <a@b> B <c@d>": the comma is missing
+            following, self.words = self.words, []
             self.end(found)
-            self.words, self.comment = [], []
+            self.words, self.comment = following, []
+        self.before, self.words = self.words, []
         inside = words.without_comments(piece.strip("<>")).strip()
         self.address = inside.rpartition(":")[2] if inside.startswith("@") else inside
 
     def end(self, found: list[Address]) -> None:
-        text = "".join(self.words).strip()
+        text = "".join([*self.before, *self.words]).strip()
         if self.address:
             address = make_address(self.address, _name(text) or _comment(self.comment))
             if address:
@@ -143,4 +146,5 @@ def _unquoted(text: str) -> str:
 
 
 def _comment(pieces: list[str]) -> str:
-    return _name("".join(pieces).strip("()"))
+    text = "".join(pieces)
+    return _name(text[1:-1] if text.endswith(")") else text[1:])

@@ -121,6 +121,8 @@ _DAEMONS = re.compile(
     r"mail-noreply-bounce|dsn|ndr)$",
     re.IGNORECASE,
 )
+_MAILER_DAEMON = re.compile(r"^mail(?:er)?[-_. ]?daemon", re.IGNORECASE)
+_POSTMASTER = re.compile(r"^post[-_]?master$", re.IGNORECASE)
 _NO_REPLY = re.compile(
     r"(?:^|[-_.+])(?:no[-_.]?reply|do[-_.]?not[-_.]?reply|donotreply|noresponse|no[-_.]?answer|"
     r"not?[-_.]?responder|keine[-_.]?antwort|nepasrepondre|ne[-_.]pas[-_.]repondre)(?:$|[-_.+\d])",
@@ -219,7 +221,9 @@ def _bounce(evidence: Evidence) -> Automatic | None:
     if said and not _passed_on(evidence.subject):
         if phrases.BOUNCE_PROOF.search(evidence.own[:6_000]):
             return _found(AutomaticKind.BOUNCE, f'subject "{said[0][:60]}"')
-    if daemon:
+    if _MAILER_DAEMON.match(evidence.local):
+        return _found(AutomaticKind.BOUNCE, f"from {evidence.local}")
+    if daemon and not _POSTMASTER.match(evidence.local):  # that one may be a person
         return _found(AutomaticKind.SYSTEM, f"from {evidence.local or 'a mail system'}")
     return None
 
@@ -287,10 +291,14 @@ def _calendar(evidence: Evidence) -> Automatic | None:
     return None
 
 
-def _list(evidence: Evidence) -> Automatic | None:
-    headers = evidence.headers
+def _list_manager(evidence: Evidence) -> Automatic | None:
     if phrases.LIST_SUBJECT.match(evidence.subject):
         return _found(AutomaticKind.LIST, "subject of a list manager")
+    return None
+
+
+def _list(evidence: Evidence) -> Automatic | None:
+    headers = evidence.headers
     precedence = headers.get("precedence", "").strip().lower()
     for name in _LISTS:
         if name in headers:
@@ -331,6 +339,7 @@ _RULES = (
     _feedback,
     _bounce,
     _auto_reply,
+    _list_manager,
     _challenge,
     _calendar,
     _list,

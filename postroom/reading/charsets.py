@@ -12,6 +12,7 @@ between two charsets of one script other than Cyrillic is not noticed.
 
 import codecs
 import re
+from collections import Counter
 from functools import lru_cache
 
 # Only these codecs are ever used: Python has others that are no charsets (unicode_escape, idna,
@@ -87,12 +88,24 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_EAST_ASIAN = ("cp932", "euc_jp", "gb18030")  # tried in this order, without a label
+_COMMON_EAST_ASIAN = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
+_HIGH_CHARACTER = re.compile("[^\x00-\x7f]")
+_WESTERN = frozenset({"cp1252", "iso8859-15", "cp1250", "cp1254", "cp850", "cp437", "mac-roman"})
+_HIGH_OCTET = re.compile(rb"[\x80-\xff]")
 _CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
 _SINGLE_BYTE = re.compile(r"cp\d+|iso8859-\d+|koi8-[rut]|mac-|ascii|tis|kz|ptcp")
 _MULTI_BYTE_CP = frozenset({"cp932", "cp949", "cp950"})
 _PROBE = 65_536  # octets looked at when guessing
-_COMMON = frozenset("оеаинтсрвлкмдпуяыьгзбчйхжш")  # of Russian text these are 97 %
-_RUSSIAN = frozenset("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
+# Of a thousand letters of Russian text.
+_FREQUENCY = dict(
+    zip(
+        "оеаинтсрвлкмдпуяыьгзбчйхжшюцщэфъё",
+        (109, 84, 80, 74, 67, 63, 55, 47, 45, 44, 35, 32, 30, 28, 26, 20, 19, 17, 17, 16, 16)
+        + (14, 12, 10, 9, 7, 6, 5, 4, 3, 3, 1, 1),
+        strict=True,
+    )
+)
 
 
 @lru_cache(maxsize=512)
@@ -149,8 +162,11 @@ def guess(octets: bytes, likely: str = "") -> tuple[str, str]:
         return octets.decode("utf-8", "replace"), "utf-8"
     probe = octets[:_PROBE]
     best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
-    if _russian_score(probe, best) > 0.6 and _in_runs(probe):
+    if _russian_score(probe, best) > 0.55 and _in_runs(probe):
         return octets.decode(best, "replace"), best
+    for name in _EAST_ASIAN:
+        if _looks_east_asian(probe, name):
+            return _strict(octets, name)[0], name
     return _latin(octets), "cp1252"
 
 
@@ -164,7 +180,7 @@ def _declared(octets: bytes, wanted: str) -> tuple[str, str]:
     if _SINGLE_BYTE.match(wanted) and wanted not in _MULTI_BYTE_CP and not octets.isascii():
         if _is_utf8(octets):
             return octets.decode("utf-8"), "charset-repaired"
-        if wanted in _CYRILLIC:
+        if wanted in _CYRILLIC or wanted in _WESTERN:
             return _cyrillic(octets, wanted)
     if wanted == "cp1252":
         return _latin(octets), ""
@@ -172,12 +188,15 @@ def _declared(octets: bytes, wanted: str) -> tuple[str, str]:
 
 
 def _cyrillic(octets: bytes, wanted: str) -> tuple[str, str]:
+    """Declared as one 8-bit charset; read as another where that gives Russian and this does not."""
     probe = octets[:_PROBE]
-    declared_score = _russian_score(probe, wanted)
-    if declared_score < 0.5 and sum(byte > 127 for byte in probe[:2000]) >= 4:
+    if len(_HIGH_OCTET.findall(probe[:2_000])) >= 6 and _in_runs(probe):
+        declared_score = _russian_score(probe, wanted) if wanted in _CYRILLIC else 0.0
         best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
-        if _russian_score(probe, best) > max(0.75, declared_score + 0.3):
+        if _russian_score(probe, best) > max(0.7, declared_score + 0.25):
             return octets.decode(best, "replace"), "charset-repaired"
+    if wanted == "cp1252":
+        return _latin(octets), ""
     return _strict(octets, wanted)
 
 
@@ -228,6 +247,22 @@ def _mostly_utf8(octets: bytes) -> bool:
     return good > 4 * broken
 
 
+def _looks_east_asian(octets: bytes, name: str) -> bool:
+    """Valid, and nearly all of what is not ASCII is common ideographs or kana."""
+    try:
+        text = octets.decode(name)
+    except UnicodeDecodeError as error:
+        if error.start < len(octets) - 4:
+            return False
+        text = octets[: error.start].decode(name)
+    high = _HIGH_CHARACTER.findall(text)
+    kana = sum("\u3040" <= one <= "\u30ff" for one in high)
+    if name != "gb18030" and kana * 5 < len(high):
+        return False
+    common = len(_COMMON_EAST_ASIAN.findall(text))
+    return len(high) > 3 and common * 10 > len(high) * 9
+
+
 def _in_runs(octets: bytes) -> bool:
     """Most 8-bit octets have a neighbour above them: words of them, not accents in Latin words."""
     runs = _HIGH_RUN.findall(octets)
@@ -235,21 +270,17 @@ def _in_runs(octets: bytes) -> bool:
 
 
 def _russian_score(octets: bytes, name: str) -> float:
-    """How much the 8-bit letters look like Russian: 1 is certain, 0 not at all."""
-    text = octets.decode(name, "replace")
-    high = [character for character in text if character > "\x7f"]
+    """How much the 8-bit letters look like Russian: about 1 for Russian, below 0.5 for others."""
+    high = "".join(_HIGH_CHARACTER.findall(octets.decode(name, "replace")))
     if not high:
         return 0.0
-    letters = lower = common = 0
-    for character in high:
-        small = character.lower()
-        if small in _RUSSIAN:
-            letters += 1
-            common += small in _COMMON
-            lower += small == character
-    # Wrong charsets of the family swap case (koi8-r for cp1251) or give rare letters and signs.
-    mixed = _ODD_CASE.findall(text)
-    return (common * 0.7 + lower * 0.3) / len(high) - 2.0 * len(mixed) / len(high)
+    small = high.lower()
+    # Wrong charsets of the family give rare letters, signs and swapped case.
+    frequency = sum(_FREQUENCY.get(letter, 0) * count for letter, count in Counter(small).items())
+    letters = sum(small.count(letter) for letter in _FREQUENCY)
+    swapped = len(_ODD_CASE.findall(octets.decode(name, "replace")))
+    usual = min(frequency / len(high) / 45, 1.0)
+    return 0.75 * usual + 0.25 * letters / len(high) - 2.0 * swapped / len(high)
 
 
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")

@@ -50,12 +50,33 @@ def _read(root: Part, division: Division, text: str, problems: Problems) -> Forw
     )
 
 
-def quoted(text: str, problems: Problems) -> Forwarded | None:
-    """The forward that a quoted text begins with; None when it is no forward."""
+def quoted(text: str, marked: bool, problems: Problems) -> Forwarded | None:
+    """The forward that a quoted text begins with; None when it is no forward.
+
+    `marked`: a line said that it is one. Then a header nobody can read does not matter.
+    """
     lines = text.split("\n")
     start = 0
     while start < min(len(lines), 6) and not marks.header_kind(lines[start].lstrip("> ")):
         start += 1
+    header, end = _header(lines, start)
+    if "from" not in header or len(header) < 2:
+        if not marked:
+            return None
+        if not header:
+            end = _behind_separator(lines)
+    body = _without_depth(lines[end:])
+    division = divide(plain_lines(body))
+    return Forwarded(
+        author=_claimed(header["from"], problems) if "from" in header else None,
+        subject=header.get("subject", ""),
+        date=read_date(header.get("sent", "")),
+        text=division.new or body.strip(),
+    )
+
+
+def _header(lines: list[str], start: int) -> tuple[dict[str, str], int]:
+    """The fields of a quoted header block by kind, and the line behind it."""
     header: dict[str, str] = {}
     end = start
     for index in range(start, min(start + _HEADER_LINES, len(lines))):
@@ -69,16 +90,15 @@ def quoted(text: str, problems: Problems) -> Forwarded | None:
                 break
         elif index > end + 1:
             break
-    if len(header) < 2 or "from" not in header:
-        return None
-    body = _without_depth(lines[end:])
-    division = divide(plain_lines(body))
-    return Forwarded(
-        author=_claimed(header["from"], problems),
-        subject=header.get("subject", ""),
-        date=read_date(header.get("sent", "")),
-        text=division.new or body.strip(),
-    )
+    return header, end
+
+
+def _behind_separator(lines: list[str]) -> int:
+    """The first line that is not part of the line that says "forwarded" (Notes wraps it)."""
+    for index, line in enumerate(lines[:4]):
+        if line.strip() and not marks.FORWARD.match(line) and not line.rstrip().endswith("--"):
+            return index
+    return 0
 
 
 def _without_depth(lines: list[str]) -> str:

@@ -54,7 +54,7 @@ _VERBS = (
 )
 # The verb ends the line ("On ... X wrote:") or a name stands behind it ("Am ... schrieb X:").
 ATTRIBUTION_VERB = re.compile(
-    rf"(?:^|[\s\"'>)\]*,]){_VERBS}(?:\s{{1,3}}[^:\n]{{1,160}})?\s{{0,3}}:?[\s*]{{0,3}}$",
+    rf"(?:^|[\s\"'>)\]*,]){_VERBS}(?:\s{{1,3}}(?:[^:\n]|:(?=\d)){{1,160}})?\s{{0,3}}:?[\s*]{{0,3}}$",
     re.IGNORECASE,
 )
 ATTRIBUTION_START = re.compile(
@@ -72,7 +72,7 @@ DATE = re.compile(
     r"\b[a-zа-я]{3,10}\.?\s{1,2}\d{1,2}(?:st|nd|rd|th)?,?\s{1,2}\d{4}\b)",
     re.IGNORECASE,
 )
-# "2014-06-26 14:14 GMT+04:00 X <x@y>:", "26.06.2014, 14:41, "X" <x@y>:", "чт, 26 июн. 2014 г. в ...".
+# "2014-06-26 14:14 GMT+04:00 X <x@y>:", `26.06.2014, 14:41, "X" <x@y>:`, "чт, 26 июн. 2014 г. в ".
 DATE_FIRST = re.compile(
     r"^[\s>*]{0,9}(?:[a-zа-яё]{2,11}\.?,?\s{1,3})?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|"
     r"\d{4}-\d\d-\d\d|\d{1,2}\.?\s[a-zа-яё]{3,10}\.?,?\s\d{4})",
@@ -136,8 +136,9 @@ MAY_SIGN = re.compile(
 )
 # Below a ruled line: what a list or a lawyer adds, not the author.
 FOOTER = re.compile(
-    r"mailing list|listinfo|unsubscribe|https?://|confidential|intended (?:only )?for|"
-    r"vertraulich|конфиденциальн|confidentiel|confidencial",
+    r"mailing list|listinfo|unsubscribe|confidential|privileged|intended (?:only |solely )?for|"
+    r"do you yahoo|virus|msn explorer|"
+    r"vertraulich|конфиденциальн|отписаться|confidentiel|confidencial",
     re.IGNORECASE,
 )
 # What people write above a forward that says nothing by itself.

@@ -18,6 +18,7 @@ from .text import Line
 _TABLE_DEPTH = 20
 _CELL_LENGTH = 400  # characters; a table with longer cells is layout, not data
 _COLUMNS = 200  # of one row; more cells continue it
+_SPANNED_ROWS = 5_000  # of one table in which colspan counts
 _ATTRIBUTE = re.compile(
     r"""[\s"'](class|id|style|type|colspan|data-smartmail)\s{0,9}=\s{0,9}"""
     r"""("[^"]*"|'[^']*'|[^\s>"']+)""",
@@ -257,14 +258,14 @@ class Page:
         self._sinks[-1] = []
         table.rows[-1].append(self._sinks[-1])
         table.in_cell = True
-        if span.isdigit() and len(span) < 3:
+        if span.isdigit() and len(span) < 3 and len(table.rows) < _SPANNED_ROWS:
             table.rows[-1].extend([] for _ in range(min(int(span), 20) - 1))
 
     def _end_cell(self) -> None:
-        """Text between cells belongs to none; it becomes a row of its own."""
+        """Text between cells belongs to none; it becomes a row of its own above the open one."""
         table, sink = self._tables[-1], self._sinks[-1]
         if sink and not table.in_cell:
-            table.rows.append([sink])
+            table.rows.insert(max(len(table.rows) - 1, 0), [sink])
         self._sinks[-1] = []
         table.in_cell = False
         self._gap = False

@@ -19,7 +19,7 @@ _TOKEN = re.compile(rb"[^\s;=\"()]+")
 _SKIP = re.compile(rb"[\s;]*")
 _SPACE = re.compile(rb"\s*")
 _VALUE = re.compile(rb"[^\s;\"][^;\r\n]*")
-_LOST = re.compile(rb"[ \t][A-Za-z][\w*-]{1,30}=")
+_LOST = re.compile(rb"[ \t][A-Za-z][\w*-]{0,30}=")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?\Z")
 
 

@@ -43,7 +43,7 @@ BOUNCE_SUBJECT = re.compile(
     r"rejected|your (?:mail|message|e-?mail)(?: to| could| was| has| sent)|"
     r"user unknown|unknown (?:user|recipient)|unrouteable|bounce|"
     r"there was an error|returned: |problem (?:delivering|with)|considered unsolicited|"
-    r"message you sent|delivered failed|status:)",
+    r"(?:delivered|relayed|expanded|read|not read|deleted): |message you sent|delivered failed|status:)",
     re.IGNORECASE,
 )
 BOUNCE_TEXT = re.compile(
@@ -118,8 +118,19 @@ ABSENCE_TEXT = re.compile(
 )
 # Said of the message itself; in its own words, not in what it quotes.
 MACHINE_TEXT = Phrase(
-    "automat|system|not reply|not respond|автоматически|не отвечайте|antworten sie nicht|répond|courriel|automátic|no responda|nie odpowiadaj".split(
-        "|"
+    (
+        "automat",
+        "system",
+        "not reply",
+        "not respond",
+        "автоматически",
+        "не отвечайте",
+        "antworten sie nicht",
+        "répond",
+        "courriel",
+        "automátic",
+        "no responda",
+        "nie odpowiadaj",
     ),
     re.compile(
         r"this (?:is an?|message is an?|e-?mail is an?|message was|e-?mail was) "
@@ -151,8 +162,23 @@ LIST_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 CHALLENGE = Phrase(
-    "verify|confirm|prove|authenticate|challenge|held|on hold|awaits|waiting|quarantine|yourself|verification|подтвердите|bestätigen sie|confirmez|confirme".split(
-        "|"
+    (
+        "verify",
+        "confirm",
+        "prove",
+        "authenticate",
+        "challenge",
+        "held",
+        "on hold",
+        "awaits",
+        "waiting",
+        "quarantine",
+        "yourself",
+        "verification",
+        "подтвердите",
+        "bestätigen sie",
+        "confirmez",
+        "confirme",
     ),
     re.compile(
         r"(?:verify|confirm|prove) (?:that )?you(?:'re| are) (?:not )?a (?:real|live|human|"

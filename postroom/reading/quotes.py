@@ -29,6 +29,7 @@ _ITEM = re.compile(
     r"uds?|pièces|x|boxes|компл|л|т)\b",
     re.IGNORECASE,
 )
+_MONEY = re.compile(r"[$€£₽]\s?\d|\d\s?(?:[$€£₽]|руб|eur\b|usd\b|chf\b|rub\b)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +72,8 @@ def divide(lines: Sequence[Line]) -> Division:
         if old
     )
     signature = _text(line.text for line, sign in zip(lines, signed, strict=True) if sign)
+    if not new and signature and not any(quoted):
+        new, signature = signature, ""  # a message is not its own signature
     return Division(
         new=new, quoted=old_text, signature=signature, forwarded=forwarded, unsure=unsure
     )
@@ -112,6 +115,13 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
         if kind == "attribution" and any(quoted[end:]) and following is not None:
             # Marked quotations further down, but text at once: an inline answer to a one-line
             # attribution, or a program that marks only part. The text is kept as new.
+            unsure = True
+            index = end
+            continue
+        if kind == "attribution" and not any(
+            line.text and not old for line, old in zip(lines[:index], quoted[:index], strict=True)
+        ):
+            # "X writes to the list:" above a whole message: quoting all of it would leave nothing.
             unsure = True
             index = end
             continue
@@ -291,6 +301,9 @@ def _is_signature(first: str, block: list[str]) -> bool:
         return longest <= 2_000
     if marks.MOBILE.match(first):
         return len(block) <= 4
+    if len(block) > _SIGNATURE_LINES:
+        return False
     if marks.SIGNATURE_RULE.match(first):
-        return len(block) <= _SIGNATURE_LINES and any(map(marks.FOOTER.search, block))
-    return len(block) <= _SIGNATURE_LINES and longest <= 400
+        return any(map(marks.FOOTER.search, block)) and not any(map(_MONEY.search, block))
+    said = [text for text in block if not marks.FOOTER.search(text)]
+    return max(map(len, said), default=0) <= 160 and sum(map(len, said)) <= 800

@@ -9,6 +9,8 @@ Limits: those of config.ReadingSection; README.md says what each does. The memor
 is a small multiple of its size: decoded attachments are held whole.
 """
 
+from dataclasses import replace
+
 from postroom.config import ReadingSection
 from postroom.envelope import Address
 from postroom.message import Attachment, Automatic, Forwarded, Message
@@ -48,7 +50,7 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     return Message(
         raw=raw,
         headers=headers,
-        author=author.address,
+        author=_named(author.address, authors),
         authors=authors,
         reply_to=_addresses(root, b"reply-to", limits, problems),
         to=_addresses(root, b"to", limits, problems),
@@ -68,6 +70,14 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
         automatic=_automatic(root, headers, authors, content, body, division),
         problems=problems.tokens,
     )
+
+
+def _named(author: Address | None, authors: tuple[Address, ...]) -> Address | None:
+    """The author with the display name as people see it; the strict parser leaves it encoded."""
+    if author is None:
+        return None
+    shown = authors[0].name if authors else words.decode_words(author.name)[0]
+    return replace(author, name=shown)
 
 
 def _headers(root: Part, limits: ReadingSection, problems: Problems, charset: str) -> Headers:
@@ -108,7 +118,7 @@ def _forwarded(
 ) -> tuple[Forwarded, ...]:
     """What was forwarded: the quoted forward first, then the attached messages."""
     if division.forwarded or not division.new:
-        quoted = forwards.quoted(division.quoted, problems)
+        quoted = forwards.quoted(division.quoted, division.forwarded, problems)
         if quoted is not None:
             return (quoted, *attached)
     return tuple(attached)
@@ -121,6 +131,8 @@ def _new_text(
     if forwarded and forwards.says_nothing(division.new):
         problems.add("forwarded")
         return forwarded[0].text
+    if not division.new and division.quoted:
+        problems.add("no-new-text")
     return division.new
 
 

@@ -6,6 +6,7 @@
     attempt    one row per try, written before the try is made
     review     what waits for a person, or was decided by one
     event      what happened, "from -> to", append only: the operator's and auditor's story
+    dmarc_*    seen, sent, dead: aggregate reports we send; report, row: those we get
 
 Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
 Values (verdict, order, decision ...) are JSON text written by postroom/codec.py.
@@ -192,5 +193,94 @@ EVENT = Table(
     Column("reason", Text, nullable=False, default=""),
     Index(None, "message"),
     Index(None, "action"),
+    sqlite_autoincrement=True,
+)
+
+# What the border saw of each message whose author's domain publishes a DMARC policy, until it has
+# been reported (RFC 9990). The words are those of the report.
+DMARC_SEEN = Table(
+    "dmarc_seen",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("source_ip", String(45), nullable=False),
+    Column("header_from", Text, nullable=False),  # author's domain, A-labels
+    Column("envelope_from", Text, nullable=False),  # domain of MAIL FROM; empty: null sender
+    Column("disposition", String(16), nullable=False),  # none, pass, quarantine, reject
+    Column("dkim", String(8), nullable=False),  # aligned pass, or fail
+    Column("spf", String(8), nullable=False),  # aligned pass, or fail
+    Column("override", Text, nullable=False),  # why not as published, "type comment"; or empty
+    Column("spf_domain", Text, nullable=False),
+    Column("spf_result", String(16), nullable=False),  # empty: MAIL FROM was not checked
+    Column("signatures", Text, nullable=False),  # JSON: domain, selector, result, reason of each
+    Column("discovery", String(16), nullable=False),  # treewalk or psl
+    Index(None, "at"),
+    sqlite_autoincrement=True,
+)
+
+DMARC_SENT_STATES = {
+    "sending": "about to be handed over; if it stays so, nobody knows whether it was",
+    "sent": "Postfix has taken it",
+    "refused": "Postfix said 5xx",
+}
+
+DMARC_SENT = Table(
+    "dmarc_sent",
+    METADATA,
+    Column("report", Text, primary_key=True),  # report_id
+    Column("address", Text, primary_key=True),  # lower case
+    Column("domain", Text, nullable=False),  # policy domain
+    Column("at", Float, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("result", Text, nullable=False),  # queue id, or the reason of a refusal
+    CheckConstraint(_one_of("state", tuple(DMARC_SENT_STATES)), name="state"),
+    Index(None, "at"),
+)
+
+# Addresses that take no reports any more.
+DMARC_DEAD = Table(
+    "dmarc_dead",
+    METADATA,
+    Column("address", Text, primary_key=True),  # lower case
+    Column("since", Float, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+# Reports that others sent about our domains.
+DMARC_REPORT = Table(
+    "dmarc_report",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("reporter", Text, nullable=False),  # org_name
+    Column("report_id", Text, nullable=False),
+    Column("domain", Text, nullable=False),  # policy domain
+    Column("begins_at", Float, nullable=False),
+    Column("ends_at", Float, nullable=False),
+    Column("policy", String(16), nullable=False),  # p= as the reporter saw it, or empty
+    Column("message", ForeignKey("message.id", ondelete="SET NULL")),  # null: read from a file
+    Column("authenticated", Text, nullable=False),  # proven domain of the mail's author, or empty
+    Column("taken_at", Float, nullable=False),
+    UniqueConstraint("reporter", "report_id", "domain"),
+    Index(None, "domain", "begins_at"),
+    Index(None, "message"),
+    sqlite_autoincrement=True,
+)
+
+DMARC_ROW = Table(
+    "dmarc_row",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("report", ForeignKey("dmarc_report.id", ondelete="CASCADE"), nullable=False),
+    Column("source_ip", String(45), nullable=False),
+    Column("count", Integer, nullable=False),
+    Column("disposition", String(16), nullable=False),
+    Column("dkim", String(8), nullable=False),  # aligned: pass or fail
+    Column("spf", String(8), nullable=False),  # aligned: pass or fail
+    Column("header_from", Text, nullable=False),
+    Column("envelope_from", Text, nullable=False),
+    Column("results", Text, nullable=False),  # JSON: what DKIM and SPF said by themselves
+    Column("override", Text, nullable=False),  # reasons given, or empty
+    Index(None, "report"),
+    Index(None, "source_ip"),
     sqlite_autoincrement=True,
 )

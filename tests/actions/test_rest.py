@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -197,31 +197,25 @@ def test_nobody_at_home_is_temporary(token: Path) -> None:
 # What our sandbox is too well-behaved to say: raw answers.
 
 
-class _Raw(BaseHTTPRequestHandler):
-    answer: bytes = b""
-    pause: Callable[[], Any] | None = None
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.close_connection = True
-        try:
-            self.wfile.write(self.answer)
-            while self.pause and not self.pause():
-                self.wfile.write(b" ")
-        except OSError:
-            return
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
 @asynccontextmanager
-async def raw_server(answer: bytes, pause: Callable[[], Any] | None = None) -> AsyncIterator[str]:
-    class Handler(_Raw):
-        pass
+async def raw_server(raw: bytes, finished: threading.Event | None = None) -> AsyncIterator[str]:
+    """Answers with these bytes; drips blanks after them until `finished`, where one is given."""
 
-    Handler.answer, Handler.pause = answer, staticmethod(pause) if pause else None
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    class Conversation(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.close_connection = True
+            try:
+                self.wfile.write(raw)
+                while finished and not finished.wait(0.05):
+                    self.wfile.write(b" ")
+            except OSError:
+                return
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Conversation)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
@@ -272,7 +266,7 @@ def test_an_answer_that_drips_for_ever_ends_at_the_timeout(token: Path) -> None:
 
     async def talk() -> None:
         head = b"HTTP/1.1 201 Created\r\nContent-Length: 60000\r\n\r\n"
-        async with raw_server(head, lambda: stop.wait(0.05)) as url:
+        async with raw_server(head, stop) as url:
             try:
                 async with connector(url, token, timeout=0.4) as erp:
                     with pytest.raises(TemporaryFailure, match="erp-timeout"):

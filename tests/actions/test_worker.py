@@ -1,15 +1,16 @@
 """The worker on real sockets: lease, perform, record; wake up, drain, survive."""
 
 import asyncio
+import socket
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
 
-from postroom.actions import desk, outbox, performers
+from postroom.actions import desk, outbox
 from postroom.actions import plan as planning
 from postroom.actions.erp.rest import RestErp
 from postroom.actions.outbox import Done, Leased
@@ -25,6 +26,7 @@ from postroom.clock import Clock, SystemClock
 from postroom.config import Config
 from postroom.decision import Action, Decision, Step
 from postroom.doorbell import Doorbell, ring
+from postroom.envelope import Address
 from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION
@@ -32,7 +34,6 @@ from tests.fakes import post
 from tests.fakes.erp import Fault, SandboxErp
 from tests.fakes.smtp_sink import SmtpSink
 
-assert performers
 FAST = {"backoff": 0.02, "backoff_max": 0.05, "lease": 30.0, "poll": 0.05}
 
 
@@ -67,7 +68,7 @@ async def working(
     steps: dict[Step, Performer] | None = None,
     clock: Clock | None = None,
     name: str = "bell",
-):  # type: ignore[no-untyped-def]
+) -> AsyncIterator[Path]:
     """A worker that runs; its doorbell's path."""
     path = Path(config.service.run_dir) / name
     clock = clock or SystemClock()
@@ -122,7 +123,7 @@ def take(
     sender, _, domain = author.partition("@")
     actions = planning.plan(
         decision or post.decision(),
-        message=post.message(author=planning_address(sender, domain)),
+        message=post.message(author=Address(local=sender, domain=domain)),
         verdict=post.verdict(author=author),
         order=post.order(number=digest),
         classification=post.classification(),
@@ -133,12 +134,6 @@ def take(
     )
     with database.transaction() as connection:
         return outbox.put(connection, number, actions, now, "lmtp")
-
-
-def planning_address(local: str, domain: str):  # type: ignore[no-untyped-def]
-    from postroom.envelope import Address
-
-    return Address(local=local, domain=domain)
 
 
 def states(database: Database) -> list[str]:
@@ -388,15 +383,15 @@ def test_the_first_attempt_starts_soon_after_the_ring(settings: Config, database
         update={"worker": settings.worker.model_copy(update={"poll": 30.0})}
     )
     recorder = Recorder()
-    delays = []
+    delays: list[float] = []
 
     async def talk() -> None:
         async with working(slow_poll, database, {Step.DELIVER: recorder}) as bell:
-            for number in range(9):
+            for _ in range(9):
                 await asyncio.to_thread(put, database)
                 rung = time.monotonic()
                 ring(bell)
-                await until(lambda n=number: len(recorder.seen) > n)  # type: ignore[misc]
+                await until(lambda: len(recorder.seen) > len(delays))
                 delays.append(recorder.started_at[-1] - rung)
                 await until(all_in(database, "done"))
 
@@ -525,8 +520,6 @@ def test_an_attempt_ends_before_its_lease_does(settings: Config, database: Datab
 def test_leases_of_a_process_that_is_gone_come_back_at_the_start(
     settings: Config, database: Database
 ) -> None:
-    import socket
-
     put(database, 2)
     now = SystemClock().now()
     outbox.lease(database, now, 1, 3_600, f"{socket.gethostname()}:4194304:dead")

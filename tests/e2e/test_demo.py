@@ -1,5 +1,6 @@
 """The demo's mails, with the demo's expectations: what scripts/demo shows is what is tested."""
 
+import json
 import time
 
 import pytest
@@ -41,3 +42,10 @@ def test_what_waits_for_a_person_is_in_the_queue(stack: Stack, found: list[Outco
     for outcome in found:
         if outcome.mail.name in waiting:
             assert outcome.mail.sender in told.stdout
+
+
+def test_doctor_finds_no_fault_in_the_sandbox(stack: Stack) -> None:
+    told = stack.cli("doctor", "--json")
+    findings = [json.loads(line) for line in told.stdout.splitlines()]
+    assert [finding for finding in findings if finding["state"] != "ok"] == []
+    assert told.returncode == 0, told.stderr

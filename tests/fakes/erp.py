@@ -168,11 +168,15 @@ class _Server(ThreadingHTTPServer):
 
 class _Conversation(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server: _Server
     timeout = 30
 
+    @property
+    def _erp(self) -> SandboxErp:
+        assert isinstance(self.server, _Server)
+        return self.server.erp
+
     def do_POST(self) -> None:
-        erp = self.server.erp
+        erp = self._erp
         length = int(self.headers.get("Content-Length", "0"))
         body = self.rfile.read(length)
         if len(body) < length:
@@ -198,7 +202,7 @@ class _Conversation(BaseHTTPRequestHandler):
         return self._misbehave(fault, key, body)
 
     def do_GET(self) -> None:
-        erp = self.server.erp
+        erp = self._erp
         listing = self.path.removeprefix("/api/")
         if listing == "calls":
             with erp.lock:
@@ -208,7 +212,7 @@ class _Conversation(BaseHTTPRequestHandler):
         return self._answer(404, {"error": "no such path"})
 
     def _misbehave(self, fault: Fault, key: str, body: bytes) -> None:
-        erp = self.server.erp
+        erp = self._erp
         match fault.kind:
             case "status":
                 # What real ones do: their insides in the body, for nobody to log.

@@ -145,8 +145,12 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 class _Conversation(socketserver.StreamRequestHandler):
-    server: _Server
     timeout = 60
+
+    @property
+    def _sink(self) -> SmtpSink:
+        assert isinstance(self.server, _Server)
+        return self.server.sink
 
     def handle(self) -> None:
         try:
@@ -155,7 +159,7 @@ class _Conversation(socketserver.StreamRequestHandler):
             return  # the client went away, killed perhaps
 
     def _talk(self) -> None:
-        sink = self.server.sink
+        sink = self._sink
         sender, recipients = "", list[str]()
         if not self._may_go_on("greeting", "220 sink.test ESMTP"):
             return
@@ -194,7 +198,7 @@ class _Conversation(socketserver.StreamRequestHandler):
                     self._say("502 5.5.2 Error: command not recognized")
 
     def _take(self, sender: str, recipients: tuple[str, ...]) -> bool:
-        sink = self.server.sink
+        sink = self._sink
         lines = []
         while line := self.rfile.readline(1 << 20):
             if line == b".\r\n":
@@ -211,12 +215,12 @@ class _Conversation(socketserver.StreamRequestHandler):
         )
 
     def _may_go_on(self, moment: str, reply: str, fault: str = "") -> bool:
-        fault = fault or (self.server.sink.fault(moment) if moment else "")
+        fault = fault or (self._sink.fault(moment) if moment else "")
         match fault:
             case "drop":
                 return False
             case "hang":
-                self.server.sink.closing.wait(60)
+                self._sink.closing.wait(60)
                 return False
             case "":
                 self._say(reply)

@@ -8,8 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from postroom.config import DnsSection
+from postroom.milter.resolver import DnsResolver, Resolver
 from postroom.milter.spf import check_helo, check_mail_from
-from tests.fakes.dns import FakeResolver, Zone
+from postroom.verdict import SpfResult
+from tests.fakes.dns import DnsServer, FakeResolver, Zone
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "spf"
 SUITE = SHARED / "rfc7208-tests.yml"
@@ -56,11 +59,29 @@ def _zone(zonedata: dict[str, list[Any]]) -> tuple[Zone, set[str]]:
 def test_the_result_is_one_the_suite_allows(
     zone: Zone, silent: set[str], case: dict[str, Any]
 ) -> None:
-    resolver = FakeResolver(zone, silent=silent)
+    found = asyncio.run(check(FakeResolver(zone, silent=silent), case))
+    assert found.result.value in allowed(case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("zone", "silent", "case"), list(cases()))
+def test_the_result_is_the_same_through_a_name_server(
+    zone: Zone, silent: set[str], case: dict[str, Any]
+) -> None:
+    async def look_up(address: str) -> SpfResult:
+        section = DnsSection(resolver=(address,), deadline=0.5, query_timeout=0.3)
+        return await check(DnsResolver(section).with_deadline(), case)
+
+    with DnsServer(zone, silent=silent) as server:
+        assert asyncio.run(look_up(server.address)).result.value in allowed(case)
+
+
+async def check(resolver: Resolver, case: dict[str, Any]) -> SpfResult:
     client, helo, sender = str(case["host"]), case["helo"], case["mailfrom"]
     if sender:
-        check = check_mail_from(resolver, client=client, sender=sender, helo=helo)
-    else:
-        check = check_helo(resolver, client=client, helo=helo)
-    allowed = case["result"] if isinstance(case["result"], list) else [case["result"]]
-    assert asyncio.run(check).result.value in allowed
+        return await check_mail_from(resolver, client=client, sender=sender, helo=helo)
+    return await check_helo(resolver, client=client, helo=helo)
+
+
+def allowed(case: dict[str, Any]) -> list[str]:
+    return case["result"] if isinstance(case["result"], list) else [case["result"]]

@@ -326,6 +326,14 @@ def test_rfc7489_takes_neither_the_walk_nor_its_tags() -> None:
     assert evaluate("_dmarc.x.example TXT v=DMARC1", "u@x.example", psl=True).result is Result.NONE
 
 
+def test_each_mode_ignores_the_tags_of_the_other() -> None:
+    zone = "_dmarc.x.example TXT v=DMARC1; p=reject; t=y; np=wrong; psd=y"
+    found = evaluate(zone, "u@x.example", psl=True)
+    assert (found.policy, found.disposition) == (REJECT, REJECT)
+    found = evaluate("_dmarc.x.example TXT v=DMARC1; p=reject; pct=0", "u@x.example")
+    assert (found.policy, found.disposition) == (REJECT, REJECT)
+
+
 def test_an_excepted_author_needs_one_relaxed_aligned_pass() -> None:
     for exception in ("u@x.test", "x.test"):
         found = evaluate(STRICT, "U@x.test", dkim="m.x.test", exceptions=(exception,))
@@ -366,7 +374,7 @@ def test_a_doubtful_author_is_permerror_whatever_passes(problem: str) -> None:
             "v=DMARC1; p=none; psd=x; t=maybe; aspf=q; adkim=s",
             DmarcRecord(policy=NONE, strict_dkim=True),
         ),
-        ("v=DMARC1; p=none; pct=50; x=y", DmarcRecord(policy=NONE, percentage=50)),
+        ("v=DMARC1; p=none; pct=50; x=y", DmarcRecord(policy=NONE)),
         (
             "v=DMARC1; p=none; rua=mailto:a@x.test!10m, https://x.test/d,bogus",
             DmarcRecord(policy=NONE, report_uris=("mailto:a@x.test!10m", "https://x.test/d")),

@@ -171,6 +171,22 @@ def test_a_dead_server_costs_fifty_messages_one_deadline_together() -> None:
     assert elapsed < 2
 
 
+def test_an_outage_leaves_no_queue_behind() -> None:
+    async def outage(server: DnsServer, resolver: DnsResolver) -> tuple[Answer, float]:
+        names = [[(f"{m}.{n}.test", RecordType.A) for n in range(16)] for m in range(60)]
+        await asyncio.gather(*(look_up_all(resolver.with_deadline(), one) for one in names))
+        server.dead = False
+        begin = time.monotonic()
+        answer = await resolver.look_up("a.test", RecordType.A)
+        return answer, time.monotonic() - begin
+
+    with DnsServer(ZONE, dead=True) as server:
+        settings: dict[str, Any] = {"deadline": 0.8, "query_timeout": 0.2}
+        answer, elapsed = ask(server, lambda resolver: outage(server, resolver), **settings)
+    assert answer.values == ("192.0.2.1",)
+    assert elapsed < 0.7
+
+
 def test_a_silent_name_does_not_hold_up_another_message() -> None:
     async def race(resolver: DnsResolver) -> tuple[Answer, float]:
         slow = [

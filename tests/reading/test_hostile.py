@@ -1,17 +1,14 @@
 """Messages built to hurt: each is read within two seconds of CPU, and says what limit it hit."""
 
 import base64
-import gzip
 import io
 import resource
-import time
 import zipfile
 from collections.abc import Callable
 
 import pytest
 
 from postroom.message import Message
-from postroom.reading.leaves import leaves
 from postroom.reading.reader import read
 
 CPU_SECONDS = 2.0
@@ -46,7 +43,8 @@ def zip_bomb() -> bytes:
                 member.write(bytes(1_000_000))
     return (
         HEAD
-        + b'Content-Type: application/zip; name="a.zip"\r\nContent-Transfer-Encoding: base64\r\n\r\n'
+        + b'Content-Type: application/zip; name="a.zip"\r\n'
+        + b"Content-Transfer-Encoding: base64\r\n\r\n"
         + base64.encodebytes(inner.getvalue())
     )
 

@@ -5,6 +5,7 @@ the differences when anything is not as expected. Started by scripts/demo.
 """
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
@@ -159,17 +160,20 @@ address (--interface 127.0.0.66) it is not, and waits for a person.
 Where to look:
   what waits for a person   {program} queue list --config {stack.configuration}
   the way of one message    {program} explain 1 --config {stack.configuration}
+  is all as it should be    MAIL_CONFIG={stack.postfix.configuration} \\
+                            {program} doctor --config {stack.configuration}
   the mailbox               {stack.maildir}
   the ERP                   {stack.erp.url}
   the metrics               http://127.0.0.1:{stack.metrics_port}/metrics
   replies that were sent    {stack.sent}
   logs                      {stack.log}, {stack.postfix.log}
 
-Ctrl-C stops everything and removes {stack.folder}.""",
+Ctrl-C stops everything.""",
         markup=True,
         soft_wrap=True,
     )
-    signal.pause()
+    with contextlib.suppress(KeyboardInterrupt):
+        signal.pause()
 
 
 if __name__ == "__main__":

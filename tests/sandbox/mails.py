@@ -6,7 +6,7 @@ an `Expected` that the demo and tests/e2e/test_demo.py compare with the real sto
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -28,6 +28,7 @@ class Expected:
     category: str = ""  # empty: any will do
     outcome: str = ""  # act, review or deliver; empty: it was not stored
     erp: str = ""  # orders, invoices or tickets: what the ERP has got
+    customer: str = ""  # the author's name in the ERP
     number: str = ""  # order or invoice number in the ERP
     lines: tuple[tuple[str, str], ...] = ()  # (sku, or description without one; quantity)
     attachments: tuple[str, ...] = ()  # names on the ticket
@@ -80,7 +81,9 @@ class Writer:
         # Old programs send their charset as it is; Python would wrap it in base64.
         message.set_content(text, charset=charset, cte=None if charset == "utf-8" else "8bit")
         more(message)
-        address = author.rpartition("<")[2].rstrip(">")
+        name_of_author, _, address = author.rstrip(">").rpartition(" <")
+        if expected.erp:
+            expected = replace(expected, customer=name_of_author)
         return self._sent(name, party, message.as_bytes(), expected, address, to, sender)
 
     def finished(
@@ -135,3 +138,31 @@ def sheet(rows: list[list[object]]) -> bytes:
     file = io.BytesIO()
     book.save(file)
     return file.getvalue()
+
+
+def pdf(lines: list[str]) -> bytes:
+    """A one-page PDF with these lines of Latin text, as simple as ISO 32000 allows."""
+    text = "".join(f"({_escaped(line)}) Tj T* " for line in lines)
+    content = f"BT /F1 11 Tf 14 TL 60 780 Td {text}ET".encode("latin-1")
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>",
+    ]
+    file, offsets = b"%PDF-1.4\n", []
+    for number, body in enumerate(objects, start=1):
+        offsets.append(len(file))
+        file += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    rows = b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    count = len(objects) + 1
+    return file + (
+        b"xref\n0 %d\n0000000000 65535 f \n%strailer\n<< /Size %d /Root 1 0 R >>\n"
+        b"startxref\n%d\n%%%%EOF\n" % (count, rows, count, len(file))
+    )
+
+
+def _escaped(line: str) -> str:
+    return line.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")

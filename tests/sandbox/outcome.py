@@ -37,6 +37,12 @@ class ErpRecord:
         return str(self.body.get("order_number") or self.body.get("invoice_number") or "")
 
     @property
+    def customer(self) -> str:
+        """The customer's name; an invoice has a seller instead."""
+        party = self.body.get("customer") or self.body.get("seller") or {}
+        return str(party.get("name") or "")
+
+    @property
     def lines(self) -> tuple[tuple[str, str], ...]:
         """(sku, or description where there is none; quantity) of each line of an order."""
         if self.kind != "orders":
@@ -127,6 +133,7 @@ def differences(found: Outcome) -> list[str]:
         compare("category", expected.category, found.category)
     compare("in the ERP", [expected.erp] if expected.erp else [], [r.kind for r in found.erp])
     for record in found.erp:
+        compare("customer", expected.customer, record.customer)
         compare("number", expected.number, record.number)
         compare("lines", expected.lines, record.lines)
         compare("attachments", expected.attachments, record.attachments)

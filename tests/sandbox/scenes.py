@@ -10,7 +10,7 @@ from collections.abc import Callable
 from email.message import EmailMessage
 
 from . import world
-from .mails import XLSX, Expected, Mail, Writer, sheet
+from .mails import XLSX, Expected, Mail, Writer, pdf, sheet
 from .world import Keys
 
 
@@ -152,17 +152,32 @@ def _order_change(write: Writer) -> Mail:
 
 
 def _invoice(write: Writer) -> Mail:
+    page = [
+        "Calder Steel",
+        "INVOICE",
+        "Invoice number: CS-60914",
+        "Invoice date: 14 November 2026",
+        "Due date: 14 December 2026",
+        "Your order: 7731",
+        "Steel angle 40x40x4, 6 m    24 pcs    18.50    444.00",
+        "Net 444.00",
+        "VAT 20% 88.80",
+        "Total due: GBP 532.80",
+    ]
+
+    def attach(message: EmailMessage) -> None:
+        message.add_attachment(
+            pdf(page), maintype="application", subtype="pdf", filename="Invoice_CS-60914.pdf"
+        )
+
     return write.mail(
         "invoice",
         world.STEEL,
         "Calder Steel Accounts <accounts@calder-steel.test>",
         "Invoice CS-60914 for your order 7731",
-        "Dear customer,\n\nplease find below our invoice for goods dispatched against your order "
-        "7731.\n\nInvoice number: CS-60914\nInvoice date: 14 November 2026\n"
-        "Due date: 14 December 2026\n\n"
-        "Steel angle 40x40x4, 6 m     24 pcs   18.50    444.00\n"
-        "Net      444.00\nVAT 20%   88.80\nTotal due: GBP 532.80\n\n"
-        "Payment by bank transfer within 30 days, quoting the invoice number.\n\n"
+        "Dear customer,\n\nplease find attached our invoice CS-60914 of 14 November 2026 for goods "
+        "dispatched against your order 7731.\n\nThe total of GBP 532.80 is due by 14 December "
+        "2026. Please pay by bank transfer, quoting the invoice number.\n\n"
         "Accounts Receivable\nCalder Steel\n",
         Expected(
             dmarc="pass",
@@ -172,6 +187,7 @@ def _invoice(write: Writer) -> Mail:
             number="CS-60914",
             folder="Invoices",
         ),
+        more=attach,
     )
 
 
@@ -222,7 +238,9 @@ def _sales_enquiry(write: Writer) -> Mail:
 def _application(write: Writer) -> Mail:
     def attach(message: EmailMessage) -> None:
         message.add_attachment(
-            b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n",
+            pdf(
+                ["Lena Hartwig", "Curriculum vitae", "2020-2026 warehouse clerk, forklift licence"]
+            ),
             maintype="application",
             subtype="pdf",
             filename="CV Lena Hartwig.pdf",
@@ -353,7 +371,7 @@ def _unsure(write: Writer) -> Mail:
 def _koi8_case(write: Writer) -> Mail:
     def attach(message: EmailMessage) -> None:
         message.add_attachment(
-            b"%PDF-1.4\n1 0 obj<<>>endobj\ntrailer<<>>\n%%EOF\n",
+            pdf(["KT-50, No. 7"]),
             maintype="application",
             subtype="pdf",
             filename="Акт осмотра №7.pdf",

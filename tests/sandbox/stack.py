@@ -179,12 +179,11 @@ class Stack:
         return {state for (state,) in found}
 
     def wait_until_ready(self, timeout_s: float = _READY_S) -> None:
-        """Returns when milter, LMTP and Postfix answer. Raises TimeoutError with the log's end."""
+        """Returns when milter, LMTP and Postfix answer. Raises TimeoutError."""
         wait_until(
             lambda: all(_listens(path) for path in (self.milter_socket, self.lmtp_socket)),
             timeout_s,
             "postroom serve to open its sockets",
-            self.journal,
         )
 
     def send(self, mail: Mail) -> str:
@@ -203,6 +202,8 @@ class Stack:
             timeout=60,
             check=False,
             cwd=ROOT,
+            # postconf(1), which doctor asks, then speaks of our Postfix and not of the host's.
+            env=os.environ | {"MAIL_CONFIG": str(self.postfix.configuration)},
         )
 
     def journal(self, lines: int = 25) -> str:

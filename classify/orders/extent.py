@@ -1,0 +1,148 @@
+"""How much memory a workbook would take, worked out before it is opened.
+
+In: the octets of an xlsx, xlsb or ods container that passed hostile.py. Out: an `Extent`, or
+Unreadable("bomb"). calamine keeps every sheet as a full rectangle, so two cells in opposite corners
+of an xlsx ask for 17 thousand million cells; repeated cells of an ods and shared strings multiply
+in the same way.
+
+Limits: .xls is bounded by its format (65 536 rows of 256 columns) and not looked at.
+"""
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .hostile import Unreadable
+
+_MOST_CELLS = 3_000_000
+_MOST_TEXT = 200_000_000  # characters of all cells together
+_MOST_PART = 60_000_000  # octets of one sheet's XML
+_CELL = re.compile(rb'<(?:\w+:)?c\b[^>]{0,80}?\br="([A-Z]{1,3})(\d{1,7})"')
+_STRING = re.compile(rb"<(?:\w+:)?si>")
+_REPEATED = re.compile(rb'number-(columns|rows)-repeated="(\d{1,9})"')
+_ROW = re.compile(rb"<table:table-row\b([^>]{0,400})>(.{0,20000}?)</table:table-row>", re.DOTALL)
+_VALUELESS = re.compile(
+    rb"<(?:\w+:)?f\b[^>]{0,300}(?:/>|>[^<]{0,2000}</(?:\w+:)?f>)\s*(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c>"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extent:
+    """What a look at the parts told."""
+
+    formulas: bool = False  # some formula has no stored value
+
+
+def extent_of(content: bytes, names: frozenset[str]) -> Extent:
+    """Measure a workbook. Raises Unreadable("bomb") when it would not fit."""
+    formulas = False
+    with zipfile.ZipFile(io.BytesIO(content)) as container:
+        strings = _longest_string(container) if "xl/sharedStrings.xml" in names else 0
+        for name in sorted(names):
+            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+                part = _read(container, name)
+                _check_xlsx(part, strings)
+                formulas = formulas or _VALUELESS.search(part) is not None
+            elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
+                _check_area(_xlsb_corners(_read(container, name)))
+            elif name == "content.xml":
+                _check_ods(_read(container, name))
+    return Extent(formulas=formulas)
+
+
+def _read(container: zipfile.ZipFile, name: str) -> bytes:
+    with container.open(name) as stream:
+        part = stream.read(_MOST_PART + 1)
+    if len(part) > _MOST_PART:
+        raise Unreadable("too-large")
+    return part
+
+
+def _longest_string(container: zipfile.ZipFile) -> int:
+    part = _read(container, "xl/sharedStrings.xml")
+    starts = [match.start() for match in _STRING.finditer(part)]
+    return max(
+        (after - before for before, after in zip(starts, [*starts[1:], len(part)], strict=True)),
+        default=0,
+    )
+
+
+def _check_xlsx(part: bytes, longest_string: int) -> None:
+    corners: list[tuple[int, int]] = [
+        (int(row), _column(letters)) for letters, row in _CELL.findall(part)
+    ]
+    _check_area(corners)
+    if longest_string > 32_767 and longest_string * len(corners) > _MOST_TEXT:
+        raise Unreadable("bomb")  # 32 767 characters is the most a cell may hold
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _check_area(corners: list[tuple[int, int]]) -> None:
+    if not corners:
+        return
+    rows = [row for row, _ in corners]
+    columns = [column for _, column in corners]
+    if (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1) > _MOST_CELLS:
+        raise Unreadable("bomb")
+
+
+def _xlsb_corners(part: bytes) -> list[tuple[int, int]]:
+    """(row, column) of every cell record (MS-XLSB 2.1.4: type and length are 7-bit varints)."""
+    corners: list[tuple[int, int]] = []
+    row = 0
+    for kind, payload in _records(part):
+        if kind == 0 and len(payload) >= 4:
+            row = int.from_bytes(payload[:4], "little")
+        elif 1 <= kind <= 11 and len(payload) >= 4:
+            corners.append((row, int.from_bytes(payload[:4], "little")))
+    return corners
+
+
+def _records(part: bytes) -> Iterator[tuple[int, bytes]]:
+    position = 0
+    while position < len(part):
+        kind = part[position]
+        position += 1
+        if kind & 0x80 and position < len(part):
+            kind = (kind & 0x7F) | (part[position] & 0x7F) << 7
+            position += 1
+        size = shift = 0
+        for _ in range(4):
+            if position >= len(part):
+                return
+            octet = part[position]
+            position += 1
+            size |= (octet & 0x7F) << shift
+            shift += 7
+            if not octet & 0x80:
+                break
+        yield kind, part[position : position + size]
+        position += size
+
+
+def _check_ods(part: bytes) -> None:
+    """Rows and cells that repeat and hold something: their product is what is kept."""
+    cells = 0
+    for match in _ROW.finditer(part):
+        if b"office:value" not in match[2] and b"<text:" not in match[2]:
+            continue
+        rows = _repeats(match[1], b"rows")
+        columns = sum(
+            max(1, int(count)) for kind, count in _REPEATED.findall(match[2]) if kind == b"columns"
+        )
+        cells += rows * max(1, columns)
+        if cells > _MOST_CELLS:
+            raise Unreadable("bomb")
+
+
+def _repeats(attributes: bytes, kind: bytes) -> int:
+    found = _REPEATED.search(attributes)
+    return int(found[2]) if found and found[1] == kind else 1

@@ -1,0 +1,199 @@
+"""The same outbox on PostgreSQL: claims skip what others hold, and nothing waits for nothing."""
+
+import asyncio
+import tempfile
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, text
+
+from postroom.actions import desk, outbox
+from postroom.actions.answered import one_at_a_time
+from postroom.actions.outbox import Done, GivenUp, Later, Leased
+from postroom.actions.worker import Worker
+from postroom.clock import SystemClock
+from postroom.config import Config, WorkerSection
+from postroom.decision import Step
+from postroom.doorbell import Doorbell
+from postroom.failure import PermanentFailure
+from postroom.store.engine import Database
+from postroom.store.schema import ACTION
+from postroom.store.upgrade import upgrade
+from tests.fakes import postgresql
+from tests.fakes.post import NOW, simple_action, take
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(bool(postgresql.missing()), reason=postgresql.missing() or "-"),
+]
+LATER = NOW + timedelta(seconds=61)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[postgresql.PostgreSql]:
+    # Not tmp_path: a unix socket's path must stay short and open to the server's user.
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        with postgresql.PostgreSql(Path(name)) as running:
+            yield running
+
+
+@pytest.fixture
+def database(server: postgresql.PostgreSql, request: pytest.FixtureRequest) -> Iterator[Database]:
+    opened = Database(server.create(f"t{abs(hash(request.node.name))}"))
+    upgrade(opened)
+    yield opened
+    opened.close()
+
+
+def put(database: Database, count: int, step: Step = Step.ORDER_CREATE) -> list[int]:
+    message = take(database, f"{step.value}{count}")
+    actions = [simple_action(f"{step.value}{i}", step) for i in range(count)]
+    with database.transaction() as connection:
+        return outbox.put(connection, message, actions, NOW, "lmtp")
+
+
+def states(database: Database) -> list[str]:
+    with database.reading() as connection:
+        return list(connection.execute(select(ACTION.c.state).order_by(ACTION.c.id)).scalars())
+
+
+def test_the_whole_life_of_an_order_and_its_reply(database: Database) -> None:
+    first = simple_action("order", Step.ORDER_CREATE)
+    second = simple_action("reply", Step.REPLY, after=first.key)
+    message = take(database, "chain")
+    with database.transaction() as connection:
+        ids = outbox.put(connection, message, [first, second], NOW, "lmtp")
+        assert outbox.put(connection, message, [first, second], NOW, "lmtp") == []
+    (leased,) = outbox.lease(database, NOW, 10, 60, "a")
+    assert outbox.finish(database, leased, Later(due_at=NOW, reason="erp-http-500"), NOW)
+    (leased,) = outbox.lease(database, NOW, 10, 60, "a")
+    assert leased.attempt == 2
+    assert outbox.finish(database, leased, Done(result="SO-1001"), NOW)
+    (reply,) = outbox.lease(database, NOW, 10, 60, "a")
+    assert reply.prior_result == "SO-1001"
+    with database.transaction() as connection:
+        one_at_a_time(connection)
+        outbox.mark_committed(connection, reply, NOW)
+    assert outbox.reclaim(database, LATER, WorkerSection()) == 1
+    assert outbox.finish(database, reply, Done(result="late"), LATER) is False
+    row = desk.show(database, ids[1]).row
+    assert (row.state, row.reason) == ("dead", "outcome-unknown")
+    desk.drop(database, ids[1], LATER, "anna")
+    assert [r.state for r in desk.waiting(database)] == []
+    assert desk.depth(database, LATER).states["pending"] == 0
+
+
+def test_a_claim_passes_by_what_another_claim_holds(database: Database) -> None:
+    put(database, 4)
+    with database.transaction() as connection:
+        held = connection.execute(
+            outbox.DUE, {"wanted": "pending", "at": NOW.timestamp(), "most": 2}
+        ).all()
+        free = outbox.lease(database, NOW, 10, 60, "b")  # would wait here without SKIP LOCKED
+    assert len(held) == len(free) == 2
+    assert {row.id for row in held}.isdisjoint({leased.id for leased in free})
+
+
+def test_many_claimers_at_once_never_claim_the_same(database: Database) -> None:
+    put(database, 200)
+    claimed: list[Leased] = []
+    lock = threading.Lock()
+
+    def claim(owner: str) -> None:
+        while found := outbox.lease(database, NOW, 7, 60, owner):
+            with lock:
+                claimed.extend(found)
+
+    threads = [threading.Thread(target=claim, args=(f"o{n}",)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(claimed) == len({leased.id for leased in claimed}) == 200
+
+
+def test_two_workers_finish_everything_once(database: Database, tmp_path: Path) -> None:
+    put(database, 60, Step.DELIVER)
+    seen: list[int] = []
+
+    async def perform(leased: Leased) -> Done:
+        seen.append(leased.id)
+        return Done(result="x")
+
+    async def main() -> None:
+        bells = [Doorbell(tmp_path / str(n)) for n in range(2)]
+        steps = {Step.DELIVER: perform}
+        workers = [Worker(Config(), database, SystemClock(), steps, bell) for bell in bells]
+        async with asyncio.timeout(60), asyncio.TaskGroup() as group:
+            for worker in workers:
+                group.create_task(worker.run())
+            while set(states(database)) != {"done"}:
+                await asyncio.sleep(0.02)
+            for worker in workers:
+                worker.stop()
+        for bell in bells:
+            bell.close()
+
+    asyncio.run(main())
+    assert sorted(seen) == sorted(set(seen))
+    assert len(seen) == 60
+
+
+def test_counting_replies_waits_for_whoever_counts_already(database: Database) -> None:
+    waited = threading.Event()
+
+    def count() -> None:
+        with database.transaction() as connection:
+            one_at_a_time(connection)
+            waited.set()
+
+    with database.transaction() as connection:
+        one_at_a_time(connection)
+        thread = threading.Thread(target=count)
+        thread.start()
+        assert not waited.wait(0.3)
+    assert waited.wait(10)
+    thread.join(10)
+
+
+def test_a_dead_letter_is_refused_what_the_schema_forbids(database: Database) -> None:
+    put(database, 1)
+    (leased,) = outbox.lease(database, NOW, 1, 60, "a")
+    outbox.finish(database, leased, GivenUp(reason="x"), NOW)
+    with pytest.raises(PermanentFailure), database.transaction() as connection:
+        connection.execute(text("UPDATE action SET state = 'done'"))
+    assert states(database) == ["dead"]
+
+
+def test_a_claim_reads_the_index_when_the_table_is_full(database: Database) -> None:
+    """With most rows done, the planner must not look at them."""
+    with database.transaction() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO message (digest, queue_id, message_id, received_at, size, raw, author,"
+                " subject, category, outcome, order_number, envelope, verdict, classification,"
+                " \"order\", decision) SELECT n::text, '', '', 0, 0, '', '', '', '', "
+                "'act', '', '', '', '', '', '' FROM generate_series(1, 5000) n"
+            )
+        )
+        connection.execute(
+            text(
+                'INSERT INTO action (message, "key", step, state, body, "after", attempts,'
+                " created_at, due_at, finished_at, result, reason) SELECT 1 + n % 5000, n::text,"
+                " 'deliver', 'done', '', '', 1, 0, n, 0, '', '' FROM generate_series(1, 20000) n"
+            )
+        )
+    put(database, 50)
+    with database.transaction() as connection:
+        connection.execute(text("ANALYZE"))
+        wanted = {"wanted": "pending", "at": NOW.timestamp(), "most": 8}
+        statement = outbox.DUE.params(wanted).compile(
+            dialect=connection.dialect, compile_kwargs={"literal_binds": True}
+        )
+        plan = connection.execute(text(f"EXPLAIN {statement}".replace(":", r"\:"))).scalars().all()
+    steps = "\n".join(plan)
+    assert "ix_action_state_due_at" in steps, steps
+    assert "Seq Scan on action" not in steps, steps

@@ -1,0 +1,253 @@
+"""Rules and model together, with the shipped ones and with broken ones."""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from postroom.classify import concepts, features
+from postroom.classify.classifier import Classifier, combine
+from postroom.classify.rulebook import Findings, RuleError
+from postroom.classify.scorer import SHIPPED, Calibration, Model, ModelError
+from postroom.config import ClassificationSection
+from postroom.envelope import Address
+from postroom.message import Attachment, Automatic, AutomaticKind, Message
+
+SHIPPED_CLASSIFIER = Classifier(ClassificationSection())
+
+
+def mail(text: str, subject: str = "", language: str = "ru", *files: str) -> Message:
+    return Message(
+        raw=b"",
+        author=Address(local="info", domain="kunde.example"),
+        subject=subject,
+        text=text,
+        new_text=text,
+        language=language,
+        attachments=tuple(
+            Attachment(filename=name, type="application/pdf", size=1, sha256="") for name in files
+        ),
+    )
+
+
+PLAIN = [
+    (
+        "purchase_order",
+        mail(
+            "Добрый день! Просим выставить счёт и отгрузить: болт М8х30 - 200 шт, гайка М10 - 150 "
+            "шт, шайба - 300 шт. Доставка на наш склад, оплата по договору.",
+            "Заказ № 418",
+        ),
+    ),
+    (
+        "purchase_order",
+        mail(
+            "Please supply against our purchase order 2217: 200 pcs hex bolt M8, 12 boxes screws. "
+            "Deliver to our depot by Friday and confirm the order.",
+            "Purchase order 2217",
+            "en",
+        ),
+    ),
+    (
+        "invoice",
+        mail(
+            "Sehr geehrte Damen und Herren, anbei erhalten Sie unsere Rechnung 4711 über 1.284,50 "
+            "EUR. Bitte überweisen Sie den Betrag bis zum 30.11. auf unser Konto.",
+            "Rechnung 4711",
+            "de",
+            "Rechnung_4711.pdf",
+        ),
+    ),
+    (
+        "hr",
+        mail(
+            "Здравствуйте! Откликаюсь на вашу вакансию кладовщика. Резюме во вложении, опыт 5 лет, "
+            "готов приехать на собеседование.",
+            "Отклик на вакансию",
+            "ru",
+            "Резюме.pdf",
+        ),
+    ),
+    (
+        "spam",
+        mail(
+            "CHEAP viagra and cialis, no prescription! Lowest price pills, 100% satisfaction, "
+            "click here now: http://pills.example/x",
+            "FREE pills",
+            "en",
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize(("category", "message"), PLAIN)
+def test_a_plain_case_is_told(category: str, message: Message) -> None:
+    given = SHIPPED_CLASSIFIER.classify(message)
+    assert given.category == category
+    assert given.model == SHIPPED_CLASSIFIER.model_name != ""
+    assert sum(given.scores.values()) == pytest.approx(1.0, abs=0.01)
+    assert given.review is (given.confidence < 0.85)
+    assert any(reason.startswith("model: ") for reason in given.reasons)
+
+
+def test_reasons_name_the_words() -> None:
+    reasons = SHIPPED_CLASSIFIER.classify(PLAIN[2][1]).reasons
+    assert any("rechnung" in reason and "(+" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Message(raw=b""),
+        mail("...", ""),
+        mail("zzgrbl qwxv frtplk mnbvq hjklw " * 20, "vbnmq", "other"),
+        mail("ご注文の件でご連絡いたします。よろしくお願いいたします。" * 5, "件名", "other"),
+        mail("\x00\x01\x02\ufffd" * 5_000, "\x00", "other"),
+        mail("Η παραγγελία σας είναι έτοιμη για παραλαβή από το κατάστημα μας", "", "other"),
+    ],
+)
+def test_what_the_model_does_not_know_goes_to_a_person(message: Message) -> None:
+    given = SHIPPED_CLASSIFIER.classify(message)
+    assert given.review
+    assert given.confidence < 0.85
+
+
+@pytest.mark.parametrize("kind", [k for k in AutomaticKind if k is not AutomaticKind.HUMAN])
+@pytest.mark.parametrize(("category", "message"), PLAIN[:4])
+def test_a_machine_is_never_sure_of_business(
+    category: str, message: Message, kind: AutomaticKind
+) -> None:
+    made = replace(message, automatic=Automatic(kind=kind, why="a header"))
+    given = SHIPPED_CLASSIFIER.classify(made)
+    assert given.category in ("other", "spam") or given.confidence < 0.85
+
+
+RULE = Findings(category="invoice", confidence=0.95)
+
+
+@pytest.mark.parametrize(
+    ("findings", "probabilities", "category", "confidence", "source", "review"),
+    [
+        (Findings(), {"hr": 0.9, "spam": 0.1}, "hr", 0.9, "model", False),
+        (RULE, {"invoice": 0.6, "hr": 0.4}, "invoice", 0.95, "rule", False),
+        (RULE, {"invoice": 0.99, "hr": 0.01}, "invoice", 0.99, "rule", False),
+        (RULE, {"hr": 0.49, "invoice": 0.3}, "invoice", 0.95, "rule", False),
+        (RULE, {"hr": 0.9, "invoice": 0.1}, "invoice", 0.5225, "rule", True),
+        (replace(RULE, confidence=0.99), {"hr": 1.0}, "invoice", 0.99, "rule", False),
+        (RULE, {}, "invoice", 0.95, "rule", True),
+        (Findings(), {}, "other", 0.0, "rule", True),
+    ],
+)
+def test_rules_and_model_are_combined_by_a_table(
+    findings: Findings,
+    probabilities: dict[str, float],
+    category: str,
+    confidence: float,
+    source: str,
+    review: bool,
+) -> None:
+    answer = combine(findings, probabilities)
+    assert (answer.category, answer.source, answer.review) == (category, source, review)
+    assert answer.confidence == pytest.approx(confidence)
+
+
+def test_a_sites_rules_change_the_answer_and_reload_keeps_the_old_ones_on_a_fault(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        "rules:\n  - name: vip\n    when: {subject: {contains: vip}}\n"
+        "    then: {category: returns, confidence: 1.0, labels: [vip], priority: high,\n"
+        "           block_actions: true, folder: VIP, template: own}\n"
+    )
+    classifier = Classifier(ClassificationSection(rules_dir=tmp_path))
+    given = classifier.classify(mail("text", "VIP"))
+    assert (given.category, given.confidence, given.source) == ("returns", 1.0, "rule")
+    assert (given.labels, given.priority, given.blocked) == (("vip",), "high", True)
+    assert (given.folder, given.template, given.review) == ("VIP", "own", False)
+    assert given.reasons[0].startswith("rule vip")
+    file.write_text("rules: [{name: x}]")
+    assert "needs `when` and `then`" in classifier.reload()[0]
+    assert classifier.classify(mail("text", "VIP")).category == "returns"
+    file.write_text("rules: []")
+    assert classifier.reload() == ()
+    assert classifier.classify(mail("text", "VIP")).category != "returns"
+
+
+def test_start_up_refuses_faulty_rules(tmp_path: Path) -> None:
+    (tmp_path / "bad.yaml").write_text("rules: 1")
+    with pytest.raises(RuleError, match=r"bad\.yaml:1"):
+        Classifier(ClassificationSection(rules_dir=tmp_path))
+
+
+def broken_models(tmp_path: Path) -> dict[str, Path]:
+    whole = SHIPPED.read_bytes()
+    written = {
+        "corrupt": b"not a model",
+        "cut": whole[: len(whole) // 2],
+        "empty": b"",
+        "other-features": whole.replace(b'"features": 1', b'"features": 9'),
+        "other-concepts": whole.replace(b'"concepts": ', b'"concepts":-'),
+        "no-facts": whole.replace(b'"format"', b'"formal"'),
+    }
+    for name, content in written.items():
+        (tmp_path / name).write_bytes(content)
+    return {name: tmp_path / name for name in (*written, "missing")}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    ["corrupt", "cut", "empty", "other-features", "other-concepts", "no-facts", "missing"],
+)
+def test_a_broken_model_leaves_the_rules_to_go_alone(
+    tmp_path: Path, fault: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = broken_models(tmp_path)[fault]
+    with pytest.raises(ModelError):
+        Model(path, concepts.load())
+    classifier = Classifier(ClassificationSection(model_file=path))
+    assert "degraded" in capsys.readouterr().out
+    assert classifier.model_name == "" and str(path) in classifier.model_fault
+    by_rule = classifier.classify(PLAIN[4][1])
+    assert (by_rule.category, by_rule.source, by_rule.review) == ("spam", "rule", True)
+    assert any("rules went alone" in reason for reason in by_rule.reasons)
+    unknown = classifier.classify(PLAIN[0][1])
+    assert (unknown.category, unknown.confidence, unknown.review) == ("other", 0.0, True)
+
+
+def test_unfamiliar_text_and_language_flatten_the_answer() -> None:
+    calibration = Calibration(spread=0.1, unfamiliar=1.0, languages={"ru": 0.5})
+    assert calibration.temperature(1.0, "en") < calibration.temperature(0.2, "en")
+    assert calibration.temperature(1.0, "en") < calibration.temperature(1.0, "ru")
+
+
+def test_the_shipped_model_says_what_it_is() -> None:
+    facts = Model(SHIPPED, concepts.load()).facts
+    assert facts.name.startswith("linear-")
+    assert set(facts.categories) == {
+        "invoice", "purchase_order", "support", "sales", "hr", "spam", "other",
+    }  # fmt: skip
+    assert facts.training["mails"] > 4_000
+    card = (SHIPPED.parent / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert card.startswith(f"# Model card: {facts.name}\n")
+    json.dumps(facts.training)
+
+
+def test_a_long_mail_is_classified_in_about_a_millisecond() -> None:
+    message = mail(PLAIN[0][1].text * 30, "Заказ № 418")
+    SHIPPED_CLASSIFIER.classify(message)
+    times = []
+    for _ in range(60):
+        started = time.thread_time()
+        SHIPPED_CLASSIFIER.classify(message)
+        times.append(time.thread_time() - started)
+    assert sorted(times)[30] < 0.005  # promised: 1 ms; this machine may be busy
+
+
+def test_features_and_model_agree_on_their_size() -> None:
+    found = features.extract(PLAIN[0][1], concepts.load())
+    scores = Model(SHIPPED, concepts.load()).score(found)
+    assert scores.contributions.shape == (len(found.ids), 7)
+    assert 0.5 < scores.familiarity <= 1.0

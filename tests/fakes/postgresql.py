@@ -1,0 +1,79 @@
+"""A private PostgreSQL for tests: its own folder, a unix socket, no network.
+
+In: an empty folder. Out: databases by URL, made from nothing and gone with the folder. As root
+the server runs as the user "postgres", because it refuses root.
+
+Limits: needs the programs of PostgreSQL and the driver psycopg; `missing` says what is not here.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+
+
+def _programs() -> Path | None:
+    for folder in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (folder / "initdb").exists():
+            return folder
+    found = shutil.which("initdb")
+    return Path(found).parent if found else None
+
+
+def missing() -> str:
+    """Why there can be no PostgreSQL here, or empty."""
+    if _programs() is None:
+        return "PostgreSQL is not installed"
+    if importlib.util.find_spec("psycopg") is None:
+        return "the driver psycopg is not installed"
+    if os.geteuid() == 0 and "postgres" not in (user.pw_name for user in pwd.getpwall()):
+        return "PostgreSQL refuses to run as root and there is no user postgres"
+    return ""
+
+
+class PostgreSql:
+    """The server; use it as a context manager."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._user = "postgres" if os.geteuid() == 0 else None
+        programs = _programs()
+        assert programs is not None
+        self._programs = programs
+
+    def __enter__(self) -> "PostgreSql":
+        self._folder.chmod(0o777)
+        self._run("initdb", "-D", str(self._folder / "data"), "-U", "test", "-A", "trust", "-N")
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
+        self._run(
+            *("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "30"),
+            *("-l", str(self._folder / "log"), "-o", options, "start"),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "fast", "stop")
+
+    def create(self, name: str) -> str:
+        """Makes an empty database; its URL."""
+        self._run("createdb", "-h", str(self._folder), "-U", "test", name)
+        return f"postgresql+psycopg://test@/{name}?host={self._folder}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        subprocess.run(
+            [str(self._programs / program), *arguments],
+            user=self._user,
+            cwd="/",
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=60,
+        )

@@ -1,0 +1,174 @@
+"""Machine or person: each kind by its own mark, and people who only write about machines."""
+
+import pytest
+
+from postroom.message import AutomaticKind
+from postroom.reading.reader import read
+from tests.fakes.letters import letter, multipart
+
+BOUNCE, REPLY, LIST, BULK = (
+    AutomaticKind.BOUNCE,
+    AutomaticKind.AUTO_REPLY,
+    AutomaticKind.LIST,
+    AutomaticKind.BULK,
+)
+CHALLENGE, SYSTEM, HUMAN = AutomaticKind.CHALLENGE, AutomaticKind.SYSTEM, AutomaticKind.HUMAN
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "body"),
+    [
+        (REPLY, ("Auto-Submitted: auto-replied",), "away"),
+        (REPLY, ("Auto-Submitted: auto-replied; owner-email=x@y.test",), "away"),
+        (SYSTEM, ("Auto-Submitted: auto-generated",), "report"),
+        (REPLY, ("X-Autoreply: yes",), "away"),
+        (REPLY, ("Precedence: auto_reply",), "away"),
+        (REPLY, ("Subject: Automatic reply: Order 12",), "I am out"),
+        (REPLY, ("Subject: Out of Office: Order",), "away"),
+        (REPLY, ("Subject: Auto reply: hello",), "x"),
+        (REPLY, ("Subject: AUTO: Anna is out of the office (returning Monday)",), "x"),
+        (REPLY, ("Subject: Автоматический ответ: Заказ 12",), "нет на месте"),
+        (REPLY, ("Subject: Abwesenheitsnotiz: Bestellung",), "bin im Urlaub"),
+        (REPLY, ("Subject: Automatische Antwort: Bestellung",), "bin im Urlaub"),
+        (REPLY, ("Subject: Réponse automatique : commande",), "absent"),
+        (REPLY, ("Subject: Respuesta automática: pedido",), "ausente"),
+        (REPLY, ("Subject: Anna on vacation",), "I am currently out of the office until Monday."),
+        (BOUNCE, ("From: MAILER-DAEMON@mx.test (Mail Delivery System)",), "x"),
+        (BOUNCE, ("From: <>",), "x"),
+        (BOUNCE, ("Return-Path: <>",), "x"),
+        (REPLY, ("Return-Path: <>", "Auto-Submitted: auto-replied"), "x"),
+        (BOUNCE, ("X-Failed-Recipients: a@b.test",), "x"),
+        (
+            BOUNCE,
+            ("Subject: Undelivered Mail Returned to Sender",),
+            "<a@b.test>: 550 5.1.1 User unknown",
+        ),
+        (BOUNCE, ("From: Postmaster <postmaster@b.test>", "Subject: Undeliverable: Order"), "x"),
+        (
+            BOUNCE,
+            ("From: post_master@vtext.test", "Subject: Re:Test message"),
+            "550 5.1.1 user unknown",
+        ),
+        (LIST, ("List-Id: <users.lists.test>", "List-Post: <mailto:users@lists.test>"), "x"),
+        (LIST, ("Mailing-List: contact users-help@lists.test",), "x"),
+        (LIST, ("Precedence: list",), "x"),
+        (LIST, ("Subject: Your message to users awaits moderator approval",), "x"),
+        (BULK, ("Precedence: bulk",), "x"),
+        (BULK, ("List-Unsubscribe: <https://x.test/u>",), "x"),
+        (BULK, ("List-Id: <news>", "List-Unsubscribe: <https://x.test/u>"), "x"),
+        (
+            CHALLENGE,
+            ("Subject: Please confirm",),
+            "Please verify that you are a real live human being.",
+        ),
+        (CHALLENGE, ("X-TMDA-Fingerprint: abc",), "x"),
+        (SYSTEM, ("From: no-reply@shop.test",), "Your parcel is on its way"),
+        (SYSTEM, ("From: root@host.test", "Subject: Cron <root@host> backup"), "done"),
+        (SYSTEM, ("Subject: Order 12",), "This is an automated message, please do not reply."),
+        (
+            SYSTEM,
+            ("Subject: Заказ",),
+            "Это письмо сформировано автоматически, не отвечайте на него.",
+        ),
+        (
+            AutomaticKind.REPORT,
+            ("Subject: Report Domain: b.test Submitter: g.test Report-ID: 1",),
+            "x",
+        ),
+        (AutomaticKind.REPORT, ("TLS-Report-Domain: b.test",), "x"),
+        # People
+        (HUMAN, (), "We order 10 valves."),
+        (HUMAN, ("Auto-Submitted: no",), "We order 10 valves."),
+        (HUMAN, ("X-Auto-Response-Suppress: All",), "We order 10 valves."),  # asks, proves nothing
+        (HUMAN, ("Subject: Re: Automatic doors: offer",), "We order 10 doors."),
+        (
+            HUMAN,
+            ("Subject: Fwd: Undelivered Mail Returned to Sender",),
+            "What is this? 550 5.1.1 unknown user",
+        ),
+        (
+            HUMAN,
+            ("Subject: Returned mail: user unknown (fwd)",),
+            "see below: 550 5.1.1 user unknown",
+        ),
+        (
+            HUMAN,
+            ("Subject: Delivery failure: our order PO 55",),
+            "Your courier did not come. 550 pcs are missing.",
+        ),
+        (HUMAN, ("Subject: Rejected parts of delivery 5.1.24",), "12 parts do not fit."),
+        (
+            HUMAN,
+            ("Subject: Urlaub im Juli, Bestellung vorher",),
+            "Wir haben Betriebsurlaub, bitte vorher liefern.",
+        ),
+        (HUMAN, ("Subject: заказ",), "Просим подтвердить получение заказа и сроки."),
+        (
+            HUMAN,
+            ("Subject: Please confirm",),
+            "Please confirm the order and that you are able to deliver.",
+        ),
+        (
+            HUMAN,
+            ("Subject: Vacation rental order",),
+            "We order 3 boxes, the office is away from town.",
+        ),
+    ],
+)
+def test_who_wrote_it(kind: AutomaticKind, fields: tuple[str, ...], body: str) -> None:
+    found = read(letter(body, *fields)).automatic
+    assert found.kind is kind, found.why
+    assert bool(found.why) is found.is_automatic
+
+
+def test_a_quoted_machine_does_not_make_a_machine_of_the_answer() -> None:
+    body = "We order 5.\n\nOn Mon, 1 Jan 2024, Shop <a@b.test> wrote:\n> This is an automated message, please do not reply."
+    assert not read(letter(body)).automatic.is_automatic
+
+
+@pytest.mark.parametrize(
+    ("report_type", "part_type", "kind"),
+    [
+        ("delivery-status", "message/delivery-status", AutomaticKind.BOUNCE),
+        ("disposition-notification", "message/disposition-notification", AutomaticKind.RECEIPT),
+        ("feedback-report", "message/feedback-report", AutomaticKind.FEEDBACK),
+        ("tlsrpt", "application/tlsrpt+gzip", AutomaticKind.REPORT),
+        ("strange", "message/x-strange", AutomaticKind.BOUNCE),
+    ],
+)
+def test_reports_are_known_by_their_type(
+    report_type: str, part_type: str, kind: AutomaticKind
+) -> None:
+    text = b"Content-Type: text/plain\r\n\r\nreport"
+    part = f"Content-Type: {part_type}\r\n\r\nFinal-Recipient: rfc822; a@b.test".encode()
+    raw = multipart("report", text, part).replace(
+        b"report;", f"report; report-type={report_type};".encode()
+    )
+    assert read(raw).automatic.kind is kind
+    assert read(b"\xef\xbb\xbf" + raw).automatic.kind is kind  # behind a byte-order mark
+    assert read(raw.replace(b"\r\n", b"\r")).automatic.kind is kind  # CR-only
+    assert read(multipart("mixed", text, part)).automatic.is_automatic is (report_type != "strange")
+
+
+@pytest.mark.parametrize("method", ["REQUEST", "REPLY", "CANCEL", "COUNTER"])
+def test_an_invitation_is_for_calendars(method: str) -> None:
+    event = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\nBEGIN:VEVENT\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    text = b"Content-Type: text/plain\r\n\r\nplease come"
+    with_parameter = f"Content-Type: text/calendar; method={method}\r\n\r\n{event}".encode()
+    without = f"Content-Type: text/calendar\r\n\r\n{event}".encode()
+    for part in (with_parameter, without):
+        assert read(multipart("alternative", text, part)).automatic.kind is AutomaticKind.CALENDAR
+
+
+def test_an_attached_event_is_a_persons() -> None:
+    part = (
+        b"Content-Type: text/calendar\r\nContent-Disposition: attachment; filename=a.ics\r\n\r\n"
+        b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nEND:VEVENT\r\nEND:VCALENDAR"
+    )
+    raw = multipart("mixed", b"Content-Type: text/plain\r\n\r\nhere it is", part)
+    assert not read(raw).automatic.is_automatic
+
+
+def test_a_dmarc_report_is_known_by_its_file_name() -> None:
+    part = b'Content-Type: application/zip; name="g.test!firma.test!1710000000!1710086399.zip"\r\n\r\nPK'
+    assert read(multipart("mixed", part)).automatic.kind is AutomaticKind.REPORT
