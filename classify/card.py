@@ -56,7 +56,7 @@ def write(
         _data(examples, groups),
         _splits(calibration),
         _summary(figures, threshold),
-        *(_segment(figure) for figure in figures),
+        *(_segment(figure) for figure in figures if "clear" not in figure.name),
         _reliability(probabilities, truth),
         "Written by `postroom model train`; do not edit.\n",
     ]
@@ -99,6 +99,10 @@ def _summary(figures: tuple[Figures, ...], threshold: float) -> str:
             f"| {figure.name} | {figure.mails} | {figure.accuracy:.3f} | {figure.macro_f1:.3f} | "
             f"{figure.precision:.3f} | {figure.coverage:.2f} | {figure.calibration_error:.3f} |"
         )
+    lines.append(
+        "\nClear cases: mail that the labelling reader found unmistakable; of the others a careful "
+        "colleague could choose another label. Two readers agree on 96 % of such mail."
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -180,9 +180,8 @@ def _explained(
         yield f"only {scores.familiarity:.0%} of the words are known to the model"
     column = categories.index(category)
     said = scores.contributions
-    gain = said[:, column] - said.mean(axis=1)
-    gain = np.where(found.can_be_told, gain, 0.0)
-    loudest = np.argsort(-gain)[: 3 * _TOLD]
+    gain = (said[:, column] - said.sum(axis=1) / said.shape[1]) * found.can_be_told
+    loudest = np.argsort(-gain)[: 2 * _TOLD]
     gains: dict[tuple[str, str], float] = {}
     for index in loudest:
         if gain[index] > 0.0:

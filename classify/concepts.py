@@ -9,6 +9,7 @@ apart is the model's work, from the words and concepts around.
 """
 
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from .text import Folded, Hashes, Places, fold
+from .text import SPACE, Folded, Hashes, Places, fold
 
+_OPENING = 3  # letters of a token that are looked at first
+_UPPER = np.uint64(48)  # shift that leaves a hash's upper 16 bits
 SHIPPED = Path(__file__).parent / "concepts.yaml"
 
 
@@ -31,24 +34,25 @@ class Concepts:
     concept: NDArray[np.int64]  # of each hash: index into names
     is_stem: NDArray[np.bool_]  # the word may go on
     lengths: NDArray[np.int64]  # the different word lengths, longest first
-    occupied: NDArray[np.bool_]  # by the hash's upper 16 bits: spares most look-ups
+    occupied: NDArray[np.bool_]  # by a word's hash's upper 16 bits: spares most look-ups
+    openings: NDArray[np.bool_]  # likewise by the hash of its first letters: spares most tokens
 
     def find(self, text: Folded) -> tuple[Places, NDArray[np.int64]]:
         """(index of the token, concept) of every match, in order."""
         starts = text.starts
-        if not len(starts):
-            return starts, starts
-        ends = starts[:, None] + self.lengths
-        fits = ends < len(text.codes)
-        ends = np.minimum(ends, len(text.codes) - 1)
-        hashes = text.hashes(np.broadcast_to(starts[:, None], ends.shape), ends)
-        row, column = np.nonzero(self.occupied[hashes >> np.uint64(48)] & fits)
-        wanted = hashes[row, column]
+        first = text.hashes(starts, np.minimum(starts + _OPENING, text.ends))
+        likely = np.flatnonzero(self.openings[first >> _UPPER])
+        starts = starts[likely, None]
+        # A length that reaches beyond the text is cut there, and its hash is then a shorter one's.
+        ends = np.minimum(starts + self.lengths, len(text.codes) - 1)
+        hashes = text.hashes(starts, ends)
+        row, column = np.nonzero(self.occupied[hashes >> _UPPER])
+        wanted, end = hashes[row, column], ends[row, column]
         index = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
-        whole = text.codes[ends[row, column]] == 32
+        whole = text.codes[end] == SPACE
         good = (self.hashes[index] == wanted) & (whole | self.is_stem[index])
-        tokens, first = np.unique(row[good], return_index=True)
-        return tokens, self.concept[index[good][first]]
+        tokens, best = np.unique(row[good], return_index=True)
+        return likely[tokens], self.concept[index[good][best]]
 
 
 def load(path: Path = SHIPPED) -> Concepts:
@@ -56,17 +60,17 @@ def load(path: Path = SHIPPED) -> Concepts:
     content = path.read_bytes()
     table: dict[str, str] = yaml.safe_load(content)
     words: dict[int, tuple[int, bool]] = {}
-    lengths = set()
+    lengths, openings = set(), set()
     for number, name in enumerate(table):
         for word in table[name].split():
-            text = fold(word.removesuffix("*"))
-            length = len(text.codes) - 2
-            place = np.array([1], dtype=np.int64)
-            words[int(text.hashes(place, place + length)[0])] = (number, word.endswith("*"))
+            text, is_stem = fold(word.removesuffix("*")), word.endswith("*")
+            length, first = len(text.codes) - 2, int(text.ends[0] - text.starts[0])
+            if is_stem and first == length < _OPENING:
+                raise ValueError(f"{path}: {name}: {word} is too short for a stem")
+            words[_hash(text, length)] = (number, is_stem)
             lengths.add(length)
+            openings.add(_hash(text, min(first, _OPENING)))
     hashes = sorted(words)
-    occupied = np.zeros(0x10000, dtype=bool)
-    occupied[[value >> 48 for value in hashes]] = True
     return Concepts(
         names=tuple(table),
         digest=zlib.crc32(content),
@@ -74,5 +78,18 @@ def load(path: Path = SHIPPED) -> Concepts:
         concept=np.array([words[value][0] for value in hashes], dtype=np.int64),
         is_stem=np.array([words[value][1] for value in hashes], dtype=bool),
         lengths=np.array(sorted(lengths, reverse=True), dtype=np.int64),
-        occupied=occupied,
+        occupied=_marked(words),
+        openings=_marked(openings),
     )
+
+
+def _hash(text: Folded, length: int) -> int:
+    place = np.array([1], dtype=np.int64)
+    return int(text.hashes(place, place + length)[0])
+
+
+def _marked(hashes: Iterable[int]) -> NDArray[np.bool_]:
+    """True at the upper 16 bits of each hash."""
+    marked = np.zeros(0x10000, dtype=bool)
+    marked[[value >> 48 for value in hashes]] = True
+    return marked

@@ -5,7 +5,7 @@ each came from, so that a person can be told. The new text counts most, the subj
 quoted text little (where the message says nothing by itself, the quoted text is read instead).
 Pure: the same message gives the same numbers on every machine (text.py's hash, no `hash()`).
 
-Limits: the first 2,000 characters of the new text and less of everything else are looked at
+Limits: the first 1,500 characters of the new text and less of everything else are looked at
 (measured: more brings nothing); numbers count by shape only. A change here needs a new VERSION
 and a new training: a model refuses features of another version.
 """
@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 from postroom.message import AutomaticKind, Message
 
 from .concepts import Concepts
-from .text import Folded, Hashes, Places, fold
+from .text import SPACE, Folded, Hashes, Places, fold
 
 VERSION = 1
 BITS = 18
 BUCKETS = 1 << BITS
 
 # How many characters of each text are looked at.
-NEW_TEXT, OPENING, SUBJECT, QUOTED, SENDER, ATTACHMENTS = 2_000, 300, 250, 800, 120, 250
+NEW_TEXT, OPENING, SUBJECT, QUOTED, SENDER, ATTACHMENTS = 1_500, 300, 250, 500, 120, 250
 SIGNATURE = 250
 
 # Channel -> its share of the whole; found by grouped cross-validation, which is flat here.
@@ -224,7 +224,7 @@ def _word_features(text: Folded) -> Iterator[_Found]:
 def _letter_features(text: Folded) -> _Found:
     """N-grams of letters that do not reach over a space, but may begin or end with one."""
     count = max(len(text.codes) - _NGRAM + 1, 0)
-    spaces = np.cumsum(text.codes == 32)
+    spaces = np.cumsum(text.codes == SPACE)
     channel = np.repeat(_LETTERS[: len(text.sizes)], text.sizes)[:count]
     inside = spaces[_NGRAM - 2 : count + _NGRAM - 2] == spaces[:count]
     starts = np.flatnonzero(inside & (channel >= 0))

@@ -21,7 +21,8 @@ Hashes = NDArray[np.uint64]
 
 LONGEST = 16_384  # folded characters; half as many are read, as symbols may double
 
-_SPACE, _DIGIT, _DROPPED = 32, 48, 0
+SPACE = 32
+_DIGIT, _DROPPED = 48, 0
 _ASTRAL = 0xFFFF  # stands for every character above the BMP
 SEPARATOR = "\x01"  # parts one text from the next in `fold`
 _SYMBOLS = frozenset("$€£₽№%@#!?+=*&§¥¢<>") | {chr(_ASTRAL), SEPARATOR}
@@ -42,7 +43,7 @@ def _fold(code: int) -> int:
         # make other letters.
         has_accents = code < 0x530 or 0x1E00 <= code < 0x2000
         return ord(plain) if has_accents and char not in "йЙ" else ord(lower[0])
-    return code if char in _SYMBOLS else _SPACE
+    return code if char in _SYMBOLS else SPACE
 
 
 _FOLD = np.array([_fold(code) for code in range(0x10000)], dtype=np.uint16)
@@ -74,7 +75,7 @@ class Folded:
     sums: Hashes  # prefix sums of the polynomial, one longer than codes
 
     def hashes(self, starts: Places, ends: Places) -> Hashes:
-        """One hash for each stretch [start, end)."""
+        """One hash for each stretch [start, end); the two are broadcast together."""
         stretch: Hashes = (self.sums[ends] - self.sums[starts]) * _INVERSE[starts]
         return stretch
 
@@ -91,7 +92,7 @@ def fold(*texts: str) -> Folded:
     folded = _FOLD[np.minimum(codes, _ASTRAL)]
     folded = folded[folded != _DROPPED]
     folded = _one_space(_shorten_numbers(folded))
-    gaps = np.flatnonzero(folded == _SPACE)
+    gaps = np.flatnonzero(folded == SPACE)
     starts, ends = gaps[:-1] + 1, gaps[1:]
     parting = folded[starts] == ord(SEPARATOR)
     sums = np.zeros(len(folded) + 1, dtype=np.uint64)
@@ -123,10 +124,10 @@ def _one_space(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     apart = np.zeros(len(codes), dtype=bool)
     apart[1:] = symbol[1:] | symbol[:-1]
     if apart.any():
-        codes = np.insert(codes, np.flatnonzero(apart), _SPACE)
-    padded = np.full(len(codes) + 2, _SPACE, dtype=np.uint16)
+        codes = np.insert(codes, np.flatnonzero(apart), SPACE)
+    padded = np.full(len(codes) + 2, SPACE, dtype=np.uint16)
     padded[1:-1] = codes
-    space = padded == _SPACE
+    space = padded == SPACE
     keep = np.ones(len(padded), dtype=bool)
     keep[1:] = ~(space[1:] & space[:-1])
     return padded[keep]

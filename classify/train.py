@@ -25,10 +25,10 @@ from postroom.classification import CATEGORIES
 from postroom.config import ClassificationSection
 from postroom.failure import PermanentFailure
 
-from . import card, examples, features
+from . import card, features
 from .concepts import Concepts
 from .concepts import load as load_concepts
-from .examples import Example
+from .examples import Example, groups, read_file, read_folder
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
 from .scorer import FORMAT, SHIPPED, Calibration, Model, softmax
@@ -38,7 +38,7 @@ _STRENGTH = 2.0  # inverse of the L2 penalty; by grouped cross-validation
 _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # Weight by source: a pile of one class must not teach that most mail is of that class, and mail
 # of the desks we serve counts more than the inboxes of one energy trader. Others weigh 1.
-_SOURCES = {"spam_extra": 0.05, "written_ru": 2.0, "written_en_de": 2.0}
+_SOURCES = {"spam_extra": 0.05, "written_ru": 3.0, "written_en_de": 3.0}
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
 _SEGMENT = 50  # mails a source and language need for figures of their own
 _KNOWN = 2  # mails that must hold a word before it counts as known
@@ -77,6 +77,7 @@ class _Data:
     groups: Classes
     languages: tuple[str, ...]  # as reading detects them
     segments: tuple[str, ...]
+    is_certain: NDArray[np.bool_]
     categories: tuple[str, ...]
 
 
@@ -100,7 +101,9 @@ def train(sources: Sequence[Path], out: Path, seed: int = 0, *, threshold: float
     data = _data(examples, concepts)
     held_out = _cross_validate(data, seed)
     probabilities = _cross_calibrated(held_out, data)
-    figures = _figures(probabilities, data, threshold)
+    figures = _by_segment(
+        probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
+    )
     calibration = _calibrate(held_out, data, np.ones(len(examples), dtype=bool))
     table, bias = _fit(data, np.arange(len(examples)))
     name = _write(out, table, bias, data, calibration, concepts, examples, seed, figures)
@@ -140,7 +143,8 @@ def evaluate(
     )
     truth = np.array([categories.index(e.label) for e in examples])
     segments = tuple(_segment(e) for e in examples)
-    return _by_segment(probabilities, truth, segments, categories, threshold)
+    is_certain = np.array([e.is_certain for e in examples])
+    return _by_segment(probabilities, truth, segments, is_certain, categories, threshold)
 
 
 def info(section: ClassificationSection) -> dict[str, Any]:
@@ -151,7 +155,7 @@ def info(section: ClassificationSection) -> dict[str, Any]:
 
 
 def _read(source: Path) -> list[Example]:
-    return examples_module(source) if source.is_dir() else corpus.read_file(source)
+    return read_folder(source) if source.is_dir() else read_file(source)
 
 
 def _segment(example: Example) -> str:
@@ -174,9 +178,10 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> _Data:
         known=_matrix(found, words_only=True),
         truth=np.array([categories.index(example.label) for example in examples]),
         weights=np.array(weights),
-        groups=np.array(corpus.groups(examples)),
+        groups=np.array(groups(examples)),
         languages=tuple(example.message.language for example in examples),
         segments=tuple(_segment(example) for example in examples),
+        is_certain=np.array([example.is_certain for example in examples]),
         categories=categories,
     )
 
@@ -224,8 +229,7 @@ def _cross_validate(data: _Data, seed: int) -> _HeldOut:
     count = len(data.truth)
     if len(set(data.groups.tolist())) < _FOLDS * 2:
         raise TrainingError("too few senders and threads to hold some out; add mail")
-    strata = np.array(sorted(set(data.segments)))
-    strata_of = np.searchsorted(strata, np.array(data.segments)) * len(data.categories) + data.truth
+    strata_of = _strata(data)
     held_out = _HeldOut(
         logits=np.zeros((count, len(data.categories))),
         familiarity=np.zeros(count),
@@ -240,6 +244,17 @@ def _cross_validate(data: _Data, seed: int) -> _HeldOut:
         held_out.familiarity[left] = known / np.maximum(whole, 1e-9)
         held_out.fold[left] = number
     return held_out
+
+
+def _strata(data: _Data) -> Classes:
+    """Each fold gets its share of every class of every segment; small ones are thrown together."""
+    names = sorted(set(data.segments))
+    fine = np.array([names.index(one) for one in data.segments]) * len(data.categories) + data.truth
+    mails = np.bincount(fine)
+    strata: Classes = np.where(mails[fine] >= _FOLDS, fine, len(mails))
+    if 0 < (strata == len(mails)).sum() < _FOLDS:
+        strata[strata == len(mails)] = fine[mails[fine] >= _FOLDS][0]
+    return strata
 
 
 def _calibrate(held_out: _HeldOut, data: _Data, chosen: NDArray[np.bool_]) -> Calibration:
@@ -286,23 +301,27 @@ def _cross_calibrated(held_out: _HeldOut, data: _Data) -> Numbers:
     return probabilities
 
 
-def _figures(probabilities: Numbers, data: _Data, threshold: float) -> tuple[Figures, ...]:
-    return _by_segment(probabilities, data.truth, data.segments, data.categories, threshold)
-
-
 def _by_segment(
     probabilities: Numbers,
     truth: Classes,
     segments: tuple[str, ...],
+    is_certain: NDArray[np.bool_],
     categories: tuple[str, ...],
     threshold: float,
 ) -> tuple[Figures, ...]:
-    figures = [judge("all", probabilities, truth, categories, threshold)]
+    """Figures of all mail, of each source and language, and of the clear cases of each."""
     of = np.array(segments)
-    for name in sorted(set(segments)):
-        inside = of == name
-        if inside.sum() >= _SEGMENT:
-            figures.append(judge(name, probabilities[inside], truth[inside], categories, threshold))
+    sets = [("all", np.ones(len(of), dtype=bool))]
+    sets += [(name, of == name) for name in sorted(set(segments))]
+    figures = []
+    for name, inside in sets:
+        if name != "all" and inside.sum() < _SEGMENT:
+            continue
+        figures.append(judge(name, probabilities[inside], truth[inside], categories, threshold))
+        clear = inside & is_certain
+        if clear.sum() >= _SEGMENT and clear.sum() < inside.sum():
+            name = f"{name}, clear cases"
+            figures.append(judge(name, probabilities[clear], truth[clear], categories, threshold))
     return tuple(figures)
 
 

@@ -188,6 +188,7 @@ class SigningSection(Section):
 class ReadingSection(Section):
     """Limits before and while a message is parsed; each is a problem when hit."""
 
+    max_size: int = Field(default=52_428_800, gt=0)  # octets; what lies behind is not read
     max_header_bytes: int = Field(default=1_048_576, gt=0)
     max_headers: int = Field(default=2_000, gt=0)
     max_parts: int = Field(default=1_000, gt=0)

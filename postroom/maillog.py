@@ -139,6 +139,11 @@ def decided(*, message: int, who: str, decision: str) -> None:
     _log().info("decided", message=message, who=who, decision=decision)
 
 
+def dmarc_report(*, day: str, domain: str, address: str, state: str, detail: str) -> None:
+    """An aggregate report was sent, or why it was not."""
+    _log().info("dmarc-report", day=day, domain=domain, address=address, state=state, detail=detail)
+
+
 def degraded(*, part: str, reason: str) -> None:
     """Something works with less than it should (a broken model, a rules file with a fault)."""
     _log().error("degraded", part=part, reason=reason)

@@ -20,7 +20,7 @@ from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, settle
 from .noise import ends_text, is_noise, without_greeting
 from .numbers import decimal_mark
-from .prose import sentences_of, spoken, unread
+from .prose import names_goods, sentences_of, spoken, unread
 from .reading import Reading
 from .records import records_at
 from .tabular import table_at
@@ -28,6 +28,7 @@ from .words import is_tax_label, sums_up
 
 _MOST_CHARACTERS = 200_000
 _MOST_LINES = 2000
+_LONGEST = 2000  # characters of one line that are looked at
 _SURELY = 3.0  # a line's score from which it needs no company
 _HARDLY = 1.0
 _BEYOND_DOUBT = 5.0
@@ -51,7 +52,7 @@ class _Body:
 
 def read_body(text: str, language: str = "", source: str = "body") -> Reading:
     """The order lines of running text, with what else is said around them."""
-    lines = text[:_MOST_CHARACTERS].split("\n")[:_MOST_LINES]
+    lines = [line[:_LONGEST] for line in text[:_MOST_CHARACTERS].split("\n")[:_MOST_LINES]]
     body = _Body(
         lines=[without_greeting(line) for line in _until_signature(lines)],
         language=language,
@@ -127,7 +128,7 @@ def _read_lists(body: _Body) -> None:
         if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
             continue
         candidate = item(line, body.language, body.mark, place in enumerated)
-        if candidate and candidate.score > 0:
+        if candidate and candidate.score > 0 and names_goods(candidate.draft):
             candidates[place] = candidate
     believed = _believed(body, candidates)
     firsts = sum(candidates[place].first for place in believed)

@@ -24,7 +24,8 @@ _INN = re.compile(
     r"\bИНН\s?(?:/\s?КПП)?\s?[:№]?\s?(?P<number>\d{10}(?:\d{2})?)(?!\d)", re.IGNORECASE
 )
 _VAT = re.compile(
-    r"(?:ust\.?-?\s?id(?:ent)?\.?(?:-?\s?nr\.?|nummer)?|uid|vat(?:\s?(?:reg\w*|id|no|nr"
+    r"(?<![^\W\d_])(?:ust\.?-?\s?id(?:ent)?\.?(?:-?\s?nr\.?|nummer)?|uid|vat(?:\s?(?:reg\w*"
+    r"|id|no|nr"
     r"|number|registration))*\.?|n° tva|tva intra\w*|p\.? ?iva|btw|nif|cif)\s?(?:no|nr"
     r"|number)?\.?\s?[:#]?\s{0,2}(?P<number>[A-Z]{2}[ -]?[A-Z0-9](?:[ .-]?[A-Z0-9]){6,12})",
     re.IGNORECASE,
@@ -40,20 +41,24 @@ _SELLER_WORDS = re.compile(
     r"|fournisseur|vendeur|proveedor)",
     re.IGNORECASE,
 )
-_COMPANY = re.compile(
-    r"(?P<name>\b(?:ООО|ОАО|ЗАО|ПАО|АО|ИП|ТОО|ГБУЗ|МБОУ|ГУП|МУП|ФГУП|НПО"
-    r"|НПП)\s+[«\"“„]?[^«»\"“”,;\n/]{2,60}[»\"”]?|[«\"“][^«»\"“”\n]{2,50}[»\"”]"
-    r"|[A-ZÄÖÜ][\w&.'’ äöüß-]{1,50}\s(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.K\."
-    r"|Ltd\.?|Limited|LLC|Inc\.?|PLC|S\.?A\.?(?:R\.?L\.?|S)?|SARL|S\.?L\.?|B\.?V\.?|AB|A/S"
-    r"|AS|Oy|s\.r\.o\.|Sp\. z o\.o\.|Pte)(?=[\s,.;)]|$))"
+_LEGAL = re.compile(
+    r"(?P<name>\b(?:ООО|ОАО|ЗАО|ПАО|АО|ИП|ТОО|ГБУЗ|МБОУ|ГУП|МУП|ФГУП|НПО|НПП"
+    r"|ТСЖ)\s+[«\"“„]?[^«»\"“”,;\n/]{2,60}[»\"”]?"
+    r"|[A-ZÄÖÜ][\w&'’-]*(?: [A-ZÄÖÜ&][\w&'’-]*){0,4}\s(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG"
+    r"|e\.K\.|Ltd\.?|Limited|LLC|Inc\.?|PLC|S\.A\.|SARL|S\.L\.|B\.V\.|A/S|Oy|s\.r\.o\."
+    r"|Sp\. z o\.o\.|Pte)(?=[\s,.;)]|$))"
 )
+_QUOTED = re.compile(r"(?P<name>[«\"“][^«»\"“”\n]{2,50}[»\"”])")
 
 
-def buyer_of_mail(author: Address | None, lines: Sequence[str]) -> tuple[Buyer, tuple[str, ...]]:
-    """The buyer of a mail: its author, with what the signature adds."""
+def buyer_of_mail(
+    author: Address | None, signature: Sequence[str], text: Sequence[str]
+) -> tuple[Buyer, tuple[str, ...]]:
+    """The buyer of a mail: its author, with what signature and text add."""
+    lines = [*signature, *text]
     email = author.text if author else ""
     tax_id, problems = _tax_id(lines)
-    company = _company(lines)
+    company = _company(lines, _LEGAL) or _company(signature, _QUOTED)
     name = company or (author.name if author else "")
     return Buyer(name=name, email=email, tax_id=tax_id), problems
 
@@ -65,7 +70,7 @@ def buyer_of_document(lines: Sequence[str]) -> tuple[Buyer, tuple[str, ...]]:
             continue
         near = [line[_first(_BUYER_WORDS, line) :], *(_until_seller(lines[place + 1 : place + 4]))]
         tax_id, problems = _tax_id(near)
-        company = _company(near)
+        company = _company(near, _LEGAL) or _company(near, _QUOTED)
         if tax_id or company:
             return Buyer(name=company, tax_id=tax_id), problems
     return Buyer(), ()
@@ -110,9 +115,9 @@ def _vat(text: str) -> str:
     return ""
 
 
-def _company(lines: Sequence[str]) -> str:
+def _company(lines: Sequence[str], pattern: re.Pattern[str]) -> str:
     for line in lines[:60]:
-        match = _COMPANY.search(line[:300])
+        match = pattern.search(line[:300])
         if match and any(char.isalpha() for char in match["name"]):
             return match["name"].strip(" ,.")
     return ""

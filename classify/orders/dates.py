@@ -57,6 +57,20 @@ def date_of(text: str, language: str = "", written: date | None = None) -> date 
     return next((found.day for found in dates_in(text, language, written)), None)
 
 
+def date_spans(text: str) -> list[tuple[int, int]]:
+    """Where dates stand, also those whose year or order of day and month nobody can tell."""
+    spans = [match.span() for match in _ISO.finditer(text)]
+    for match in _NUMERIC.finditer(text):
+        first, separator, second = int(match[1]), match[2], int(match[3])
+        written_out = len(match[1]) + len(match[3]) >= 3 and len(match[3]) == 2
+        if 1 <= min(first, second) <= 12 and max(first, second) <= 31:
+            if match[4] or (separator == "." and written_out):
+                spans.append(match.span())
+    spans += [match.span() for match in _DAY_MONTH.finditer(text)]
+    spans += [match.span() for match in _MONTH_DAY.finditer(text)]
+    return spans
+
+
 def dates_in(text: str, language: str = "", written: date | None = None) -> list[Found]:
     """Every date in `text` that is sure, in order."""
     found: list[Found] = []

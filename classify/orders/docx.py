@@ -6,14 +6,11 @@ else 1. Standard: ECMA-376 WordprocessingML.
 Limits: text boxes, headers, footers and tracked deletions are not read.
 """
 
-import io
-import zipfile
-
 from lxml import etree
 
 from .body import read_body
 from .cells import Cell
-from .hostile import Unreadable, check_container, parse_xml
+from .hostile import MOST_OCTETS, Unreadable, check_container, parse_xml, part_of
 from .lines import numbered
 from .reading import Reading
 from .table import Grid, read_table
@@ -27,8 +24,7 @@ def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
     """The order in a Word document. Raises Unreadable for a bomb or a broken file."""
     if _PART not in check_container(content):
         raise Unreadable("unknown-format")
-    with zipfile.ZipFile(io.BytesIO(content)) as container:
-        root = parse_xml(container.read(_PART))
+    root = parse_xml(part_of(content, _PART, MOST_OCTETS))
     body = root.find(f"{_W}body")
     if body is None:
         raise Unreadable("broken")

@@ -8,14 +8,13 @@ in the same way.
 Limits: .xls is bounded by its format (65 536 rows of 256 columns) and not looked at.
 """
 
-import io
 import re
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .hostile import Unreadable
+from .hostile import Unreadable, part_of
 
+_STRINGS = "xl/sharedStrings.xml"
 _MOST_CELLS = 3_000_000
 _MOST_TEXT = 200_000_000  # characters of all cells together
 _MOST_PART = 60_000_000  # octets of one sheet's XML
@@ -38,30 +37,21 @@ class Extent:
 def extent_of(content: bytes, names: frozenset[str]) -> Extent:
     """Measure a workbook. Raises Unreadable("bomb") when it would not fit."""
     formulas = False
-    with zipfile.ZipFile(io.BytesIO(content)) as container:
-        strings = _longest_string(container) if "xl/sharedStrings.xml" in names else 0
-        for name in sorted(names):
-            if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-                part = _read(container, name)
-                _check_xlsx(part, strings)
-                formulas = formulas or _VALUELESS.search(part) is not None
-            elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
-                _check_area(_xlsb_corners(_read(container, name)))
-            elif name == "content.xml":
-                _check_ods(_read(container, name))
+    strings = _longest_string(content) if _STRINGS in names else 0
+    for name in sorted(names):
+        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+            part = part_of(content, name, _MOST_PART)
+            _check_xlsx(part, strings)
+            formulas = formulas or _VALUELESS.search(part) is not None
+        elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
+            _check_area(_xlsb_corners(part_of(content, name, _MOST_PART)))
+        elif name == "content.xml":
+            _check_ods(part_of(content, name, _MOST_PART))
     return Extent(formulas=formulas)
 
 
-def _read(container: zipfile.ZipFile, name: str) -> bytes:
-    with container.open(name) as stream:
-        part = stream.read(_MOST_PART + 1)
-    if len(part) > _MOST_PART:
-        raise Unreadable("too-large")
-    return part
-
-
-def _longest_string(container: zipfile.ZipFile) -> int:
-    part = _read(container, "xl/sharedStrings.xml")
+def _longest_string(content: bytes) -> int:
+    part = part_of(content, _STRINGS, _MOST_PART)
     starts = [match.start() for match in _STRING.finditer(part)]
     return max(
         (after - before for before, after in zip(starts, [*starts[1:], len(part)], strict=True)),

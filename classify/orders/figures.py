@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from .currency import MARK, currency_in
-from .dates import dates_in
+from .dates import date_spans
 from .numbers import GROUPING, NUMBER, readings
 from .numerals import numeral_at
 from .units import Found, Sort, unit_behind
@@ -89,7 +89,7 @@ class Figure:
 
 def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
     """Every free-standing number of a line, in order."""
-    dates = [(found.start, found.end) for found in dates_in(line, language or "ru")]
+    dates = date_spans(line)
     found: list[Figure] = []
     position = 0
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
@@ -106,7 +106,7 @@ def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
         if figure:
             found.append(figure)
             position = max(position, figure.end)
-    found += _numerals(line, found)
+    found += _numerals(line, found, language)
     return sorted(found, key=lambda one: one.start)
 
 
@@ -143,9 +143,20 @@ def _glued_before(line: str, start: int) -> bool:
         return True
     if before == "×" and start > 1:
         return line[start - 2].isdigit()
+    if (
+        before == "-"
+        and _ends_word(line[: start - 1])
+        and not line[start:].lstrip("0123456789").strip(" .;")
+    ):
+        return False  # "стикеры жёлтые-24": a dash, not a code
     if before in "-–." and start > 1:
         return line[start - 2].isalnum() and not (before == "–" or line[start - 2].isspace())
-    return before == "," and start > 1 and line[start - 2].isdigit()
+    return before in ",:" and start > 1 and line[start - 2].isdigit()
+
+
+def _ends_word(text: str) -> bool:
+    """True behind a word of four small letters or more."""
+    return bool(re.search(r"[a-zа-яёäöüß]{4,}$", text))
 
 
 def _glued_behind(line: str, end: int, unit: Found | None) -> bool:
@@ -177,6 +188,8 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         return None
     unit = unit_behind(line, end)
     percent = re.match(r"\s?(?:%|процент|prozent|percent)", line[end : end + 10])
+    if re.match(r"st\b|nd\b|rd\b|th\b", line[end:]):
+        return None  # "1st": an ordinal
     if percent or _glued_behind(line, end, unit) or _in_size(line, start, end):
         return None
     values = readings(line[start:end], mark)
@@ -232,7 +245,7 @@ def _is_each(line: str, end: int) -> bool:
     """True for "9.00 each": the price of one."""
     return bool(
         re.match(
-            r"(?i)\s?(?:each|apiece|das stück|je stück|per (?:pc|piece|unit))\b",
+            r"(?i)\s?(?:each|ea|apiece|das stück|je stück|per (?:pc|piece|unit))\b",
             line[end : end + 12],
         )
     )
@@ -267,14 +280,14 @@ def _is_range(line: str, start: int, stop: int) -> bool:
     )
 
 
-def _numerals(line: str, taken: list[Figure]) -> list[Figure]:
+def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
     """Numbers in words."""
     spans = [(match.start(), match.end()) for match in _WORDS.finditer(line)][:200]
     words = [line[start:end] for start, end in spans]
     found: list[Figure] = []
     index = 0
     while index < len(words):
-        numeral = numeral_at(words, index)
+        numeral = numeral_at(words, index, language)
         if numeral is None:
             index += 1
             continue

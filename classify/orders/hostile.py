@@ -9,6 +9,8 @@ or an XML part nested deeper than 256 is not read.
 """
 
 import io
+import lzma
+import struct
 import zipfile
 import zlib
 
@@ -19,6 +21,19 @@ _MOST_INFLATED = 200 * 1024 * 1024
 _MOST_ENTRIES = 2000
 _MOST_RATIO = 200  # of an entry larger than a megabyte
 _CHUNK = 256 * 1024
+# What zipfile says of a damaged or exotic container.
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    KeyError,
+    NotImplementedError,
+    OSError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+)
 
 
 class Unreadable(Exception):
@@ -48,16 +63,20 @@ def check_container(content: bytes) -> frozenset[str]:
                 raise Unreadable("bomb")
             _inflate(container, entries)
             return frozenset(entry.filename for entry in entries)
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-        OSError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-    ) as error:
+    except _ZIP_ERRORS as error:
         raise Unreadable("broken") from error
+
+
+def part_of(content: bytes, name: str, most: int) -> bytes:
+    """One entry of a checked container, of at most `most` octets; Unreadable otherwise."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as container, container.open(name) as stream:
+            part = stream.read(most + 1)
+    except _ZIP_ERRORS as error:
+        raise Unreadable("broken") from error
+    if len(part) > most:
+        raise Unreadable("too-large")
+    return part
 
 
 def _inflate(container: zipfile.ZipFile, entries: list[zipfile.ZipInfo]) -> None:

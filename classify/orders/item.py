@@ -27,7 +27,7 @@ _END = re.compile(r"[\s.,;:!)|\]\t]*$")
 _LABELLED_SKU = re.compile(
     r"[(\[]?\s?(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
     r"|best(?:ell)?\.?-?nr\.?|sku|p/n|part\s?(?:no|number|#)\.?"
-    r"|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
+    r"|p\s?n|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
     r"|кат\.?\s?(?:№|номер))\s?[:.#№]?\s?"
     r"(?P<code>[A-ZА-Яa-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
     re.IGNORECASE,
@@ -218,7 +218,7 @@ def _weight(line: str, figure: Figure) -> float:
     elif measures(figure):
         weight += 1.6 if at_start or at_end else 0.4
         if figure.unit and figure.unit.unit.sort is Sort.TIME:
-            weight -= 1
+            weight -= 1 if marked else 4  # "монтаж - 8 ч", but not "2 weeks min"
     if at_start:
         weight += (
             1.4 + (1.5 if _starts_bare(figure, behind) else 0)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from postroom.order import Order, OrderKind, OrderLine
 
 from .heading import amounts_agree
-from .lines import SURE, numbered
+from .lines import SURE, divided, numbered
 from .reading import Reading
 
 # Worth telling, but no reason to stop an order.
@@ -28,6 +28,7 @@ def judged(reading: Reading) -> Order:
     lines = numbered(reading.lines[:_MOST_LINES])
     kind = reading.kind or (OrderKind.ORDER if lines else OrderKind.NONE)
     problems = list(reading.problems)
+    lines = _totals_for_prices(lines, reading)
     if len(reading.lines) > _MOST_LINES:
         problems.append("too-many-lines")
     total = reading.total
@@ -53,6 +54,32 @@ def judged(reading: Reading) -> Order:
         problems=tuple(dict.fromkeys(problems)),
     )
     return replace(order, complete=_is_complete(order))
+
+
+def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[OrderLine, ...]:
+    """Web shops head the sum of a line "Price": where the prices alone make the total, they are
+    the lines' totals."""
+    totals = [reading.total] if reading.total is not None else list(reading.totals)
+    if (
+        not totals
+        or not lines
+        or any(line.total is not None or not line.quantity for line in lines)
+    ):
+        return lines
+    prices = [line.unit_price for line in lines if line.unit_price is not None]
+    if len(prices) < len(lines) or all(line.quantity == 1 for line in lines):
+        return lines
+    products = sum(((line.quantity or 0) * (line.unit_price or 0) for line in lines), Decimal(0))
+    if amounts_agree([products], totals) or not amounts_agree([sum(prices, Decimal(0))], totals):
+        return lines
+    return tuple(
+        replace(
+            line,
+            total=line.unit_price,
+            unit_price=divided(line.unit_price or Decimal(0), line.quantity or Decimal(1)),
+        )
+        for line in lines
+    )
 
 
 def _is_complete(order: Order) -> bool:

@@ -25,6 +25,7 @@ from .phrases import (
     INVOICE_TITLE,
     ORDER_TITLE,
     ORDERS,
+    REMINDS,
 )
 
 _MOST = 20_000  # characters of the text that are looked at
@@ -61,12 +62,16 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
     if CHANGES.search(written):
         return Kind(kind=OrderKind.ORDER_CHANGE, problems=("change",))
     orders = ORDERS.search(written) is not None
-    if BILLS.search(written) and not ASKS_FOR_BILL.search(written):
+    body = text[:_MOST]
+    bills = BILLS.search(body) or (not replies and BILLS.search(subject))
+    if bills and not ASKS_FOR_BILL.search(written) and not DECIDES.search(body):
         if not orders or BILLS.search(subject) or INVOICE_TITLE.search(names):
             return Kind(kind=OrderKind.INVOICE)
     if enquires and ENQUIRES.search(text[:_MOST]):
         return Kind(kind=OrderKind.ORDER, problems=("enquiry",))
     problems = ("refers-to-earlier-order",) if AS_BEFORE.search(written) else ()
+    if REMINDS.search(written):
+        problems = (*problems, "reminder")
     if orders or ASKS_FOR_BILL.search(written):
         return Kind(kind=OrderKind.ORDER, problems=problems)
     if ORDER_TITLE.search(names):
@@ -79,10 +84,7 @@ def _decided(written: str, subject: str, replies: bool) -> bool:
     body = written[len(subject) :]
     if ENQUIRES.search(subject) and not replies:
         return False
-    asked = ENQUIRES.search(body)
-    return bool(DECIDES.search(body[asked.end() :] if asked else body)) or (
-        not asked and bool(ORDERS.search(body))
-    )
+    return bool(DECIDES.search(body)) or (not ENQUIRES.search(body) and bool(ORDERS.search(body)))
 
 
 def kind_of_document(title: str, filename: str) -> OrderKind | None:

@@ -84,7 +84,7 @@ def settle(draft: Draft, number: int) -> OrderLine:
     ):
         price = _discounted(price, draft.discount, choice.quantity, choice.total)
     if price is None and choice.total is not None and choice.quantity:
-        price = _divided(choice.total, choice.quantity)
+        price = divided(choice.total, choice.quantity)
     return OrderLine(
         line=number,
         sku=sku.strip(),
@@ -159,7 +159,7 @@ def _discounted(price: Decimal, discount: Decimal, quantity: Decimal, total: Dec
     return plain((price * (100 - discount) / 100).quantize(Decimal("0.0001")))
 
 
-def _divided(total: Decimal, quantity: Decimal) -> Decimal | None:
+def divided(total: Decimal, quantity: Decimal) -> Decimal | None:
     """total / quantity when that is a price someone would write; None otherwise."""
     price = (total / quantity).quantize(Decimal("0.0001"))
     return plain(price) if price * quantity == total else None

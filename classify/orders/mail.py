@@ -152,8 +152,8 @@ def _completed(
     """What the mail itself adds: number, dates, delivery, buyer."""
     around = (message.subject, *message.new_text.split("\n"))
     said = surroundings(around, reading.kind or OrderKind.ORDER, language, written)
-    signature = (*message.signature.split("\n"), *message.new_text.split("\n")[-30:])
-    buyer, problems = buyer_of_mail(message.author, signature)
+    signature = message.signature.split("\n")
+    buyer, problems = buyer_of_mail(message.author, signature, message.new_text.split("\n")[-40:])
     known = reading.buyer
     return replace(
         reading,

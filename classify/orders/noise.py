@@ -18,7 +18,7 @@ _CONTACT = re.compile(
 _BANK = re.compile(
     r"\b(?:инн|кпп|огрн(?:ип)?|бик|р/с|к/с|р/сч|расч[её]тный сч[её]т|корр?\.? ?сч[её]т|окпо"
     r"|оквэд|iban|bic|swift|blz|kto|konto(?:nummer)?|ust\.?-?id(?:nr)?|ust-idnr|steuernummer"
-    r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number)"
+    r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number|[A-Z]{2}\s?\d+)"
     r"|company (?:no|reg\w*)|registered (?:in|office)|geschäftsführer|amtsgericht|siret"
     r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк\w*|реквизит\w*)\b",
     _FLAGS,
@@ -34,14 +34,16 @@ _ADDRESS = re.compile(
     r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b)",
 )
 _TERM = re.compile(
-    r"^\W*(?:(?:срок|дата|адрес|место|условия|способ|время|окно|период|желаем\w+ (?:дата"
+    r"^\W*(?:(?:purchase |our |your |unsere |ihre )?(?:order|po|bestell\w*|auftrags?|заказ"
+    r"|заявка)[\s-]?(?:no|nr|number|nummer|№|ref)\b\.?|(?:срок|дата|адрес|место|условия"
+    r"|способ|время|окно|период|желаем\w+ (?:дата"
     r"|срок)|планов\w+ (?:дата|срок)) ?(?:\w+ )?(?:поставк\w*|отгрузк\w*|доставк\w*|оплат\w*"
     r"|при[её]мк\w*|разгрузк\w*|получени\w*|вывоза)"
     r"|доставка|доставить|самовывоз|оплата|оплатим|получатель|грузополучатель|плательщик"
     r"|заказчик|покупатель|поставщик|контакт\w*|контактное лицо|при[её]мка|комментарий"
     r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|гарантия"
     r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
-    r"|выгрузка|груз|ставка|темп"
+    r"|выгрузка|груз|товарн\w+|ставка|темп"
     r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
     r"|requested))?|ship(?:ping|ment)?(?: (?:to|via|terms|date|method|by))"
     r"|payment(?: terms)?|terms|incoterms?|contact|site contact|attn|attention|account(?: no"
@@ -53,7 +55,7 @@ _TERM = re.compile(
     r"|versand(?:art|adresse)?|zahlung(?:sbedingung\w*|sziel|sart)?|rechnungsadresse"
     r"|rechnung|ansprechpartner|kommission|kostenstelle|projekt|kundennummer|kunden-nr"
     r"|ihr zeichen|unser zeichen|lieferant\w*|baustelle|anlieferung|abladung|termin|laden"
-    r"|entladen|fracht|betreff|datum|hinweis|incoterm|skonto|angebot"
+    r"|entladen|fracht|ware|betreff|datum|hinweis|incoterm|skonto|angebot"
     r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
     r"|\s[-–—]\s)(?!\s*$)",
     _FLAGS,
@@ -97,7 +99,9 @@ _FORWARDED = re.compile(
     _FLAGS,
 )
 _NUMBER_ALONE = re.compile(
-    r"^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
+    r"^\W*(?:(?:lieferant|supplier|vendor|kunde|customer|поставщик|клиент"
+    r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no|nummer|number|№|id)?\W{0,3}\d+\W*$)"
+    r"|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
     r"|заявка|bestellung|bestellnummer|auftrag|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
     _FLAGS,

@@ -1,7 +1,8 @@
 """Numbers in words: "пять", "двадцать пять", "two dozen", "dreiundzwanzig", "half a dozen".
 
 In: a list of lower-case words and where to begin. Out: the value and how many words it takes, or
-None. Russian, English and German up to 999 999, with cases; French and Spanish up to a hundred.
+None. Russian, English and German up to 999 999, with cases; single words up to a hundred in French and
+Spanish, and only when the text is in that language.
 
 Limits: ordinals are not numbers; "a few", "несколько", "ein paar" are not numbers either, who
 reads text treats them as vague. Words for one ("один", "ein", "un") are `weak`: they are articles
@@ -32,34 +33,34 @@ def _table(text: str) -> dict[str, int]:
 
 
 _SMALL = _table("""
-1 один одна одно одну одного одной one ein eine einen einem eins un une uno una
-2 два две двух двум двое two zwei deux dos
-3 три трех трое three drei trois tres
-4 четыре четырех четверо four vier quatre cuatro
-5 пять пяти пятеро five fünf fuenf cinq cinco
-6 шесть шести шестеро six sechs seis
-7 семь семи семеро seven sieben sept siete
-8 восемь восьми eight acht huit ocho
-9 девять девяти nine neun neuf nueve
-10 десять десяти ten zehn dix diez
-11 одиннадцать одиннадцати eleven elf onze once
-12 двенадцать двенадцати twelve zwölf zwoelf douze doce
-13 тринадцать тринадцати thirteen dreizehn treize trece
-14 четырнадцать четырнадцати fourteen vierzehn quatorze catorce
-15 пятнадцать пятнадцати fifteen fünfzehn fuenfzehn quinze quince
-16 шестнадцать шестнадцати sixteen sechzehn seize dieciséis
-17 семнадцать семнадцати seventeen siebzehn diecisiete
-18 восемнадцать восемнадцати eighteen achtzehn dieciocho
-19 девятнадцать девятнадцати nineteen neunzehn diecinueve
-20 двадцать двадцати twenty zwanzig vingt veinte
-30 тридцать тридцати thirty dreißig dreissig trente treinta
-40 сорок сорока forty vierzig quarante cuarenta
-50 пятьдесят пятидесяти fifty fünfzig fuenfzig cinquante cincuenta
-60 шестьдесят шестидесяти sixty sechzig soixante sesenta
-70 семьдесят семидесяти seventy siebzig setenta
-80 восемьдесят восьмидесяти eighty achtzig ochenta
-90 девяносто ninety neunzig noventa
-100 сто ста cent cien ciento
+1 один одна одно одну одного одной one ein eine einen einem eins
+2 два две двух двум двое two zwei
+3 три трех трое three drei
+4 четыре четырех четверо four vier
+5 пять пяти пятеро five fünf fuenf
+6 шесть шести шестеро six sechs
+7 семь семи семеро seven sieben
+8 восемь восьми eight acht
+9 девять девяти nine neun
+10 десять десяти ten zehn
+11 одиннадцать одиннадцати eleven elf
+12 двенадцать двенадцати twelve zwölf zwoelf
+13 тринадцать тринадцати thirteen dreizehn
+14 четырнадцать четырнадцати fourteen vierzehn
+15 пятнадцать пятнадцати fifteen fünfzehn fuenfzehn
+16 шестнадцать шестнадцати sixteen sechzehn
+17 семнадцать семнадцати seventeen siebzehn
+18 восемнадцать восемнадцати eighteen achtzehn
+19 девятнадцать девятнадцати nineteen neunzehn
+20 двадцать двадцати twenty zwanzig
+30 тридцать тридцати thirty dreißig dreissig
+40 сорок сорока forty vierzig
+50 пятьдесят пятидесяти fifty fünfzig fuenfzig
+60 шестьдесят шестидесяти sixty sechzig
+70 семьдесят семидесяти seventy siebzig
+80 восемьдесят восьмидесяти eighty achtzig
+90 девяносто ninety neunzig
+100 сто ста
 200 двести двухсот
 300 триста трехсот
 400 четыреста четырехсот
@@ -69,10 +70,42 @@ _SMALL = _table("""
 800 восемьсот восьмисот
 900 девятьсот девятисот
 """)
+# French and Spanish words are believed only in those languages: "once", "dos", "mil" mean other
+# things elsewhere.
+_ROMANCE = _table("""
+1 un une uno una
+2 deux dos
+3 trois tres
+4 quatre cuatro
+5 cinq cinco
+6 seis six
+7 sept siete
+8 huit ocho
+9 neuf nueve
+10 dix diez
+11 onze once
+12 douze doce
+13 treize trece
+14 quatorze catorce
+15 quinze quince
+16 seize dieciséis
+17 diecisiete
+18 dieciocho
+19 diecinueve
+20 vingt veinte
+30 trente treinta
+40 quarante cuarenta
+50 cinquante cincuenta
+60 soixante sesenta
+70 setenta
+80 ochenta
+90 noventa
+100 cent cien ciento
+""")
 _TIMES = _table("""
-1000 тысяча тысячу тысячи тысяч тыс thousand tausend mille mil
+1000 тысяча тысячу тысячи тысяч тыс thousand tausend
 100 сотня сотню сотни сотен hundred hundert
-12 дюжина дюжину дюжины дюжин dozen dozens dutzend douzaine douzaines docena docenas
+12 дюжина дюжину дюжины дюжин dozen dozens dutzend
 10 десяток десятка десятков
 """)
 _ARTICLES = frozenset({"a", "an", "ein", "einem", "einen", "eine", "une", "una"})
@@ -82,10 +115,13 @@ _HALVES = {"полтора": Decimal("1.5"), "полторы": Decimal("1.5"), "
 _ALONE_ONLY = 9  # what stands after a tens word: 1..9
 
 
-def numeral_at(words: Sequence[str], start: int) -> Numeral | None:
+def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral | None:
     """The number in words that begins at words[start]; None when none does."""
     if start >= len(words):
         return None
+    if language in ("fr", "es"):
+        value = _ROMANCE.get(words[start].lower(), 0)
+        return Numeral(value=Decimal(value), words=1, weak=value == 1) if value else None
     first = _plain(words[start])
     if first in _HALVES:
         return Numeral(value=_HALVES[first], words=1)

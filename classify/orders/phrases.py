@@ -17,7 +17,7 @@ ORDERS = re.compile(
     r"|привезти|доставить|принять|подготовить|продать|зарезервировать|собрать|выписать"
     r"|отпустить|изготовить)"
     r"|отгрузите|отправьте|отправляйте|привезите|привезти|доставьте|поставьте|вышлите"
-    r"|пришлите|выпишите|выставите|выставьте"
+    r"|пришлите|выпишите|выставите|выставьте|оформите"
     r"|везите|оформите|соберите|зарезервируйте|забронируйте|запускайте|печатайте|подключайте"
     r"|размещаем заказ|продлеваем|дозаказ\w*"
     r"|(?:нам|мне|нужен|нужн[оаы]|надо|нада|требуется|требуются|необходим[оаы]?)\b|бер[её]м"
@@ -28,12 +28,14 @@ ORDERS = re.compile(
     r"|pls (?:send|go ahead|supply|ship)|(?:we|i)(?:'d| would)? (?:need|require"
     r"|like to (?:order|buy|have)|want|take|order)|can (?:you|we) (?:send|have|get|order)"
     r"|could (?:you|we) (?:send|have|get|please send)|send us|ship to|on hire|go ahead"
-    r"|we'?ll take|drop ship|we need|on order|for (?:tomorrow|monday|tuesday|wednesday"
+    r"|we'?ll take|drop ship|we need|put (?:me|us) down for|proforma for|on order"
+    r"|for (?:tomorrow|monday|tuesday|wednesday"
     r"|thursday|friday|saturday|sunday)"
     r"|bestell(?:en|e|ung|ungen|t|ten)?|hiermit bestelle\w*"
     r"|auftrag(?:serteilung)?|bitte (?:\w+\s+){0,4}(?:liefern|senden|schicken|bestellen"
     r"|abrufen|drucken|erfassen|zusenden|einplanen)"
-    r"|liefern sie|brauche[n]?|benötige[n]?|nehmen wir|nehme|wir bräuchten|ordern|abrufen"
+    r"|liefern sie|kaufen wir|wir kaufen|brauche[n]?|benötige[n]?|nehmen wir|nehme"
+    r"|wir bräuchten|ordern|abrufen"
     r"|abruf|für (?:morgen|heute)|per express|nachbestellung|noch raus"
     r"|commande[rsz]?|commandons|nous souhaitons commander|veuillez (?:nous )?(?:livrer"
     r"|envoyer|expédier)|bon de commande|il nous faut"
@@ -45,7 +47,9 @@ ORDERS = re.compile(
 DECIDES = re.compile(
     r"\b(?:выстав(?:ите|ьте|ляйте)|выпишите|печатайте|заказываем|закажите|оформляйте"
     r"|размещаем|бер[её]м|возьм[её]м|отгрузите|отгружайте|привезите|пришлите товар"
-    r"|запускайте|подключайте|просим (?:отгрузить|поставить|выставить)|прошу (?:отгрузить"
+    r"|запускайте|подключайте|(?:принять|принимайте) (?:в|к) (?:исполнение|исполнению"
+    r"|работу)|направляем (?:вам )?(?:заявку|заказ|спецификацию)|просим (?:отгрузить"
+    r"|поставить|выставить)|прошу (?:отгрузить"
     r"|поставить|выставить)"
     r"|please (?:send us \d|supply|deliver|ship|book|proceed|process)|we (?:hereby )?order"
     r"|we(?:'ll| will)? take|go ahead|please accept|purchase order|place (?:an|the"
@@ -68,7 +72,9 @@ CANCELS = re.compile(
 CHANGES = re.compile(
     r"\b(?:(?:измен(?:ить|ите|ения|ение|яем|илось)|скорректир\w+"
     r"|корректировк\w+)(?=[^.\n]{0,60}(?:заказ|заявк|сч[её]т|кол-во|количеств|позици))"
-    r"|убер(?:ите|ем)|исключите|замен(?:ите|ить)|перевыстав\w+|вместо|добав(?:ьте"
+    r"|убер(?:ите|ем)|исключите|(?:артикул|позици\w*|поз\.)[^.\n]{0,60}замен(?:ите|ить)"
+    r"|замен(?:ите|ить)[^.\n]{0,40}(?:в заказ|в сч[её]т|позици|артикул)|перевыстав\w+|вместо"
+    r"|добав(?:ьте"
     r"|ить)(?=[^.\n]{0,40}(?:к|в)\s+(?:заказ|сч[её]т|заявк))"
     r"|(?:к|в)\s+(?:заказ|сч[её]т|заявк)\w*\s[^.\n]{0,40}добав(?:ьте|ить)|дозаказ к"
     r"|перен(?:ос|ести|есите)\s(?:\w+\s)?(?:срок|дат|поставк|отгрузк)\w*|сдвин\w+"
@@ -114,7 +120,8 @@ ENQUIRES = re.compile(
     r"|есть ли (?:у вас )?в наличии"
     r"|есть (?:ли )?в наличии\s?\?|в наличии\?|уточните (?:наличие|цен|стоимость)"
     r"|интересует (?:цена|стоимость|наличие)"
-    r"|пришлите (?:прайс|кп|цен)|request for quot\w+|rfq|please (?:quote|send (?:us )?(?:a "
+    r"|пришлите (?:прайс|кп|цен)|request for quot\w+|rfq|please (?:quote(?! (?:lot|our|the"
+    r"|po|order|this|number|ref|batch|all))|send (?:us )?(?:a "
     r"|your )?(?:quote|quotation|price|best))|(?:could|can) (?:you|we) (?:please )?(?:quote"
     r"|get a quote|have a quote|have a price)"
     r"|how much (?:would|is|are|does|do)|what(?:'s| is| are) (?:your|the) (?:best )?(?:price"
@@ -160,6 +167,14 @@ AS_BEFORE = re.compile(
     r"|our )?(?:last |previous )?order|wie (?:letztes mal|beim letzten mal|immer|gehabt"
     r"|üblich|zuletzt|gewohnt)|gleiche menge wie|das gleiche wie|dasselbe"
     r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
+    _FLAGS,
+)
+# An order that was sent before is asked about.
+REMINDS = re.compile(
+    r"\b(?:reminder|напомина\w+|erinnerung|(?:no|not received|not had|haven't had"
+    r"|missing)[^.\n]{0,40}(?:confirmation|acknowledge?ment)"
+    r"|(?:confirmation|acknowledge?ment) (?:is )?(?:missing|outstanding|overdue)"
+    r"|(?:не получили|нет) подтверждени\w+|noch keine (?:auftragsbestätigung|bestätigung))\b",
     _FLAGS,
 )
 # Titles of documents.

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from .figures import Figure, counts_things, figures
 from .item import Candidate, item, unbulleted, weakened
+from .lines import Draft
 from .noise import is_noise
 from .phrases import ENQUIRES, ORDERS
 from .prose_words import (
@@ -36,6 +37,13 @@ _REFERRED = re.compile(
     r"(?i)\b(?:заказ\w*|заявк\w+|сч[её]т\w*|order|po|bestellung|auftrag)\s?(?:№"
     r"|no\.?|nr\.?|#)?\s?[\w/-]*\d[\w/-]*"
 )
+
+
+_AGREEING = frozenset(
+    "agreed okay yes fine да хорошо ладно согласны согласовали passt einverstanden".split()
+)
+# "1000 шт. Грунт": a unit behind its number does end a Russian sentence.
+_COUNTED_END = re.compile(r"\d\s?[^\W\d_]{1,6}$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +88,10 @@ def _split(paragraph: str) -> Iterator[str]:
     start = 0
     for match in SENTENCE_END.finditer(text):
         head = text[start : match.start()]
-        if ABBREVIATED.search(head[-12:]) and match[0].startswith("."):
-            continue
+        if match[0].startswith(".") and ABBREVIATED.search(head[-12:]):
+            closes = _COUNTED_END.search(head[-16:]) and "а" <= text[match.end()].lower() <= "я"
+            if not closes:
+                continue
         yield head[:_MOST_SENTENCE]
         start = match.end()
     yield text[start:][:_MOST_SENTENCE]
@@ -107,6 +117,17 @@ def spoken(
     if firsts >= lasts:
         return _by_first(parts, language, mark, sure)
     return _by_last(parts, language, mark, sure)
+
+
+def names_goods(draft: Draft) -> bool:
+    """True when something besides ordering words is left: not "Agreed, go ahead with"."""
+    if draft.sku or draft.gtin:
+        return True
+    rest = _REFERRED.sub(" ", ORDERS.sub(" ", draft.description))
+    words = re.findall(r"[^\W\d_]+", rest.lower())
+    return any(
+        len(word) > 1 and word not in LEAD_WORDS and word not in _AGREEING for word in words
+    ) or (any(char.isdigit() for char in rest) and bool(words))
 
 
 def unread(sentence: str, found: Sequence[Candidate], language: str, mark: str) -> bool:
@@ -241,6 +262,8 @@ def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list
         candidate = item(cut, language, mark)
         if candidate is None or not _same_quantity(candidate, part.first):
             continue
+        if not names_goods(candidate.draft):
+            continue
         found.append(weakened(candidate, sure))
     return found
 
@@ -290,7 +313,11 @@ def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[
             continue
         lead = part.text[: part.last.start]
         candidate = item(f"{_without_lead(lead)} {part.text[len(lead) :]}", language, mark)
-        if candidate is None or not _same_quantity(candidate, part.last):
+        if (
+            candidate is None
+            or not _same_quantity(candidate, part.last)
+            or not names_goods(candidate.draft)
+        ):
             pending = []
             continue
         limit = sure if candidate.has_unit or candidate.dashed else min(sure, 0.75)

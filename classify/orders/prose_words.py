@@ -10,7 +10,7 @@ _FLAGS = re.IGNORECASE
 
 BOUNDARY = re.compile(
     r";|,(?!\d)|,(?=\d+ ?[xх×] )|(?<!\d),(?=\d)"
-    r"|\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
+    r"|\s/\s|\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
     r"|:\s|\n|\s[-–—]\s(?=[^\d\s])",
     _FLAGS,
 )
@@ -46,7 +46,7 @@ STOP_NOUNS = re.compile(
     r"|werktage|arbeitstage|januar|februar|märz|mai\b|juni|juli|oktober|dezember|of each|each of"
     r"|of (?:the|them|these|those|our|your)|from (?:them|these)|нам|вам|из (?:них|этих|тех)"
     r"|und\b|and\b|или\b|or\b|oder\b"
-    r"|to\b|bis\b|до\b)",
+    r"|to\b|bis\b|до\b|only\b|more is)",
     _FLAGS,
 )
 # What ends a description: when, where, how, from which offer.

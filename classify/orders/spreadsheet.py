@@ -23,6 +23,7 @@ from .table import Grid, Table, read_table
 
 _MOST_SHEETS = 20
 _MOST_ROWS = 5001
+_LARGEST = 1e15  # beyond it (and for inf) a float is no number a person wrote
 
 
 def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Reading:
@@ -99,7 +100,7 @@ def _cell(value: object) -> Cell:
         case bool():
             return ""
         case int() | float():
-            return exact(value)
+            return exact(value) if abs(value) < _LARGEST else ""
         case str():
             return value
         case datetime.datetime():

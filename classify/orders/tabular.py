@@ -16,6 +16,7 @@ from .words import heading, sums_up
 
 _GAP = re.compile(r"\t+| {2,}|\s*\.{4,}\s*")
 _RULER = re.compile(r"^[\s|+\-=:_*─━│┼—–]+$")
+_MOST_CELLS = 64
 _MOST_GAP = 1  # blank lines inside a table
 
 
@@ -59,13 +60,13 @@ def _separator(line: str) -> str | None:
 
 def _cells(line: str, separator: str) -> list[Cell]:
     if separator == "gap":
-        return [part.strip() for part in _GAP.split(line.strip())]
+        return [part.strip() for part in _GAP.split(line.strip(), _MOST_CELLS)[:_MOST_CELLS]]
     bare = line.strip("\r\n ")
     if separator in "|│":
         bare = bare.strip(separator)
     if separator in ",;" and '"' in bare:
         return [part.strip() for part in next(csv.reader([bare], delimiter=separator), [])]
-    return [part.strip() for part in bare.split(separator)]
+    return [part.strip() for part in bare.split(separator, _MOST_CELLS)[:_MOST_CELLS]]
 
 
 def _headed(

@@ -40,6 +40,7 @@ EA: ea each
 PR: пара пары пар пару pair pairs paar paare paire paires pares prs
 SET: компл комплект комплекта комплекты комплектов к-т кт комп набор набора наборов наборы наб set
   sets satz sätze garnitur jeu jeux juego juegos kit kits гарнитур
+GRO: gross гросс
 DZN: дюжина дюжины дюжин дюжину dozen dozens doz dz dutzend dtzd douzaine docena
 MIL: тысшт тыс тысяча тысяч mille
 ST: лист листа листов листы sheet sheets blatt bogen feuille feuilles hoja hojas platte platten
@@ -53,7 +54,7 @@ E48: усл услуга услуги услуг service services
 _PACK = """
 NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkg pkgs package packages
   packung packungen pack pck ve vpe paquet paquets paquete paquetes pk блок блоков блока блоки
-XPA: пач пачка пачки пачек пачку пакет пакета пакетов пакеты packet packets päckchen paket pakete
+XPA: пач пачка пачки пачек пачку блистер блистера блистеров пакет пакета пакетов пакеты packet packets päckchen paket pakete
   pak sachet sachets пакетик пакетиков
 XBX: кор короб короба коробов коробка коробки коробок коробку ящ ящик ящика ящиков ящики box boxes
   bx schachtel schachteln kasten kästen kiste kisten boîte boîtes caja cajas лоток лотков лотка
@@ -119,6 +120,7 @@ DAY: дн день дня дней сут сутки суток day days tag tag
 MON: мес месяц месяца месяцев month months monat monate mois mes meses
 ANN: год года лет year years jahr jahre ans año años
 WEE: нед неделя недели недель week weeks woche wochen semaine semana
+MIN: мин минута минуты минут min mins minute minutes minuten
 E51: смена смены смен маш-ч
 """
 # ОКЕИ (OK 015-94) numbers that stand in tables and in the XML of 1C and of the УПД.

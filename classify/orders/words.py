@@ -217,7 +217,9 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
     )
 )
 # "14 Tage netto" and "Артикул 4471" are content, "EAN 13" and "MwSt 19 %" are headings.
-_WITHOUT_DIGITS = frozenset({Role.QUANTITY, Role.ORDERED, Role.DESCRIPTION, Role.SKU, Role.DATE})
+_WITHOUT_DIGITS = frozenset(
+    {Role.QUANTITY, Role.ORDERED, Role.DESCRIPTION, Role.SKU, Role.DATE, Role.TOTAL}
+)
 _SAYS_SOMETHING = re.compile(r"[^\W\d_]|[№#%]")
 _LONGEST = 60  # a heading cell is short; longer text is content
 

@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import dkim, inspect, queue, upkeep
+from . import dkim, dmarc, inspect, queue, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.add_typer(queue.app, name="queue")
 app.add_typer(dkim.app, name="dkim")
+app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")
 app.add_typer(upkeep.model, name="model")
 app.add_typer(upkeep.rules, name="rules")

@@ -14,6 +14,7 @@ import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.sax.saxutils import XMLGenerator
+from xml.sax.xmlreader import AttributesImpl
 
 from postroom import __version__
 
@@ -46,7 +47,7 @@ class AggregateReport:
 
     @property
     def unique_id(self) -> str:
-        """The same for the same rows: a report that is sent again is known again (RFC 9990 3.1.4)."""
+        """The same for the same rows: what is sent again is known again (RFC 9990 3.1.4)."""
         said = repr((self.policy.domain, self.begin, self.end, self.rows))
         return hashlib.sha256(said.encode()).hexdigest()[:20]
 
@@ -172,13 +173,13 @@ class _Writer:
     def element(self, name: str, **attributes: str) -> _Element:
         if self._depth:
             self._indent()
-        self._xml.startElement(name, attributes)
+        self._xml.startElement(name, AttributesImpl(attributes))
         self._depth += 1
         return _Element(self, name)
 
     def text(self, name: str, content: str) -> None:
         self._indent()
-        self._xml.startElement(name, {})
+        self._xml.startElement(name, AttributesImpl({}))
         self._xml.characters("".join(c if c.isprintable() else "?" for c in content))
         self._xml.endElement(name)
 

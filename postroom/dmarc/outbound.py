@@ -9,7 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.store.schema import DMARC_DEAD, DMARC_SEEN, DMARC_SENT
 
@@ -84,10 +85,12 @@ def states_of(connection: Connection, report: str) -> Mapping[str, str]:
     return {row.address: row.state for row in connection.execute(found)}
 
 
-def claim(connection: Connection, report: str, address: str, *, domain: str, now: datetime) -> None:
-    """Notes that a report is about to be handed over; raises when somebody else has."""
-    connection.execute(
-        insert(DMARC_SENT).values(
+def claim(connection: Connection, report: str, address: str, *, domain: str, now: datetime) -> bool:
+    """Notes that a report is about to be handed over; False when somebody else has."""
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    claimed = connection.scalar(
+        dialect.insert(DMARC_SENT)
+        .values(
             report=report,
             address=address,
             domain=domain,
@@ -95,7 +98,10 @@ def claim(connection: Connection, report: str, address: str, *, domain: str, now
             state="sending",
             result="",
         )
+        .on_conflict_do_nothing(index_elements=["report", "address"])
+        .returning(DMARC_SENT.c.report)
     )
+    return claimed is not None
 
 
 def settle(connection: Connection, report: str, address: str, state: str, result: str) -> None:
@@ -140,5 +146,5 @@ def was_sent_to(connection: Connection, report: str, address: str) -> bool:
     return states_of(connection, report).get(address, "") in ("sent", "sending")
 
 
-def _within(day: int) -> tuple[object, ...]:
+def _within(day: int) -> tuple[ColumnElement[bool], ...]:
     return DMARC_SEEN.c.at >= day, DMARC_SEEN.c.at < day + DAY_S

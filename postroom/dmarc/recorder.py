@@ -74,6 +74,11 @@ class Recorder:
             pass
         self._thread.join(_LAST_S)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the thread has ended."""
+        return not self._thread.is_alive()
+
     def _run(self) -> None:
         degraded = False
         batch: list[tuple[float, Seen]] = []

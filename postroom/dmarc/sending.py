@@ -11,6 +11,7 @@ another, sends nothing twice. What was claimed and never settled counts as sent.
 No report goes to our own domains, to `exclude`, or to an address that refused within `dead_for`.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -28,6 +29,8 @@ from .destinations import Destination, destinations
 from .letter import letter
 from .outbound import DAY_S
 from .published import Lookups, PublishedPolicy
+
+_AT_ONCE = 32  # author domains whose policies are looked up together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,20 +92,27 @@ class Sender:
         with self._database.reading() as connection:
             authors = outbound.authors_seen(connection, day)
         policies: dict[PublishedPolicy, list[str]] = {}
-        for author in authors:
-            try:
-                policy = await self._lookups.policy(author)
-            except TemporaryFailure as failure:
-                yield _outcome(day, author, "later", failure.reason)
-                continue
-            if policy is None:
-                self._forget(day, [author], dry)
-                yield _outcome(day, author, "no-policy")
-                continue
-            policies.setdefault(policy, []).append(author)
+        for start in range(0, len(authors), _AT_ONCE):
+            some = authors[start : start + _AT_ONCE]
+            found = await asyncio.gather(*map(self._policy, some))
+            for author, policy in zip(some, found, strict=True):
+                match policy:
+                    case TemporaryFailure():
+                        yield _outcome(day, author, "later", policy.reason)
+                    case None:
+                        self._forget(day, [author], dry)
+                        yield _outcome(day, author, "no-policy")
+                    case _:
+                        policies.setdefault(policy, []).append(author)
         for policy, of in sorted(policies.items(), key=lambda item: item[0].domain):
             async for outcome in self._report(day, policy, of, now, dry):
                 yield outcome
+
+    async def _policy(self, author: str) -> PublishedPolicy | TemporaryFailure | None:
+        try:
+            return await self._lookups.policy(author)
+        except TemporaryFailure as failure:
+            return failure
 
     async def _report(
         self, day: int, policy: PublishedPolicy, authors: list[str], now: datetime, dry: bool
@@ -192,7 +202,9 @@ class Sender:
         """The queue id; raises what says that it was not taken."""
         key = address.lower()
         with self._database.transaction() as connection:
-            outbound.claim(connection, report.report_id, key, domain=report.policy.domain, now=now)
+            domain = report.policy.domain
+            if not outbound.claim(connection, report.report_id, key, domain=domain, now=now):
+                return "claimed by another run"
         try:
             queue_id = await submit(
                 self._section.submit,

@@ -8,8 +8,9 @@ says why: "encrypted", "smime-broken", "tnef-broken".
 from postroom.config import ReadingSection
 
 from .fields import Field
-from .mime import Part, parse_message
+from .mime import parse_message
 from .parameters import Parameterised
+from .parts import Part
 from .problems import Problems
 from .smime import unwrap
 from .tnef import TnefError, read_tnef

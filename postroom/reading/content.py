@@ -18,7 +18,7 @@ from . import armor, charsets, transfer
 from .containers import made, opened
 from .flowed import unflow
 from .labels import filename, label
-from .mime import MESSAGE_TYPES, Part
+from .parts import MESSAGE_TYPES, Part
 from .problems import Problems
 
 _SIGNATURES = frozenset(

@@ -15,7 +15,7 @@ from postroom.message import Attachment
 from .archives import inspect
 from .content import Content
 from .labels import filename
-from .mime import Part
+from .parts import Part
 from .problems import Problems
 
 _LOGO_SIZE = 10_240  # octets; an inline picture below it is decoration, referenced or not

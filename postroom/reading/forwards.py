@@ -17,7 +17,7 @@ from .addresses import read_addresses
 from .bodies import best_body
 from .content import Content, sort_parts
 from .dates import read_date
-from .mime import Part
+from .parts import Part
 from .problems import Problems
 from .quotes import Division, divide, plain_lines
 

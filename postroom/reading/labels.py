@@ -9,7 +9,7 @@ import re
 import unicodedata
 
 from . import words
-from .mime import Part
+from .parts import Part
 
 _PATH = re.compile(r"[/\\\0]")
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069\u200e\u200f]")

@@ -14,13 +14,14 @@ unread and a problem says so. message/partial is not put together.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from postroom.config import ReadingSection
 
 from . import fields, transfer
 from .fields import Field
-from .parameters import EMPTY, Parameterised, parse
+from .parameters import Parameterised, parse
+from .parts import MESSAGE_TYPES, Part
 from .problems import Problems
 
 # Lines that begin like a delimiter but are none, before we stop looking: a legitimate message
@@ -30,68 +31,16 @@ _LONGEST_BOUNDARY = 8_192  # octets; RFC 2046 5.1.1 allows 70, senders exceed it
 _DELIMITER_REST = 256  # octets of rubbish allowed behind the boundary on its line
 _HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
 _NAME = re.compile(rb"[!-9;-~]+")
-MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news"})
 _MAIN_TYPES = frozenset(
     "text image audio video application multipart message font model chemical x-unknown".split()
 )
 
 
-@dataclass(slots=True, kw_only=True)
-class Part:
-    """One entity: a leaf, a multipart, or an encapsulated message with its own root inside."""
-
-    fields: tuple[Field, ...] = ()
-    content_type: Parameterised = EMPTY  # value "text/plain" when none was given
-    disposition: Parameterised = EMPTY
-    encoding: str = "identity"  # base64, quoted-printable, uuencode, identity
-    buffer: bytes = field(default=b"", repr=False)
-    start: int = 0  # the body, in buffer
-    end: int = 0
-    depth: int = 0
-    children: list["Part"] = field(default_factory=list)
-    is_message_root: bool = False  # outermost part of the message or of an encapsulated one
-
-    @property
-    def type(self) -> str:
-        """Media type, lower case."""
-        return self.content_type.value
-
-    @property
-    def main_type(self) -> str:
-        """The part of the type before the slash."""
-        return self.content_type.value.partition("/")[0]
-
-    @property
-    def encoded(self) -> bytes:
-        """The body as it stands."""
-        return self.buffer[self.start : self.end]
-
-    def decoded(self, problems: Problems) -> bytes:
-        """The body without its transfer encoding."""
-        octets, token = transfer.decode(self.encoded, self.encoding)
-        problems.add(token)
-        return octets
-
-    def field(self, key: bytes) -> bytes:
-        """The first field's value by lower-case name, unfolded; empty when absent."""
-        for one in self.fields:
-            if one.key == key:
-                return fields.unfold(one.value)
-        return b""
-
-    def walk(self) -> "list[Part]":
-        """This part and all below, in message order."""
-        found: list[Part] = []
-        waiting = [self]
-        while waiting:
-            part = waiting.pop()
-            found.append(part)
-            waiting.extend(reversed(part.children))
-        return found
-
-
 def parse_message(raw: bytes, limits: ReadingSection, problems: Problems) -> Part:
     """The root part of a message; never raises."""
+    if len(raw) > limits.max_size:
+        problems.add("size-limit")
+        raw = raw[: limits.max_size]
     if b"\n" not in raw:
         raw = raw.replace(b"\r", b"\n")
     reader = _Reader(limits, problems)

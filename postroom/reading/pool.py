@@ -15,6 +15,7 @@ import asyncio
 import contextlib
 import io
 import pickle
+import signal
 import socket
 import struct
 import subprocess
@@ -31,11 +32,12 @@ T = TypeVar("T")
 
 LENGTH = struct.Struct("!Q")
 _LARGEST_ANSWER = 1 << 30  # octets
+_DYING_S = 0.5  # from the end of its socket to the end of a process
 _RECYCLE_AFTER = 10_000  # jobs; caps what slow leaks in foreign parsers can hold
 
 
 class WorkerLost(PermanentFailure):
-    """A job has no result: reason is worker-timeout, worker-memory, worker-crashed or worker-bug.
+    """A job has no result; reason is worker-timeout, -cpu, -memory, -crashed or -bug.
 
     Permanent, because the same bytes would end the same way; the caller sends them to review.
     """
@@ -63,21 +65,26 @@ class WorkerPool:
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """The function's result, worked out in a worker.
 
-        Raises WorkerLost when the job broke a limit or its worker, TemporaryFailure(busy) when no
-        worker came free in time.
+        A worker that dies for no limit of ours (a crash, a kill from outside) costs the job one
+        more try. Raises WorkerLost when the job broke a limit or two workers, and
+        TemporaryFailure(busy) when no worker came free in time.
         """
         if self._section.workers == 0:
             return function(*arguments)
         request = pickle.dumps((function, arguments), protocol=5)
-        self.start()
+        try:
+            result: T = await self._run_once(request)
+        except WorkerLost as lost:
+            if lost.reason != "worker-crashed":
+                raise
+            result = await self._run_once(request)
+        return result
+
+    async def _run_once(self, request: bytes) -> Any:
+        worker = await self._free_worker()
         try:
             async with asyncio.timeout(self._section.deadline):
-                worker = await self._idle.get()
-        except TimeoutError as error:
-            raise TemporaryFailure("busy", error) from error
-        try:
-            async with asyncio.timeout(self._section.deadline):
-                result: T = await worker.run(request)
+                result = await worker.run(request)
         except TimeoutError as error:
             self._replace(worker, "worker-timeout")
             raise WorkerLost("worker-timeout", error) from error
@@ -93,6 +100,18 @@ class WorkerPool:
         else:
             self._idle.put_nowait(worker)
         return result
+
+    async def _free_worker(self) -> "_Worker":
+        self.start()
+        try:
+            async with asyncio.timeout(self._section.deadline):
+                worker = await self._idle.get()
+                while worker.has_died:  # while it was idle: no job's fault
+                    self._replace(worker, "worker-died-idle")
+                    worker = await self._idle.get()
+        except TimeoutError as error:
+            raise TemporaryFailure("busy", error) from error
+        return worker
 
     def _spawn(self) -> "_Worker":
         worker = _Worker(self._section, self._preload)
@@ -142,7 +161,7 @@ class _Worker:
                 raise WorkerLost("worker-memory")
             state, answer = _Closed(io.BytesIO(await self._receive(length))).load()
         except (OSError, EOFError, pickle.UnpicklingError) as error:
-            raise WorkerLost("worker-crashed", error) from error
+            raise WorkerLost(self._cause_of_death(), error) from error
         if state != "done":
             raise WorkerLost(state, RuntimeError(answer))
         return answer
@@ -157,6 +176,15 @@ class _Worker:
                 raise EOFError
             view = view[count:]
         return buffer
+
+    @property
+    def has_died(self) -> bool:
+        return self._process.poll() is not None
+
+    def _cause_of_death(self) -> str:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(_DYING_S)
+        return "worker-cpu" if self._process.returncode == -signal.SIGXCPU else "worker-crashed"
 
     def kill(self) -> None:
         self._socket.close()

@@ -21,7 +21,8 @@ from .author import find_author
 from .bodies import Body, best_body
 from .content import Content, sort_parts
 from .dates import read_date, read_ids
-from .mime import Part, parse_message
+from .mime import parse_message
+from .parts import Part
 from .problems import Problems
 
 _DEFAULTS = ReadingSection()
@@ -117,7 +118,7 @@ def _forwarded(
     division: quotes.Division, attached: list[Forwarded], problems: Problems
 ) -> tuple[Forwarded, ...]:
     """What was forwarded: the quoted forward first, then the attached messages."""
-    if division.forwarded or not division.new:
+    if division.forwarded or forwards.says_nothing(division.new):
         quoted = forwards.quoted(division.quoted, division.forwarded, problems)
         if quoted is not None:
             return (quoted, *attached)

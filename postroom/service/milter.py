@@ -1,27 +1,27 @@
 """The milter process: the examiner and the signer behind libmilter."""
 
+from typing import TYPE_CHECKING
+
 from postroom.clock import SystemClock
 from postroom.config import Config
-from postroom.dmarc.recorder import Recorder
 from postroom.envelope import Envelope
 from postroom.examiner import Examiner
 from postroom.milter.keyring import Keyring
 from postroom.milter.results_header import authentication_results
 from postroom.milter.server import MilterServer
 from postroom.milter.sign import Signer
-from postroom.store.engine import Database
 from postroom.verdict import Verdict
 
 from .state import stamp_key
 
+if TYPE_CHECKING:
+    from postroom.dmarc.recorder import Recorder
+
 
 def run_milter(config: Config) -> None:
     """Serves until SIGTERM; raises what MilterServer.serve raises."""
-    recorder = Recorder(config, Database(config.store_url), SystemClock())
-    reporting = config.dmarc_reports.enabled
-    examiner = Examiner(config, SystemClock(), recorder.note if reporting else None)
-    if reporting:
-        recorder.start()
+    recorder = _recorder(config) if config.dmarc_reports.enabled else None
+    examiner = Examiner(config, SystemClock(), recorder.note if recorder else None)
 
     def results(verdict: Verdict, envelope: Envelope) -> str:
         return authentication_results(verdict, envelope, config.service.hostname)
@@ -35,5 +35,15 @@ def run_milter(config: Config) -> None:
         sign=Signer(config, Keyring(config.dkim_keys_dir), SystemClock()),
     ).serve()
     examiner.pool.stop()
-    if reporting:
+    if recorder:
         recorder.stop()
+
+
+def _recorder(config: Config) -> "Recorder":
+    """What writes down the rows of aggregate reports, at work."""
+    from postroom.dmarc.recorder import Recorder
+    from postroom.store.engine import Database
+
+    recorder = Recorder(config, Database(config.store_url), SystemClock())
+    recorder.start()
+    return recorder

@@ -119,7 +119,7 @@ def test_a_word_without_a_star_is_found_only_whole() -> None:
 
 def test_features_can_be_told_in_words() -> None:
     found = features.extract(ORDER, VOCABULARY)
-    told = {found.told(i) for i in np.flatnonzero(found.can_be_told)}
+    told = {found.told(int(i)) for i in np.flatnonzero(found.can_be_told)}
     assert ("words", "выставите счет") in told
     assert ("subject", "заявка") in told
     assert ("attachment", "заявка") in told

@@ -137,7 +137,8 @@ rules:
 
 def test_a_sites_rule_comes_first_and_replaces_the_shipped_one_of_its_name(tmp_path: Path) -> None:
     shipped, site = tmp_path / "shipped", tmp_path / "site"
-    shipped.mkdir(), site.mkdir()
+    shipped.mkdir()
+    site.mkdir()
     (shipped / "a.yaml").write_text(
         "rules:\n"
         "  - {name: a, when: {language: {equals: ru}}, then: {category: hr}}\n"

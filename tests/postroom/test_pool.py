@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from tests.fakes.jobs import burn, crafted_answer, devour, die, double, stumble,
 
 pytestmark = pytest.mark.slow
 
-LIMITS = ReadingSection(workers=2, deadline=5.0, worker_cpu=1.0, worker_memory=200_000_000)
+LIMITS = ReadingSection(workers=2, deadline=30.0, worker_cpu=1.0, worker_memory=200_000_000)
 
 
 ROOT = str(Path(__file__).resolve().parents[2])
@@ -28,7 +29,7 @@ def _workers_find_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (burn, "worker-crashed"),
+        (burn, "worker-cpu"),
         (devour, "worker-memory"),
         (die, "worker-crashed"),
         (stumble, "worker-bug"),
@@ -47,6 +48,35 @@ def test_a_job_that_breaks_a_limit_is_lost_and_its_worker_replaced(
             assert caught.value.reason == reason
             answers = await asyncio.gather(*(pool.run(double, n) for n in range(6)))
             assert answers == [0, 2, 4, 6, 8, 10]
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_workers_killed_while_idle_cost_no_job() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            pids = await asyncio.gather(pool.run(wait, 0.1), pool.run(wait, 0.1))
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+            assert await asyncio.gather(pool.run(double, 1), pool.run(double, 2)) == [2, 4]
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_worker_killed_from_outside_at_work_costs_no_job() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS.model_copy(update={"workers": 1}))
+        try:
+            pid = await pool.run(wait, 0.0)
+            job = asyncio.create_task(pool.run(wait, 0.5))
+            await asyncio.sleep(0.1)
+            os.kill(pid, signal.SIGKILL)
+            assert await job != pid
         finally:
             pool.stop()
 

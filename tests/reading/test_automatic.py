@@ -122,7 +122,8 @@ def test_who_wrote_it(kind: AutomaticKind, fields: tuple[str, ...], body: str) -
 
 
 def test_a_quoted_machine_does_not_make_a_machine_of_the_answer() -> None:
-    body = "We order 5.\n\nOn Mon, 1 Jan 2024, Shop <a@b.test> wrote:\n> This is an automated message, please do not reply."
+    quoted = "> This is an automated message, please do not reply."
+    body = f"We order 5.\n\nOn Mon, 1 Jan 2024, Shop <a@b.test> wrote:\n{quoted}"
     assert not read(letter(body)).automatic.is_automatic
 
 
@@ -170,5 +171,6 @@ def test_an_attached_event_is_a_persons() -> None:
 
 
 def test_a_dmarc_report_is_known_by_its_file_name() -> None:
-    part = b'Content-Type: application/zip; name="g.test!firma.test!1710000000!1710086399.zip"\r\n\r\nPK'
+    name = b"g.test!firma.test!1710000000!1710086399.zip"
+    part = b'Content-Type: application/zip; name="%s"\r\n\r\nPK' % name
     assert read(multipart("mixed", part)).automatic.kind is AutomaticKind.REPORT

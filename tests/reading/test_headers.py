@@ -188,7 +188,8 @@ STRANGE_DATES = {
 
 def table(name: str) -> list[dict[str, Any]]:
     path = TABLES / f"{name}.json"
-    return json.loads(path.read_text("utf-8")) if path.exists() else []  # type: ignore[no-any-return]
+    rows: list[dict[str, Any]] = json.loads(path.read_text("utf-8")) if path.exists() else []
+    return rows
 
 
 @needs_tables

@@ -49,7 +49,8 @@ def test_a_row_of_a_table_is_one_line() -> None:
       <tr><td><p>Valve <b>DN50</b></p></td><td>10&nbsp;pcs</td><td>12.50</td></tr>
       <tr><td>Pump<br>type 2</td><td></td><td>99</td></tr></table><p>Thanks</p>"""
     assert text(source) == (
-        "We order:\n\nArticle\tQuantity\tPrice\nValve DN50\t10 pcs\t12.50\nPump type 2\t\t99\n\nThanks"
+        "We order:\n\nArticle\tQuantity\tPrice\n"
+        "Valve DN50\t10 pcs\t12.50\nPump type 2\t\t99\n\nThanks"
     )
 
 

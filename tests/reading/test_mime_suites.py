@@ -148,9 +148,9 @@ def test_mime4j_leaves_are_all_found(case: Path) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize(
-    "path", sorted(one for one in MIME.rglob("*") if one.is_file()), ids=lambda path: path.name
-)
-def test_no_file_of_the_suites_stops_the_reader(path: Path) -> None:
-    raw = path.read_bytes()
-    assert read(raw).raw == raw
+def test_no_file_of_the_suites_stops_the_reader() -> None:
+    paths = sorted(one for one in MIME.rglob("*") if one.is_file())
+    for path in paths:
+        raw = path.read_bytes()
+        assert read(raw).raw == raw, path
+    assert len(paths) > 900

@@ -30,6 +30,7 @@ class Expected:
     erp: str = ""  # orders, invoices or tickets: what the ERP has got
     customer: str = ""  # the author's name in the ERP
     number: str = ""  # order or invoice number in the ERP
+    amount: str = ""  # invoices: what is to be paid
     lines: tuple[tuple[str, str], ...] = ()  # (sku, or description without one; quantity)
     attachments: tuple[str, ...] = ()  # names on the ticket
     reply: bool = False  # one answer reaches the sender

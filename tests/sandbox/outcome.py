@@ -43,6 +43,11 @@ class ErpRecord:
         return str(party.get("name") or "")
 
     @property
+    def amount(self) -> str:
+        """What an invoice asks for."""
+        return str(self.body.get("amount") or "")
+
+    @property
     def lines(self) -> tuple[tuple[str, str], ...]:
         """(sku, or description where there is none; quantity) of each line of an order."""
         if self.kind != "orders":
@@ -135,6 +140,7 @@ def differences(found: Outcome) -> list[str]:
     for record in found.erp:
         compare("customer", expected.customer, record.customer)
         compare("number", expected.number, record.number)
+        compare("amount", expected.amount, record.amount)
         compare("lines", expected.lines, record.lines)
         compare("attachments", expected.attachments, record.attachments)
     compare("replies", int(expected.reply), found.replies)

@@ -185,6 +185,7 @@ def _invoice(write: Writer) -> Mail:
             outcome="act",
             erp="invoices",
             number="CS-60914",
+            amount="532.80",
             folder="Invoices",
         ),
         more=attach,
@@ -196,12 +197,12 @@ def _support_case(write: Writer) -> Mail:
         "support-case",
         world.BAKERY,
         "Denise Okafor <denise@ovenside.test>",
-        "Cordless drill stopped working",
+        "KT-18 cordless drill stopped working",
         "Hello,\n\nthe KT-18 cordless drill we bought from you in September stopped working "
-        "yesterday. The battery charges fully, but the motor only clicks and the red light "
+        "yesterday: the battery charges fully, but the motor only clicks and the red error light "
         "flashes three times. We have tried another battery with the same result.\n\n"
-        "It is still under warranty. Can you repair it, or how do we send it back?\n\n"
-        "Many thanks\nDenise Okafor\nOvenside Bakery\n",
+        "It is still under warranty. Please help: can you repair or replace it, and how do we "
+        "send it back?\n\nMany thanks\nDenise Okafor\nOvenside Bakery\n",
         Expected(
             dmarc="none",
             category="support",

@@ -1,0 +1,204 @@
+"""Grids of cells: headings found anywhere, totals left out, doubts named."""
+
+from decimal import Decimal
+
+import pytest
+
+from postroom.classify.orders.cells import Cell
+from postroom.classify.orders.table import Grid, Table, read_table
+from postroom.classify.orders.words import Role, heading, sums_up
+
+
+def read(*rows: list[Cell], language: str = "ru") -> Table:
+    return read_table(Grid(rows=rows, source="f.xlsx:Лист1!A", language=language))
+
+
+def said(table: Table) -> list[tuple[str, str, str, str, str]]:
+    return [
+        (line.sku, line.description, str(line.quantity), line.unit, str(line.unit_price))
+        for line in table.lines
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cell", "role"),
+    [
+        ("№ п/п", Role.POSITION),
+        ("Наименование товара", Role.DESCRIPTION),
+        ("Кол-во, шт", Role.QUANTITY),
+        ("Ед. изм.", Role.UNIT),
+        ("Цена, руб.", Role.PRICE),
+        ("Цена с НДС", Role.PRICE_GROSS),
+        ("Сумма НДС", Role.TAX),
+        ("Сумма с НДС", Role.TOTAL_GROSS),
+        ("Заказ", Role.ORDERED),
+        ("Остаток", Role.STOCK),
+        ("Unit Price", Role.PRICE),
+        ("Ext. Price", Role.TOTAL),
+        ("product_name", Role.DESCRIPTION),
+        ("order_id", Role.OTHER),
+        ("Artikel-Nr.", Role.SKU),
+        ("Bezeichnung", Role.DESCRIPTION),
+        ("Menge", Role.QUANTITY),
+        ("Einzelpreis", Role.PRICE),
+        ("Gesamtpreis", Role.TOTAL),
+        ("Désignation", Role.DESCRIPTION),
+        ("Qté", Role.QUANTITY),
+        ("P.U. HT", Role.PRICE),
+        ("Cantidad", Role.QUANTITY),
+        ("Штрихкод", Role.GTIN),
+        ("14 Tage netto", None),
+        ("просто слова", None),
+    ],
+)
+def test_heading_words_in_five_languages(cell: str, role: Role | None) -> None:
+    found = heading(cell)
+    assert (found.role if found else None) is role
+
+
+def test_a_quantity_heading_may_name_the_unit() -> None:
+    found = heading("Кол-во, кг")
+    assert found is not None
+    assert found.unit == "кг"
+
+
+@pytest.mark.parametrize(
+    ("label", "sums"),
+    [
+        ("Итого:", True),
+        ("Всего наименований 3, на сумму 500 руб", True),
+        ("Grand total EUR", True),
+        ("zzgl. 19 % MwSt", True),
+        ("Zwischensumme", True),
+        ("Total Quartz 9000", False),
+        ("Net weight washer", False),
+        ("Итоговая метка", False),
+    ],
+)
+def test_labels_of_totals_rows(label: str, sums: bool) -> None:
+    assert sums_up(label) is sums
+
+
+def test_the_heading_is_found_below_title_rows_and_totals_are_left_out() -> None:
+    table = read(
+        ["Заявка № 5", "", "", ""],
+        ["", "", "", ""],
+        ["№", "Наименование", "Кол-во", "Цена"],
+        [Decimal(1), "Болт М8", Decimal(200), Decimal("1.5")],
+        [Decimal(2), "Гайка М8", Decimal(100), Decimal("0.8")],
+        ["", "Итого", Decimal(300), Decimal(380)],
+    )
+    assert said(table) == [
+        ("", "Болт М8", "200", "", "1.5"),
+        ("", "Гайка М8", "100", "", "0.8"),
+    ]
+    assert table.lines[0].source == "f.xlsx:Лист1!A4"
+    assert table.around == ("Заявка № 5", "Итого 300 380")
+
+
+def test_the_row_that_numbers_the_columns_is_no_line() -> None:
+    table = read(
+        ["№", "Наименование", "Ед.", "Кол-во"],
+        ["1", "2", "3", "4"],
+        ["1", "Краска", "кг", "5"],
+    )
+    assert [line.description for line in table.lines] == ["Краска"]
+
+
+def test_of_two_price_and_total_columns_those_that_multiply_are_taken() -> None:
+    table = read(
+        ["Товар", "Кол-во", "Цена без НДС", "Цена с НДС", "Сумма НДС", "Сумма с НДС"],
+        ["Насос", Decimal(2), Decimal(100), Decimal(120), Decimal(40), Decimal(240)],
+    )
+    line = table.lines[0]
+    assert (line.unit_price, line.total) == (Decimal(120), Decimal(240))
+    assert line.confidence > 0.95
+
+
+def test_an_item_column_of_counting_numbers_is_a_position() -> None:
+    table = read(
+        ["Item", "Description", "Qty"],
+        ["10", "Valve", "4"],
+        ["20", "Flange", "8"],
+        language="en",
+    )
+    assert [line.description for line in table.lines] == ["Valve", "Flange"]
+
+
+def test_an_order_form_orders_only_what_is_filled_in() -> None:
+    rows: list[list[Cell]] = [["Код", "Товар", "Остаток", "Цена", "Заказ"]]
+    rows += [[f"A{i}", f"Товар {i}", Decimal(9), Decimal(10), ""] for i in range(10)]
+    rows[4][4] = Decimal(3)
+    table = read(*rows)
+    assert said(table) == [("A3", "Товар 3", "3", "", "10")]
+
+
+def test_one_missing_quantity_among_many_is_named() -> None:
+    table = read(
+        ["Товар", "Кол-во"],
+        ["Один", Decimal(1)],
+        ["Два", Decimal(2)],
+        ["Три", ""],
+        ["Четыре", Decimal(4)],
+    )
+    assert [line.description for line in table.lines] == ["Один", "Два", "Три", "Четыре"] or [
+        line.description for line in table.lines
+    ] == ["Один", "Два", "Четыре"]
+
+
+def test_a_row_that_does_not_multiply_is_unsure() -> None:
+    table = read(
+        ["Товар", "Кол-во", "Цена", "Сумма"],
+        ["Один", Decimal(2), Decimal(10), Decimal(20)],
+        ["Два", Decimal(2), Decimal(10), Decimal(35)],
+    )
+    assert table.lines[0].confidence >= 0.9
+    assert table.lines[1].confidence <= 0.5
+    assert table.lines[1].problems == ("line-total-mismatch",)
+
+
+def test_an_ambiguous_separator_is_settled_by_the_total_or_named() -> None:
+    table = read(
+        ["Product", "Qty", "Price", "Total"],
+        ["Wire", "1.250", "2,00", "2.500,00"],
+        ["Cable", "1.250", "", ""],
+        language="",
+    )
+    assert table.lines[0].quantity == 1250
+    assert table.lines[0].confidence > 0.9
+    assert "number-ambiguous" in table.lines[1].problems
+
+
+def test_two_quantity_columns_are_a_problem() -> None:
+    table = read(
+        ["Товар", "Кол-во план", "Кол-во факт"],
+        ["Один", Decimal(5), Decimal(4)],
+    )
+    assert "two-quantity-columns" in table.problems
+
+
+def test_a_table_without_heading_is_read_less_surely() -> None:
+    table = read(
+        ["Перчатки", "пар", Decimal(300)],
+        ["Каска белая", "шт", Decimal(20)],
+    )
+    assert said(table) == [
+        ("", "Перчатки", "300", "пар", "None"),
+        ("", "Каска белая", "20", "шт", "None"),
+    ]
+    assert not table.headed
+    assert table.lines[0].confidence < 0.9
+
+
+def test_a_discount_explains_the_total_and_lowers_the_price() -> None:
+    table = read(
+        ["SKU", "Product", "Qty", "List price", "Disc %", "Net amount"],
+        ["T-4", "Tent", Decimal(10), Decimal(200), Decimal(15), Decimal(1700)],
+        language="en",
+    )
+    assert table.lines[0].unit_price == 170
+
+
+def test_a_price_list_without_quantities_orders_nothing() -> None:
+    table = read(["Код", "Товар", "Цена"], ["A1", "Чай", Decimal(55)], ["A2", "Кофе", Decimal(90)])
+    assert all(line.quantity is None and line.confidence < 0.5 for line in table.lines)

@@ -1,0 +1,168 @@
+"""Lines, lists and sentences of a mail's body, line by line."""
+
+from decimal import Decimal
+
+import pytest
+
+from postroom.classify.orders.body import read_body
+from postroom.classify.orders.item import item
+from postroom.classify.orders.noise import is_noise
+from postroom.classify.orders.records import records_at
+
+
+@pytest.mark.parametrize(
+    ("line", "quantity", "unit", "description"),
+    [
+        ("болт М8х30 оц. - 200 шт", "200", "шт", "болт М8х30 оц"),
+        ("20x M8x30 zinc @ 0.12", "20", "", "M8x30 zinc"),
+        ("картофель 40кг", "40", "кг", "картофель"),
+        ("масло подс. 5л - 3", "3", "", "масло подс. 5л"),
+        ("— шприц 3-компонентный 5 мл, 20 000 шт.;", "20000", "шт.", "шприц 3-компонентный 5 мл"),
+        ("1. Бинт 7 м х 14 см — 2 400 шт.", "2400", "шт.", "Бинт 7 м х 14 см"),
+        ("Полотенце 70х140, 500 г/м2 — 400 шт.", "400", "шт.", "Полотенце 70х140, 500 г/м2"),
+        ("300 m Dachlatte 30/50 S10", "300", "m", "Dachlatte 30/50 S10"),
+        ("1 x 60kVA generator road tow", "1", "", "60kVA generator road tow"),
+        ("Plasterboard 12.5mm 1200x2400 x 60", "60", "", "Plasterboard 12.5mm 1200x2400"),
+        ("40 Stk Böden 3,07", "40", "Stk", "Böden 3,07"),
+        ("листовка А5 4+4 — 10 тыс. шт.", "10000", "шт.", "листовка А5 4+4"),
+        ("Батарейки АА - 3 уп. по 10 шт", "3", "уп.", "Батарейки АА по 10 шт"),
+    ],
+)
+def test_the_quantity_is_told_from_sizes_and_codes(
+    line: str, quantity: str, unit: str, description: str
+) -> None:
+    found = item(line, "ru")
+    assert found is not None
+    assert found.draft.quantity[0] == Decimal(quantity)
+    assert found.draft.unit == unit
+    assert found.draft.description == description
+
+
+@pytest.mark.parametrize(
+    ("line", "quantity", "price", "total"),
+    [
+        ("[LED-36] Панель 36 Вт × 40 = 32 800 ₽", "40", None, "32800"),
+        ("Болт 12х100 .... 500 шт .... 18,40 ... 9 200,00", "500", "18.40", "9200.00"),
+        ("Нитки 45ЛЛ — 60 боб × 92,00 = 5 520,00", "60", "92.00", "5520.00"),
+        ("Chair gold, 200 pcs, 3.20 each", "200", "3.20", None),
+        ("Цемент М500 50 кг - 120 мешков по 415 руб.", "120", "415", None),
+        ("25 Stück Kugelhahn DN25 à 18,40 €", "25", "18.40", None),
+    ],
+)
+def test_price_and_total_are_told_from_the_quantity(
+    line: str, quantity: str, price: str | None, total: str | None
+) -> None:
+    found = item(line, "ru", ",")
+    assert found is not None
+    draft = found.draft
+    assert draft.quantity[0] == Decimal(quantity)
+    assert draft.price[:1] == (() if price is None else (Decimal(price),))
+    assert draft.total[:1] == (() if total is None else (Decimal(total),))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "тел. +7 (000) 247-18-00, доб. 3",
+        "ИНН 0052117730 / КПП 005201001",
+        "VAT GB 123 4567 82",
+        "Доставка: до терминала 20.06",
+        "Срок поставки: 5 (пять) рабочих дней",
+        "Mit freundlichen Grüßen",
+        "Tel 020 7946 0123",
+        "www.example.test",
+        "12 High Street, London",
+        "Hello Kate,",
+        "----------------------",
+        "Our order NC 40021.",
+        "Lieferung bis KW 41 an Tor 2",
+    ],
+)
+def test_signatures_phones_banks_and_terms_are_no_lines(line: str) -> None:
+    assert is_noise(line)
+
+
+@pytest.mark.parametrize("line", ["болт М8 - 20 шт", "20 rolls tape", "Schrauben 4x40 - 5 Pakete"])
+def test_goods_are_not_noise(line: str) -> None:
+    assert not is_noise(line)
+
+
+def lines_of(text: str, language: str) -> list[tuple[str, str, str]]:
+    return [
+        (str(line.quantity), line.unit, line.description)
+        for line in read_body(text, language).lines
+    ]
+
+
+def test_a_russian_sentence_orders_two_things() -> None:
+    text = "Здравствуйте! Нам нужно пять коробок бумаги А4 и 2 тонера HP 85A."
+    assert lines_of(text, "ru") == [
+        ("5", "коробок", "бумаги А4"),
+        ("2", "", "тонера HP 85A"),
+    ]
+
+
+def test_a_german_sentence_orders_two_things() -> None:
+    text = "Bitte liefern Sie 10 Stk. Dübel 8mm und 5 Pakete Schrauben 4x40."
+    assert lines_of(text, "de") == [
+        ("10", "Stk.", "Dübel 8mm"),
+        ("5", "Pakete", "Schrauben 4x40"),
+    ]
+
+
+def test_a_sentence_that_ends_with_quantities() -> None:
+    text = "Просим поставить: парта двухместная 15 шт., стул ученический 30 шт."
+    assert lines_of(text, "ru") == [
+        ("15", "шт.", "парта двухместная"),
+        ("30", "шт.", "стул ученический"),
+    ]
+
+
+def test_a_number_in_a_sentence_that_nobody_has_read_is_named() -> None:
+    reading = read_body("Пришлите 5 коробок бумаги. Ещё тех 40 белых посмотрите на складе.", "ru")
+    assert "numbers-unread" in reading.problems
+
+
+def test_the_unit_that_some_lines_lack_makes_them_unsure() -> None:
+    reading = read_body("картофель 40кг\nлук 10\nморковь 10\n", "ru")
+    assert [line.confidence >= 0.85 for line in reading.lines] == [True, False, False]
+    assert reading.lines[1].problems == ("unit-missing",)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "затирка 110 - 3 шт (если нет, то 111)",
+        "примерно 5-6 кубов песка",
+        "Hauben blau alt: 40 VE neu: 60 VE",
+        "up to 40 pcs of bolts",
+    ],
+)
+def test_conditions_guesses_and_changes_are_never_sure(line: str) -> None:
+    assert all(one.confidence < 0.85 for one in read_body(f"нужно:\n- {line}\n", "ru").lines)
+
+
+def test_text_behind_the_closing_is_not_read() -> None:
+    text = "Please send 30 boxes of gloves.\n\nKind regards,\nKate\n5 pcs Kate Street\n"
+    assert lines_of(text, "en") == [("30", "boxes", "gloves")]
+
+
+def test_records_of_labelled_fields_are_lines() -> None:
+    text = ["Item 10", "Material: 100-44 Hose", "Quantity: 12 EA", "Price: 84.00 GBP", ""]
+    records = next(records_at(text, set(), "en", "body:"))
+    line = records.table.lines[0]
+    assert (line.sku, line.description, str(line.quantity)) == ("100-44", "Hose", "12")
+    assert line.unit_price == Decimal("84.00")
+
+
+def test_a_table_of_spaces_keeps_empty_cells_in_their_columns() -> None:
+    text = (
+        "Pos   Art.-Nr.    Bezeichnung        Menge   ME    Einzelpreis\n"
+        "10    4711-100    Schlauch           50      m     4,85\n"
+        "20                Fassung ohne Nr.   200     Stk   0,62\n"
+    )
+    lines = read_body(text, "de").lines
+    assert [(line.sku, line.description, str(line.quantity), line.unit) for line in lines] == [
+        ("4711-100", "Schlauch", "50", "m"),
+        ("", "Fassung ohne Nr.", "200", "Stk"),
+    ]
