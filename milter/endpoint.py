@@ -12,9 +12,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-import Milter  # type: ignore[import-untyped]
-
 from postroom.failure import PermanentFailure
+
+from .binding import Milter
 
 _LONGEST_PATH = 107  # octets of sockaddr_un.sun_path on Linux, without the final NUL
 

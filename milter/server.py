@@ -20,8 +20,6 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import Milter  # type: ignore[import-untyped]
-
 from postroom import maillog
 from postroom.clock import Clock
 from postroom.config import Config
@@ -31,6 +29,7 @@ from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.stamp import StampKey
 from postroom.verdict import Verdict
 
+from .binding import Milter
 from .endpoint import Listening, listen
 from .session import Front, Judged, Session
 from .waker import Waker

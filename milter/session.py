@@ -14,8 +14,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import Milter  # type: ignore[import-untyped]
-
 from postroom import maillog, metrics, stamp
 from postroom.clock import Clock
 from postroom.config import Config
@@ -26,6 +24,7 @@ from postroom.verdict import Disposition, Verdict
 
 from . import border
 from .answer import header_value, refusal
+from .binding import Milter
 from .transaction import Client, Transaction, client_of
 
 DRY_RUN = "X-Postroom-Dry-Run"

@@ -152,7 +152,8 @@ def _postfix(config: Config) -> Iterator[Finding]:
             "run doctor on Postfix's host, with postconf in the PATH",
         )
         return
-    settings = dict(line.partition(" = ")[::2] for line in printed.splitlines())
+    lines = (line.partition(" = ") for line in printed.splitlines())
+    settings = {name: value for name, _, value in lines}
     yield _ok(f"Postfix {settings.get('mail_version', '?')}")
     if config.milter.socket in settings.get("smtpd_milters", ""):
         yield _ok("smtpd_milters names our socket")

@@ -18,6 +18,7 @@ from . import answers, jobs
 from .actions.plan import plan
 from .classification import Classification
 from .classify.decide import decide
+from .classify.rulefile import load_rules
 from .codec import to_plain
 from .config import Config
 from .envelope import Envelope
@@ -162,6 +163,13 @@ class Inspector:
         message = await self._examiner.read(request.message)
         classification = self._examiner.classifier.classify(message, None, request.envelope)
         return answers.classify_answer(classification)
+
+    async def rules(self, request: Request) -> dict[str, Any]:
+        """Which rules match, and what they say without the model."""
+        message = await self._examiner.read(request.message)
+        rulebook = load_rules(self._config.classification)
+        found: dict[str, Any] = to_plain(rulebook.apply(message, None, request.envelope))
+        return found
 
     async def extract(self, request: Request) -> dict[str, Any]:
         """The order or invoice in a message or in a bare document."""

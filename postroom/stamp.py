@@ -80,7 +80,7 @@ def read(
     """
     compact = "".join(value.split())
     signed, found, mac = compact.rpartition(";b=")
-    tags = dict(tag.partition("=")[::2] for tag in signed.split(";"))
+    tags = {name: value for name, _, value in (tag.partition("=") for tag in signed.split(";"))}
     if not found or tags.get("v") != "1":
         raise PermanentFailure("stamp-malformed")
     key = next((key for key in keys if key.id == tags.get("k")), None)

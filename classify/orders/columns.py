@@ -84,7 +84,8 @@ def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHe
     below = rows[index + used : index + used + _LOOK_AHEAD]
     if not _is_goods(roles):
         return None
-    return FoundHeading(columns=_settled(roles, below, mark), rows=used)
+    texts = [text_of(cell) for cell in (second if used == 2 and second else rows[index])]
+    return FoundHeading(columns=_settled(roles, texts, below, mark), rows=used)
 
 
 def _roles(row: Sequence[Cell]) -> dict[int, Heading] | None:
@@ -138,7 +139,12 @@ def _second_row(first: Sequence[Cell], second: Sequence[Cell]) -> list[Cell] | N
     return merged
 
 
-def _settled(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str) -> Columns:
+def _settled(
+    roles: dict[int, Heading],
+    heading_texts: Sequence[str],
+    below: Sequence[Sequence[Cell]],
+    mark: str,
+) -> Columns:
     roles = _by_content(roles, below, mark)
     quantity, problems = _quantity(roles, below, mark)
     price, total = _price_and_total(roles, quantity, below, mark)
@@ -146,6 +152,7 @@ def _settled(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: s
     descriptions = _descriptions(roles, below, sku)
     if sku is None and not descriptions:
         sku = _first(roles, Role.BUYER_SKU)
+    problems += _unknown(roles, heading_texts, below)
     currencies = {one.currency for one in roles.values() if one.currency}
     return Columns(
         sku=sku,
@@ -164,6 +171,16 @@ def _settled(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: s
         confidence=0.94 if quantity is not None else 0.5,
         problems=problems,
     )
+
+
+def _unknown(
+    roles: dict[int, Heading], texts: Sequence[str], below: Sequence[Sequence[Cell]]
+) -> tuple[str, ...]:
+    """A column of figures under a heading we do not know may be what matters."""
+    for place, text in enumerate(texts):
+        if text and place not in roles and _numeric_share(_texts(below, place)) > 0.7:
+            return ("column-unknown",)
+    return ()
 
 
 def _first(roles: dict[int, Heading], role: Role) -> int | None:

@@ -29,7 +29,7 @@ _PRICE_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _TOTAL_BEFORE = re.compile(
-    r"(?:=|\bна сумму|\bсумма|\bитого|\btotal|\bges(?:amt)?\.?|\bgesamtpreis"
+    r"(?:(?<![^\W\d_])=|\bна сумму|\bсумма|\bитого|\btotal|\bges(?:amt)?\.?|\bgesamtpreis"
     r"|\bsumme)[:.]?[ \u00a0]*$",
     re.IGNORECASE,
 )

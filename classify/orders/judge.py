@@ -35,6 +35,8 @@ def judged(reading: Reading) -> Order:
     problem, agreed = _sum_problem(lines, reading)
     if problem:
         problems.append(problem)
+    if agreed is not None:
+        lines = tuple(_proved(line) for line in lines)
     if total is None and agreed is not None:
         total = agreed
     elif total is None and reading.totals:
@@ -69,7 +71,9 @@ def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[
     prices = [line.unit_price for line in lines if line.unit_price is not None]
     if len(prices) < len(lines) or all(line.quantity == 1 for line in lines):
         return lines
-    products = sum(((line.quantity or 0) * (line.unit_price or 0) for line in lines), Decimal(0))
+    products = sum(
+        ((line.quantity or Decimal(0)) * (line.unit_price or Decimal(0)) for line in lines), Decimal(0)
+    )
     if amounts_agree([products], totals) or not amounts_agree([sum(prices, Decimal(0))], totals):
         return lines
     return tuple(
@@ -80,6 +84,17 @@ def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[
         )
         for line in lines
     )
+
+
+# Doubts about numbers that the document's total takes away, when it agrees.
+_NUMBER_DOUBTS = frozenset({"price-or-total-unclear", "number-ambiguous"})
+
+
+def _proved(line: OrderLine) -> OrderLine:
+    """A line whose only doubt was a number, in a document whose total agrees with its lines."""
+    if not line.problems or not set(line.problems) <= _NUMBER_DOUBTS:
+        return line
+    return replace(line, problems=(), confidence=max(line.confidence, 0.9))
 
 
 def _is_complete(order: Order) -> bool:

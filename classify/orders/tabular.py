@@ -8,6 +8,7 @@ not shift the rest of its row.
 import csv
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .cells import Cell
 from .columns import columns_of
@@ -121,17 +122,30 @@ def _spans(line: str) -> list[tuple[int, int]]:
 
 def _aligned(line: str, spans: list[tuple[int, int]]) -> list[Cell]:
     """The row cut by the heading's places; cut by its own gaps when it has as many."""
-    chunks = [
-        (match.start(), match.end(), match[0])
-        for match in re.finditer(r"\S+(?: \S+)*", line.expandtabs(4))
-    ]
+    expanded = line.expandtabs(4)
+    chunks = [match.span() for match in re.finditer(r"\S+(?: \S+)*", expanded)]
     if len(chunks) == len(spans):
-        return [text for _, _, text in chunks]
+        return [expanded[begin:end] for begin, end in chunks]
     cells: list[str] = ["" for _ in spans]
-    for begin, end, text in chunks:
-        best = max(range(len(spans)), key=lambda place: _overlap(spans[place], begin, end))
-        cells[best] = f"{cells[best]} {text}".strip()
+    for begin, end in chunks:
+        over = [place for place, span in enumerate(spans) if _overlap(span, begin, end) > 0]
+        if len(over) < 2:
+            best = max(range(len(spans)), key=lambda place: _overlap(spans[place], begin, end))
+            cells[best] = f"{cells[best]} {expanded[begin:end]}".strip()
+            continue
+        for word in re.finditer(r"\S+", expanded[begin:end]):
+            place = _under(spans, over, begin + word.start(), begin + word.end())
+            cells[place] = f"{cells[place]} {word[0]}".strip()
     return list(cells)
+
+
+def _under(spans: list[tuple[int, int]], over: list[int], begin: int, end: int) -> int:
+    """Which heading of `over` a word of a long chunk stands under."""
+    for one, two in pairwise(over):
+        border = (spans[one][1] + spans[two][0]) / 2
+        if (begin + end) / 2 <= border:
+            return one
+    return over[-1]
 
 
 def _overlap(span: tuple[int, int], begin: int, end: int) -> int:

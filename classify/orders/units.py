@@ -78,7 +78,7 @@ XPX: паллет паллета паллеты паллету палл подд
 XTU: туба тубы туб тюбик тюбика тюбиков tube tubes tuben
 XCY: баллон баллона баллонов балл cylinder cylinders gasflasche
 XSO: катушка катушки катушек бобина бобины бобин боб spool spools spule spulen reel reels
-XBE: связка связки связок пучок пучка пучков bundle bundles bunch bunches stem stems bund bündel
+XBE: моток мотка мотков ветка ветки веток куст кустов связка связки связок пучок пучка пучков bundle bundles bunch bunches stem stems bund bündel
   букет
 XPG: плита плит плиты плиту
 XRD: пруток прутка прутков прут стержень stange stangen rod rods хлыст хлыстов

@@ -107,7 +107,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.PRICE,
-            r".*\b(?:prijs|prezzo|cena|цена|price|preis|einzelpreis|stückpreis|stueckpreis"
+            r".*\b(?:ek|vk|uvp|ekp|vkp|prijs|prezzo|cena|цена|price|preis|einzelpreis|stückpreis|stueckpreis"
             r"|e preis|ep"
             r"|prix|precio|p u|pu|unit cost|unit value|unit net|net price|nettopreis"
             r"|стоимость ед\w*|стоимость за ед\w*|cost|rate|тариф|einzel|listenpreis)\b.*",

@@ -14,6 +14,8 @@ from postroom.failure import Failure
 
 from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
 
+rules = typer.Typer(help="The classification rules.")
+
 Files = Annotated[list[str] | None, typer.Argument(help="Messages; - reads standard input.")]
 JsonlOption = Annotated[
     bool, typer.Option("--jsonl", help="Answer JSON requests from standard input, line by line.")
@@ -107,6 +109,17 @@ def explain(
     if names or jsonl or not numbers:
         given = {"ip": ip, "helo": helo, "mail_from": mail_from}
         _answer("explain", names, config, json, jsonl, given)
+
+
+@rules.command("test")
+def rules_test(
+    files: Files = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+    jsonl: JsonlOption = False,
+) -> None:
+    """Check the rule files, then show which rules match messages and what they say."""
+    _answer("rules", files, config, json, jsonl)
 
 
 def _answer(

@@ -8,7 +8,6 @@ import typer
 
 from postroom import maillog
 from postroom.codec import to_plain
-from postroom.failure import Failure
 
 from .options import (
     ConfigOption,
@@ -20,7 +19,6 @@ from .options import (
 
 database = typer.Typer(help="The database.")
 model = typer.Typer(help="The classification model.")
-rules = typer.Typer(help="The classification rules.")
 
 
 def serve(
@@ -127,22 +125,3 @@ def model_eval(
     section = configuration_or_defaults(config).classification
     for figures in evaluate(source, section.model_file, threshold=section.threshold):
         show(to_plain(figures), json)
-
-
-@rules.command("test")
-def rules_test(
-    files: Annotated[list[Path], typer.Argument(help="Rule files (*.yaml) to check.")],
-) -> None:
-    """Check rule files; name file, line and mend of every fault."""
-    from postroom.classify.rules import load_rules
-
-    faulty = False
-    for file in files:
-        try:
-            loaded = load_rules([file])
-            typer.echo(f"{file}: {len(loaded)} rules, no faults")
-        except Failure as failure:
-            faulty = True
-            typer.echo(str(failure), err=True)
-    if faulty:
-        raise typer.Exit(1)

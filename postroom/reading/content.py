@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from postroom.config import ReadingSection
 
 from . import armor, charsets, transfer
+from .calendar import read_calendar
 from .containers import made, opened
 from .flowed import unflow
 from .labels import filename, label
@@ -89,7 +90,22 @@ def sort_parts(root: Part, limits: ReadingSection, problems: Problems) -> Conten
             content.documents.append(part)
     if not any(text.strip() for one in content.segments for text in (*one.plain, *one.html)):
         content.segments.append(content.spare)
+        if not content.spare.plain and not content.spare.html:
+            content.spare.plain.extend(_calendar_texts(content, problems))
     return content
+
+
+def _calendar_texts(content: Content, problems: Problems) -> list[str]:
+    """What an invitation without any other text says."""
+    for part in content.documents:
+        if part.type == "text/calendar":
+            try:
+                calendar = read_calendar(part.decoded(problems), part.content_type.get("charset"))
+            except ValueError:
+                problems.add("calendar-broken")
+                continue
+            return ["\n".join(filter(None, (calendar.summary, calendar.description)))]
+    return []
 
 
 def _is_own_text(part: Part, name: str) -> bool:

@@ -43,7 +43,8 @@ BOUNCE_SUBJECT = re.compile(
     r"rejected|your (?:mail|message|e-?mail)(?: to| could| was| has| sent)|"
     r"user unknown|unknown (?:user|recipient)|unrouteable|bounce|"
     r"there was an error|returned: |problem (?:delivering|with)|considered unsolicited|"
-    r"(?:delivered|relayed|expanded|read|not read|deleted): |message you sent|delivered failed|status:)",
+    r"(?:delivered|relayed|expanded|read|not read|deleted): |message you sent|delivered failed|"
+    r"status:)",
     re.IGNORECASE,
 )
 BOUNCE_TEXT = re.compile(

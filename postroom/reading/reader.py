@@ -87,7 +87,7 @@ def _headers(root: Part, limits: ReadingSection, problems: Problems, charset: st
     for one in root.fields[: limits.max_headers]:
         value, token = words.decode(one.value, charset)
         problems.add(token)
-        found.append((one.name.decode("ascii", "replace"), value))
+        found.append((words.clean(one.name.decode("ascii", "replace")), value))
     return tuple(found)
 
 

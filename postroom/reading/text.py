@@ -5,12 +5,11 @@ text from quoted text.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """A line without its line end."""
+class Line(NamedTuple):
+    """A line without its line end; a tuple because a message has thousands of them."""
 
     text: str
     depth: int = 0  # quote marks in front: "> > " is 2
