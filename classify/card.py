@@ -97,7 +97,8 @@ def _summary(figures: tuple[Figures, ...], threshold: float) -> str:
     for figure in figures:
         lines.append(
             f"| {figure.name} | {figure.mails} | {figure.accuracy:.3f} | {figure.macro_f1:.3f} | "
-            f"{figure.precision:.3f} | {figure.coverage:.2f} | {figure.calibration_error:.3f} |"
+            f"{_number(figure.precision, 3)} | {figure.coverage:.2f} | "
+            f"{figure.calibration_error:.3f} |"
         )
     lines.append(
         "\nClear cases: mail that the labelling reader found unmistakable; of the others a careful "
@@ -109,8 +110,12 @@ def _summary(figures: tuple[Figures, ...], threshold: float) -> str:
 def _segment(figures: Figures) -> str:
     lines = [f"### {figures.name}\n", "| class | mails | precision | recall |", "|---|---|---|---|"]
     for category, (mails, precision, recall) in figures.per_class.items():
-        lines.append(f"| {category} | {mails} | {precision:.2f} | {recall:.2f} |")
+        lines.append(f"| {category} | {mails} | {_number(precision, 2)} | {recall:.2f} |")
     return "\n".join(lines) + "\n"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
 
 
 def _reliability(probabilities: Numbers, truth: Classes) -> str:

@@ -19,8 +19,9 @@ A message that nothing would follow from is only delivered, and so is one whose 
 actions: one that looks like an order is a copy of one.
 
 Mail is filed in its category's folder only when sure; otherwise it lies in INBOX, where people
-look: an order filed under Junk is a lost customer. Unsure spam is therefore taken for its second
-guess where that is likely enough and a person would look at it.
+look: an order filed under Junk is a lost customer. Where a row has no review (spam, hr, other) and
+the classification is unsure, the second guess counts instead, if it is likely enough and its row
+has one: what may be an order is seen by a person.
 """
 
 from collections.abc import Iterator
@@ -39,7 +40,7 @@ _OTHER = CategoryRow(review=False)
 # What only a proven author may set in motion; forwarding to a colleague is not among it.
 _BUSINESS = frozenset({Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE, Step.REPLY})
 _KEPT_OUT = (Disposition.QUARANTINE, Disposition.REJECT, Disposition.DISCARD)
-_SECOND_GUESS = 0.2  # probability from which unsure spam is taken for something else
+_SECOND_GUESS = 0.2  # probability from which a second guess counts
 
 # Problems of reading after which the text may not be what the author wrote.
 _UNTRUSTWORTHY = ("encrypted", "worker-", "limit")
@@ -91,16 +92,21 @@ def decide(
 
 
 def _category(classification: Classification, config: Config) -> tuple[str, list[str]]:
-    """The category, or the second guess for unsure spam, with the reason."""
-    category = classification.category
-    if category != "spam" or classification.confidence >= config.classification.threshold:
+    """The category, or the second guess where nobody would look at an unsure first, with why."""
+    category, confidence = classification.category, classification.confidence
+    if config.categories.get(category, _OTHER).review:
         return category, []
-    others = {k: v for k, v in classification.scores.items() if k != "spam"}
-    second = max(others, key=lambda name: others[name], default="")
-    row = config.categories.get(second, _OTHER)
-    if not row.review or others[second] < _SECOND_GUESS:
+    if confidence >= config.classification.threshold:
         return category, []
-    return second, [f"unsure-spam: spam at {classification.confidence:.2f}, or else {second}"]
+    reviewed = {
+        name: score
+        for name, score in classification.scores.items()
+        if config.categories.get(name, _OTHER).review
+    }
+    second = max(reviewed, key=lambda name: reviewed[name], default="")
+    if reviewed.get(second, 0.0) < _SECOND_GUESS:
+        return category, []
+    return second, [f"second-guess: {category} at {confidence:.2f}, or else {second}"]
 
 
 def _is_sure(classification: Classification, config: Config) -> bool:

@@ -23,10 +23,11 @@ class Figures:
     mails: int
     accuracy: float
     macro_f1: float  # over the classes that occur in the set
-    precision: float  # of the mail at or above the threshold; nan when there is none
+    precision: float | None  # of the mail at or above the threshold; None when there is none
     coverage: float  # share of the mail at or above the threshold
     calibration_error: float  # expected calibration error, 0..1
-    per_class: dict[str, tuple[int, float, float]]  # class -> (mails, precision, recall)
+    # class -> (mails, precision, recall); precision is None where the class was never given
+    per_class: dict[str, tuple[int, float | None, float]]
     confusion: tuple[tuple[int, ...], ...]  # rows: true class, columns: given class
 
 
@@ -46,11 +47,11 @@ def judge(
         mails=len(truth),
         accuracy=float(right.mean()),
         macro_f1=float(f1[occurs].mean()),
-        precision=float(right[sure].mean()) if sure.any() else float("nan"),
+        precision=float(right[sure].mean()) if sure.any() else None,
         coverage=float(sure.mean()),
         calibration_error=calibration_error(confidence, right),
         per_class={
-            category: (int(true[i]), _share(hits[i], said[i]), _share(hits[i], true[i]))
+            category: (int(true[i]), _share(hits[i], said[i]), float(hits[i] / true[i]))
             for i, category in enumerate(categories)
             if occurs[i]
         },
@@ -66,5 +67,5 @@ def calibration_error(confidence: Numbers, right: NDArray[np.bool_]) -> float:
     return float(np.abs(gap).sum() / mails.sum())
 
 
-def _share(part: int, whole: int) -> float:
-    return float(part) / float(whole) if whole else float("nan")
+def _share(part: int, whole: int) -> float | None:
+    return float(part) / float(whole) if whole else None

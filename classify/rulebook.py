@@ -3,7 +3,7 @@
 In: the shipped rules (rules/*.yaml) and a site's folder, read after them. Out: a `Rulebook`, which
 answers for a message with `Findings`. Of the rules that set a category the first match counts,
 the site's before the shipped; every other effect accumulates. A site's rule of the same name
-replaces a shipped one; `enabled: false` switches it off. docs/rules.md shows every key.
+replaces a shipped one; `enabled: false` switches it off. README.md lists every key.
 
     rules:
       - name: hosting-invoice

@@ -40,6 +40,9 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # of the desks we serve counts more than the inboxes of one energy trader. Others weigh 1.
 _SOURCES = {"spam_extra": 0.05, "written_ru": 3.0, "written_en_de": 3.0}
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
+# The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
+# from another world it holds too little to tell.
+_CAUTION = 0.7
 _SEGMENT = 50  # mails a source and language need for figures of their own
 _KNOWN = 2  # mails that must hold a word before it counts as known
 
@@ -270,7 +273,7 @@ def _calibrate(held_out: _HeldOut, data: _Data, chosen: NDArray[np.bool_]) -> Ca
     weights = data.weights[chosen]
 
     def surprise(values: Numbers) -> float:
-        logarithm = values[0] + abs(values[1]) * strange + is_own @ values[2:]
+        logarithm = values[0] + (_CAUTION + abs(values[1])) * strange + is_own @ values[2:]
         temperature = np.exp(np.clip(logarithm, -2.0, 4.0))
         shares = softmax(logits / temperature[:, None])[np.arange(len(truth)), truth]
         penalty = 0.5 * float(np.sum(values[2:] ** 2))  # languages differ only for a reason
@@ -280,7 +283,7 @@ def _calibrate(held_out: _HeldOut, data: _Data, chosen: NDArray[np.bool_]) -> Ca
     best = minimize(surprise, start, method="L-BFGS-B").x
     return Calibration(
         spread=round(float(best[0]), 4),
-        unfamiliar=round(abs(float(best[1])), 4),
+        unfamiliar=round(_CAUTION + abs(float(best[1])), 4),
         languages={name: round(float(value), 4) for name, value in zip(own, best[2:], strict=True)},
     )
 

@@ -71,7 +71,8 @@ class FoundHeading:
 
 def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHeading | None:
     """The columns when a heading of a goods table begins at rows[index]."""
-    roles = _roles(rows[index])
+    named = rows[index]
+    roles = _roles(named)
     if roles is None:
         return None
     used = 1
@@ -80,11 +81,11 @@ def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHe
         if second is not None:
             merged = _roles(second)
             if merged is not None and len(merged) >= len(roles):
-                roles, used = merged, 2
+                roles, used, named = merged, 2, second
     below = rows[index + used : index + used + _LOOK_AHEAD]
     if not _is_goods(roles):
         return None
-    texts = [text_of(cell) for cell in (second if used == 2 and second else rows[index])]
+    texts = [text_of(cell) for cell in named]
     return FoundHeading(columns=_settled(roles, texts, below, mark), rows=used)
 
 
@@ -117,7 +118,9 @@ def _is_goods(roles: dict[int, Heading]) -> bool:
     found = {one.role for one in roles.values()}
     figures = found & _FIGURES
     return bool(figures) and (
-        bool(found & _GOODS) or (len(figures) >= 2 and Role.POSITION in found)
+        bool(found & _GOODS)
+        or (len(figures) >= 2 and Role.POSITION in found)
+        or (Role.UNIT in found and Role.POSITION in found)
     )
 
 
@@ -220,7 +223,18 @@ def _by_content(
         _find_description(mended, below)
     if not _all(mended, Role.QUANTITY, Role.ORDERED):
         _find_quantity(mended, below, mark)
+    if not _all(mended, Role.UNIT):
+        _find_unit(mended, below)
     return mended
+
+
+def _find_unit(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> None:
+    """A column without heading that holds nothing but units, as under a merged "Количество"."""
+    for place in range(max((len(row) for row in below), default=0)):
+        texts = _texts(below, place)
+        if place not in roles and texts and _unit_share(texts) >= 0.8:
+            roles[place] = Heading(role=Role.UNIT)
+            return
 
 
 def _find_quantity(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str) -> None:

@@ -16,16 +16,20 @@ from decimal import Decimal
 from .currency import MARK, currency_in
 from .dates import date_spans
 from .numbers import GROUPING, NUMBER, readings
-from .numerals import numeral_at
+from .numerals import Numeral, numeral_at
 from .units import Found, Sort, unit_behind
 
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
 # What says that a price follows.
 _PRICE_BEFORE = re.compile(
-    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)[àa]|\bat|\bprice|\bje|\bzu je|\bzu|\bpreis"
-    r"|\bpro(?: stück| st)?|\bfür|\bfor"
-    r"|\bза|\bepreis|\bvk|\bek|\bunit price|\bmax\.?|\bпредлож\w*)[:.]?[ \u00a0]*$",
+    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)à|\bat|\bprice|\bje|\bzu je|\bpreis|\bepreis|\bvk|\bek"
+    r"|\bunit price|\bпредлож\w*)[:.]?[ \u00a0]*$",
+    re.IGNORECASE,
+)
+# Words that lead to a price only where the number looks like money: "for 12.50", not "for 2 days".
+_PRICE_PERHAPS = re.compile(
+    r"(?:(?<!\w)a|\bfor|\bfür|\bза|\bzu|\bpro(?: stück| st)?|\bmax\.?)[:.]?[ \u00a0]*$",
     re.IGNORECASE,
 )
 _TOTAL_BEFORE = re.compile(
@@ -36,7 +40,7 @@ _TOTAL_BEFORE = re.compile(
 _QUANTITY_BEFORE = re.compile(
     r"(?:\bкол-?во|\bколичество|\bк-во|\bqty\.?|\bquantity|\bqnty|\bmenge|\banzahl"
     r"|\bquantité|\bqté|\bcantidad"
-    r"|\bstückzahl|\bв количестве|\bзаказ|\border(?:ed)?)[ :.=\-–]*$",
+    r"|\bstückzahl|\bв количестве|\bзаказ(?=\s?[:=])|\border(?:ed)?(?=\s?[:=]))[ :.=\-–]*$",
     re.IGNORECASE,
 )
 _REFERENCE_BEFORE = re.compile(
@@ -212,6 +216,8 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         begin = start - len(in_front[0])
     tail = line[max(0, begin - 24) : begin]
     price_said, total_said = _PRICE_BEFORE.search(tail), _TOTAL_BEFORE.search(tail)
+    if price_said is None and (money or re.search(r"[.,]\d\d$", line[start:end])) and unit is None:
+        price_said = _PRICE_PERHAPS.search(tail)
     quantity_said = _QUANTITY_BEFORE.search(tail)
     led_by = quantity_said or total_said or price_said
     if led_by:  # the words that lead to the figure are no part of the description
@@ -259,6 +265,9 @@ def _in_size(line: str, start: int, end: int) -> bool:
         return False  # "IP67 × 4"
     if before and not re.search(rf"\d[{_TIMES}]\d+\w* [{_TIMES}] $", line[:start][-20:]):
         return True  # but "1200x2400 x 60" is sixty of that size
+    follows = re.match(rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d", line[end:])
+    if follows and re.search(r"\w[\w.)]*\s+$", line[:start]):
+        return True  # "ply 2440 x 1220", but "2 x 5kg" at the start counts
     return bool(
         re.match(
             rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d+(?:[.,]\d+)?(?:[ \u00a0]?[{_TIMES}]"
@@ -287,7 +296,7 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
     found: list[Figure] = []
     index = 0
     while index < len(words):
-        numeral = numeral_at(words, index, language)
+        numeral = numeral_at(words, index, language) or _one_of(line, words, spans, index)
         if numeral is None:
             index += 1
             continue
@@ -311,6 +320,18 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
             )
         )
     return found
+
+
+def _one_of(
+    line: str, words: list[str], spans: list[tuple[int, int]], index: int
+) -> Numeral | None:
+    """ "a case of", "a box": the article before something that counts is a one."""
+    if words[index].lower() not in ("a", "an"):
+        return None
+    unit = unit_behind(line, spans[index][1])
+    if unit is None or unit.unit.sort not in (Sort.COUNT, Sort.PACK):
+        return None
+    return Numeral(value=Decimal(1), words=1, weak=True)
 
 
 def _part_of_code(line: str, start: int, end: int) -> bool:

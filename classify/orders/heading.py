@@ -122,14 +122,14 @@ def _number(lines: Sequence[str], kind: OrderKind) -> str:
         for line in lines:
             for match in pattern.finditer(line):
                 code = match["code"].rstrip(".-/")
-                if _is_number(
-                    code, line[match.end() :], match[0][: match.start("code") - match.start()]
-                ):
+                announced = match[0][: match.start("code") - match.start()]
+                alone = not line[: match.start()].strip()
+                if _is_number(code, line[match.end() :], announced, alone):
                     return code
     return ""
 
 
-def _is_number(code: str, behind: str, announced: str) -> bool:
+def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
     """True for what can be an order's number: not a date, a quantity, a year or a day."""
     if _DATE_LIKE.fullmatch(code) or _UNIT_LIKE.fullmatch(code):
         return False
@@ -137,8 +137,8 @@ def _is_number(code: str, behind: str, announced: str) -> bool:
         return False  # no gap: "orders2go"
     if re.search(r"(?i)(?:№|#|no|nr|number|nummer|номер|n°|:)\W*$", announced):
         return True
-    if code.isdigit() and len(code) < 3:
-        return False
+    if code.isdigit() and len(code) < 3 and (behind.strip(" .,;:") or not alone):
+        return False  # "заказ 5 ..." counts; a title "Заказ 77" is a number
     return not re.match(
         r"\s?(?:шт|кг|м\b|pcs|x\b|х\b|уп|stk|stück|kg|box|кор|boxes|%|€|\$|eur|руб)",
         behind,

@@ -199,6 +199,8 @@ def _weight(line: str, figure: Figure) -> float:
         return -1.0
     if figure.is_price and not counts_things(figure):
         return -1.0
+    if measures(figure) and re.search(r"(?i)\b(?:an?|one|ein|eine|einen|each)\s*$", before):
+        return -1.0  # "a 25 lb jug" is one jug
     weight = 0.0
     if figure.labelled:
         weight += 5

@@ -72,7 +72,8 @@ def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[
     if len(prices) < len(lines) or all(line.quantity == 1 for line in lines):
         return lines
     products = sum(
-        ((line.quantity or Decimal(0)) * (line.unit_price or Decimal(0)) for line in lines), Decimal(0)
+        ((line.quantity or Decimal(0)) * (line.unit_price or Decimal(0)) for line in lines),
+        Decimal(0),
     )
     if amounts_agree([products], totals) or not amounts_agree([sum(prices, Decimal(0))], totals):
         return lines

@@ -43,7 +43,7 @@ _TERM = re.compile(
     r"|заказчик|покупатель|поставщик|контакт\w*|контактное лицо|при[её]мка|комментарий"
     r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|гарантия"
     r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
-    r"|выгрузка|груз|товарн\w+|ставка|темп"
+    r"|выгрузка|груз|товарн\w+|ставка|тара|возвратн\w+|темп"
     r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
     r"|requested))?|ship(?:ping|ment)?(?: (?:to|via|terms|date|method|by))"
     r"|payment(?: terms)?|terms|incoterms?|contact|site contact|attn|attention|account(?: no"
@@ -55,7 +55,7 @@ _TERM = re.compile(
     r"|versand(?:art|adresse)?|zahlung(?:sbedingung\w*|sziel|sart)?|rechnungsadresse"
     r"|rechnung|ansprechpartner|kommission|kostenstelle|projekt|kundennummer|kunden-nr"
     r"|ihr zeichen|unser zeichen|lieferant\w*|baustelle|anlieferung|abladung|termin|laden"
-    r"|entladen|fracht|ware|betreff|datum|hinweis|incoterm|skonto|angebot"
+    r"|entladen|fracht|ware|leergut|pfand|betreff|datum|hinweis|incoterm|skonto|angebot"
     r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
     r"|\s[-–—]\s)(?!\s*$)",
     _FLAGS,
@@ -73,7 +73,7 @@ _GREETING = re.compile(
     r"|hello|hi|hey|dear|morning|good (?:morning|afternoon|day)|to whom|sehr geehrte\w*"
     r"|guten (?:tag|morgen|abend)|hallo|moin|liebe[rs]?|grüß gott|servus|bonjour|madame"
     r"|monsieur|hola|estimad\w+|buenos días|buenas)\b[^\d:!,.\n]{0,40}(?:[!,.:)]+"
-    r"|$)\s*(?:[A-ZА-ЯЁ][\w.-]{1,20}(?: [A-ZА-ЯЁ][\w.-]{1,20}){0,2}[!,.]+\s*)?",
+    r"|$)\s*(?:(?-i:[A-ZА-ЯЁ][\w.-]{1,20}(?: [A-ZА-ЯЁ][\w.-]{1,20}){0,2})[!,.]+\s*)?",
     _FLAGS,
 )
 _SIGN_OFF = re.compile(

@@ -1,8 +1,8 @@
 """Numbers in words: "пять", "двадцать пять", "two dozen", "dreiundzwanzig", "half a dozen".
 
 In: a list of lower-case words and where to begin. Out: the value and how many words it takes, or
-None. Russian, English and German up to 999 999, with cases; single words up to a hundred in French and
-Spanish, and only when the text is in that language.
+None. Russian, English and German up to 999 999, with cases; single words up to a hundred in French
+and Spanish, and only when the text is in that language.
 
 Limits: ordinals are not numbers; "a few", "несколько", "ein paar" are not numbers either, who
 reads text treats them as vague. Words for one ("один", "ein", "un") are `weak`: they are articles

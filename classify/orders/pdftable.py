@@ -230,11 +230,13 @@ def _take(table: _Open, rows: tuple[Row, ...], index: int, page: int, around: li
     cells = _cells(table.columns, row)
     if any(sums_up(cell) for cell in cells) or sums_up(row.text):
         if table.rows:
-            _keep(table, [*cells], row, page, index)
+            whole = [row.text, *[""] * (len(cells) - 1)]
+            _keep(table, [*(whole if len(row.chunks) == 1 else cells)], row, page, index)
             table.closing = True
         else:
             around.append(row.text)
     elif _anchors(table, cells) and (_begins(table, cells) or not _completes(table, row, cells)):
+        _learn(table.columns, row, cells)
         _keep(table, _with_pending(table, cells), row, page, index)
     elif _wraps(table, row, cells) or _completes(table, row, cells):
         _append(table.rows[-1], cells)
@@ -362,47 +364,75 @@ def _append(row: list[Cell], cells: list[str]) -> None:
 
 def _cells(columns: list[_Column], row: Row) -> list[str]:
     """The row's words under their headings."""
-    cells: list[list[str]] = [[] for _ in columns]
+    cells: list[list[tuple[float, str]]] = [[] for _ in columns]
+    loose: list[Chunk] = []
     for chunk in row.chunks:
-        for place, text in _placed(columns, chunk):
-            cells[place].append(text)
-    return [" ".join(parts) for parts in cells]
+        over = _over(columns, chunk)
+        if not over:
+            loose.append(chunk)
+        for place, left, text in _parted(columns, over, chunk):
+            cells[place].append((left, text))
+    for chunk in loose:
+        place = _beside(columns, chunk, [bool(cell) for cell in cells])
+        cells[place].append((chunk.left, chunk.text))
+    return [" ".join(text for _, text in sorted(cell)) for cell in cells]
 
 
-def _placed(columns: list[_Column], chunk: Chunk) -> list[tuple[int, str]]:
-    """A chunk under its heading; one that reaches under several is parted word by word."""
-    over = [
+def _over(columns: list[_Column], chunk: Chunk) -> list[int]:
+    """The columns a chunk reaches under."""
+    return [
         place
         for place, column in enumerate(columns)
         if min(column.right, chunk.right) - max(column.left, chunk.left) > 0.5
     ]
-    if len(over) <= 1:
-        place = over[0] if over else _nearest(columns, chunk)
-        return [(place, chunk.text)]
-    parts: list[tuple[int, str]] = []
-    for word in chunk.words:
+
+
+def _parted(columns: list[_Column], over: list[int], chunk: Chunk) -> list[tuple[int, float, str]]:
+    """A chunk under its heading; one that reaches under several is parted word by word."""
+    if len(over) == 1:
+        return [(over[0], chunk.left, chunk.text)]
+    parts: list[tuple[int, float, str]] = []
+    for word in chunk.words if over else ():
         place = _under(columns, over, word)
         if parts and parts[-1][0] == place:
-            parts[-1] = (place, f"{parts[-1][1]} {word.text}")
+            parts[-1] = (place, parts[-1][1], f"{parts[-1][2]} {word.text}")
         else:
-            parts.append((place, word.text))
+            parts.append((place, word.left, word.text))
     return parts
 
 
-def _nearest(columns: list[_Column], chunk: Chunk) -> int:
-    def distance(column: _Column) -> float:
-        if chunk.right < column.left:
-            return column.left - chunk.right
-        return chunk.left - column.right
+def _beside(columns: list[_Column], chunk: Chunk, taken: list[bool]) -> int:
+    """The column of a chunk that stands under no heading: a free one beside it, else the nearest.
 
-    numeric = is_number(chunk.text)
-    candidates = range(len(columns))
-    if not numeric:
-        wordy = [place for place in candidates if columns[place].role not in _FIGURE_ROLES]
-        candidates_list = wordy or list(candidates)
-    else:
-        candidates_list = list(candidates)
-    return min(candidates_list, key=lambda place: distance(columns[place]))
+    A description under a heading that is centred or set to the right begins far to its left.
+    """
+    left = max(
+        (place for place, one in enumerate(columns) if one.right <= chunk.left), default=None
+    )
+    right = min(
+        (place for place, one in enumerate(columns) if one.left >= chunk.right), default=None
+    )
+    sides = [place for place in (left, right) if place is not None]
+    free = [place for place in sides if not taken[place]] or sides or [0]
+    if not is_number(chunk.text):
+        free = [place for place in free if columns[place].role not in _FIGURE_ROLES] or free
+
+    def distance(place: int) -> float:
+        return max(columns[place].left - chunk.right, chunk.left - columns[place].right)
+
+    return min(free, key=distance)
+
+
+def _learn(columns: list[_Column], row: Row, cells: list[str]) -> None:
+    """A column reaches as far as what stands in it, up to its neighbours."""
+    for chunk in row.chunks:
+        place = next((place for place, cell in enumerate(cells) if cell == chunk.text), None)
+        if place is None:
+            continue
+        before = columns[place - 1].right if place else 0.0
+        after = columns[place + 1].left if place + 1 < len(columns) else chunk.right
+        columns[place].left = min(columns[place].left, max(chunk.left, before))
+        columns[place].right = max(columns[place].right, min(chunk.right, after))
 
 
 def _under(columns: list[_Column], over: list[int], word: Word) -> int:

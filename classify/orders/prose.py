@@ -135,7 +135,9 @@ def unread(sentence: str, found: Sequence[Candidate], language: str, mark: str) 
     counted = [value for one in found for value in one.draft.quantity[:1]]
     used = " ".join(f"{one.draft.sku} {one.draft.description}" for one in found)
     for figure in figures(sentence, language, mark):
-        if figure.money or figure.is_price or figure.is_total or figure.weak or _is_time(figure):
+        if figure.money or figure.is_price or figure.is_total or _is_time(figure):
+            continue
+        if figure.weak and figure.unit is None:
             continue
         if figure.reference and not counts_things(figure):
             continue
@@ -201,7 +203,7 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
         before, behind = text[: figure.start], text[figure.end :]
         if "(" in before and ")" not in before:
             continue
-        if first is None and _leads(before) and _orders_something(figure, behind, several):
+        if first is None and _leads(before) and _orders_something(figure, before, behind, several):
             first = figure
         at_end = not re.search(r"\w", re.sub(r"\([^)]*\)", "", behind))
         if at_end and not figure.is_price and re.search(r"[^\W\d_]{2,}", _without_lead(before)):
@@ -240,9 +242,12 @@ def _without_lead(before: str) -> str:
     return " ".join(words)
 
 
-def _orders_something(figure: Figure, behind: str, several: bool) -> bool:
+def _orders_something(figure: Figure, before: str, behind: str, several: bool) -> bool:
+    articled = re.search(r"(?i)\b(?:an?|one|ein|eine|einen|each)\s*$", before)
     if STOP_NOUNS.match(behind) and not counts_things(figure):
         return False
+    if figure.unit is not None and figure.unit.unit.sort is Sort.MEASURE and articled:
+        return False  # "a 25 lb jug" is one jug
     if figure.weak and figure.unit is None and not several:
         return False  # "ein Angebot" alone; beside other quantities "одну помпу" counts
     return bool(re.match(r"[\s\"«“(]*(?:x |х |× |of |von )?[^\W_]", behind)) and bool(

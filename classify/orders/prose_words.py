@@ -22,7 +22,8 @@ LEAD_WORDS = frozenset(
     отправьте
     сегодня завтра срочно будет итого оставьте доставьте вышлите из наличия со склада для нас хотим
     хотели бы купить приобрести хочу ваш наш от у теперь
-    we us i me please pls need require would like to order want take have get send supply deliver
+    we us i me d ll
+    please pls need require would like to order want take have get send supply deliver
     ship the a another more also additionally and plus for of our your quote book with new another
     extra can could you kindly find my po provide dispatch next week monday tuesday wednesday
     thursday friday saturday sunday mon tue wed thu fri sat sun tomorrow today then so ok in

@@ -214,13 +214,11 @@ def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
     """
     said = [line for line in walk.unfilled if "quantity-unreadable" in line.problems]
     empty = len(walk.unfilled) - len(said)
-    known_form = walk.columns is not None and walk.columns.is_form
-    if (
-        walk.lines
-        and empty > len(walk.lines) / 2
-        and (known_form or empty > 5)
-        and not grid.formulas
-    ):
+    columns = walk.columns
+    known_form = columns is not None and columns.is_form
+    priced = all(line.unit_price is not None for line in walk.unfilled)
+    form = known_form or empty > 5 or (priced and empty + len(walk.lines) >= 6)
+    if walk.lines and empty > len(walk.lines) / 2 and form and not grid.formulas:
         kept = said
     else:
         kept = walk.unfilled

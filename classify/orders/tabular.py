@@ -102,6 +102,8 @@ def _headed(
 def _belongs(line: str, cells: list[Cell], separator: str, blank: int) -> bool:
     filled = sum(bool(cell) for cell in cells)
     if separator == "gap":
+        if len(_GAP.split(line.strip())) < 2:
+            return False
         return filled >= 2 and (not blank or filled >= 3)
     if separator in line:
         return True

@@ -54,7 +54,8 @@ E48: усл услуга услуги услуг service services
 _PACK = """
 NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkg pkgs package packages
   packung packungen pack pck ve vpe paquet paquets paquete paquetes pk блок блоков блока блоки
-XPA: пач пачка пачки пачек пачку блистер блистера блистеров пакет пакета пакетов пакеты packet packets päckchen paket pakete
+XPA: пач пачка пачки пачек пачку блистер блистера блистеров пакет пакета пакетов пакеты packet
+  packets päckchen paket pakete
   pak sachet sachets пакетик пакетиков
 XBX: кор короб короба коробов коробка коробки коробок коробку ящ ящик ящика ящиков ящики box boxes
   bx schachtel schachteln kasten kästen kiste kisten boîte boîtes caja cajas лоток лотков лотка
@@ -78,7 +79,8 @@ XPX: паллет паллета паллеты паллету палл подд
 XTU: туба тубы туб тюбик тюбика тюбиков tube tubes tuben
 XCY: баллон баллона баллонов балл cylinder cylinders gasflasche
 XSO: катушка катушки катушек бобина бобины бобин боб spool spools spule spulen reel reels
-XBE: моток мотка мотков ветка ветки веток куст кустов связка связки связок пучок пучка пучков bundle bundles bunch bunches stem stems bund bündel
+XBE: моток мотка мотков ветка ветки веток куст кустов связка связки связок пучок пучка пучков
+  bundle bundles bunch bunches stem stems bund bündel
   букет
 XPG: плита плит плиты плиту
 XRD: пруток прутка прутков прут стержень stange stangen rod rods хлыст хлыстов

@@ -89,7 +89,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             Role.TAX,
             r"(?:в т ч |в том числе |incl )?(?:btw|ндс|налог|vat|tax|mwst|ust|tva|iva|gst"
             r"|tax(?:es)?|steuer|vat code|[csi]gst)(?: ?(?:%|satz|rate|amount|betrag|руб|eur"
-            r"|id|code|in %|сумма|ставка))*|% (?:ндс|vat|mwst|ust|tva)|impuestos",
+            r"|id|code|in %|сумма|ставка|\d\d?(?: \d)? ?%?))*|% (?:ндс|vat|mwst|ust|tva)|impuestos",
         ),
         (
             Role.DISCOUNT,
@@ -220,6 +220,10 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
 _WITHOUT_DIGITS = frozenset(
     {Role.QUANTITY, Role.ORDERED, Role.DESCRIPTION, Role.SKU, Role.DATE, Role.TOTAL}
 )
+# "Материал, характеристика" names the goods, "Характеристика материала" only describes them.
+_NAMES_FIRST = re.compile(
+    r"(?:материал|наименование|товар|изделие|продукция|item|product|artikel|bezeichnung)\b(?! type)"
+)
 _SAYS_SOMETHING = re.compile(r"[^\W\d_]|[№#%]")
 _LONGEST = 60  # a heading cell is short; longer text is content
 
@@ -233,6 +237,8 @@ def heading(cell: str) -> Heading | None:
         return Heading(role=Role.POSITION) if cell.strip() in ("№", "#") else None
     for role, pattern in _PATTERNS:
         if pattern.fullmatch(squeezed):
+            if role is Role.DETAIL and _NAMES_FIRST.match(squeezed):
+                role = Role.DESCRIPTION
             if role in _WITHOUT_DIGITS and any(char.isdigit() for char in squeezed):
                 return None
             return Heading(role=role, unit=_unit_named(squeezed, role), currency=currency_in(cell))

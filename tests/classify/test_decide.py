@@ -243,7 +243,7 @@ def test_unsure_spam_that_may_be_an_order_is_reviewed_as_one() -> None:
     assert decision.outcome is Outcome.REVIEW
     assert (decision.category, decision.folder) == ("purchase_order", "INBOX")
     assert decision.steps == (Step.ORDER_CREATE, Step.REPLY)
-    assert "unsure-spam" in tokens(decision)
+    assert "second-guess" in tokens(decision)
 
 
 def test_unsure_spam_with_a_faint_second_guess_is_not_reviewed() -> None:
@@ -272,6 +272,13 @@ def test_a_rule_can_forbid_actions_and_choose_folder_and_template() -> None:
     assert decision.outcome is Outcome.REVIEW
     assert "blocked" in tokens(decision)
     assert (decision.folder, decision.template) == ("VIP", "own")
+
+
+@pytest.mark.parametrize("category", ["hr", "other"])
+def test_unsure_mail_that_may_be_an_order_is_seen_by_a_person(category: str) -> None:
+    decision = decided(unsure(category, **{category: 0.6, "spam": 0.1, "purchase_order": 0.3}))
+    assert (decision.outcome, decision.category) == (Outcome.REVIEW, "purchase_order")
+    assert "second-guess" in tokens(decision)
 
 
 def test_a_rule_that_asks_for_a_person_gets_one_even_where_nothing_would_follow() -> None:

@@ -64,7 +64,8 @@ class Signer:
         """The message with a DKIM-Signature in front."""
         form = tags.get("c") or "relaxed/relaxed"
         length = int(tags["l"]) if (tags.get("l") or "").isdigit() else None  # type: ignore[arg-type]
-        values = {"v": "1", "c": form, "h": "From:To:Subject", "bh": _bh(message, form, length)}
+        values: dict[str, str | None] = {"v": "1", "c": form, "h": "From:To:Subject"}
+        values["bh"] = _bh(message, form, length)
         return self._put(b"DKIM-Signature", message, form, values | tags)
 
     def arc(self, message: bytes, instance: int, results: str, *, cv: str | None = None) -> bytes:

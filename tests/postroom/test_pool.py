@@ -61,7 +61,8 @@ def test_workers_killed_while_idle_cost_no_job() -> None:
             pids = await asyncio.gather(pool.run(wait, 0.1), pool.run(wait, 0.1))
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
-            assert await asyncio.gather(pool.run(double, 1), pool.run(double, 2)) == [2, 4]
+            answers = await asyncio.gather(pool.run(double, 1), pool.run(double, 2))
+            assert list(answers) == [2, 4]
         finally:
             pool.stop()
 

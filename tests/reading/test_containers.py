@@ -228,3 +228,10 @@ def test_encapsulated_html_is_taken_out_of_rich_text() -> None:
 @given(st.binary(max_size=200))
 def test_any_rich_text_is_read(octets: bytes) -> None:
     to_text(b"{\\rtf1 " + octets)[0].encode("utf-8")
+
+
+def test_an_invitation_without_text_says_its_summary() -> None:
+    event = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nBEGIN:VEVENT\r\nSUMMARY:Visit\\, Tuesday\r\n"
+    event += "DESCRIPTION:Room 5\\nBring samp\r\n les\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    raw = head("Content-Type: text/calendar; charset=utf-8") + b"\r\n" + event.encode()
+    assert read(raw).text == "Visit, Tuesday\nRoom 5\nBring samples"
