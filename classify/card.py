@@ -3,6 +3,7 @@
 In: the examples, the figures on held-out folds. Out: MODEL_CARD.md beside the model.
 """
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ _SOURCES = {
     "written_ru": ("mail written for the purpose, Russian", "ours"),
     "written_en_de": ("mail written for the purpose, English and German", "ours"),
 }
+_OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es)-[a-z0-9]+")  # files of classify/corpus
 # What the figures are measured against.
 _TARGETS = (
     "real English accuracy 0.90 and macro-F1 0.88; written mail 0.93 in each language; at "
@@ -40,6 +42,7 @@ def write(
     examples: Sequence[Example],
     groups: int,
     figures: tuple[Figures, ...],
+    strangers: tuple[Figures, ...],
     calibration: Calibration,
     probabilities: Numbers,
     truth: Classes,
@@ -56,6 +59,7 @@ def write(
         _data(examples, groups),
         _splits(calibration),
         _summary(figures, threshold),
+        _strangers(strangers, threshold),
         *(_segment(figure) for figure in figures if "clear" not in figure.name),
         _reliability(probabilities, truth),
         "Written by `postroom model train`; do not edit.\n",
@@ -67,6 +71,8 @@ def _data(examples: Sequence[Example], groups: int) -> str:
     lines = ["## Data\n", "| source | mails | certain | what | licence |", "|---|---|---|---|---|"]
     for source, mails in sorted(Counter(e.source for e in examples).items()):
         what, licence = _SOURCES.get(source, ("the site's own mail", "the site's"))
+        if _OUR_CORPUS.fullmatch(source):
+            what, licence = "mail written for this project, classify/corpus", "ours"
         certain = sum(e.is_certain for e in examples if e.source == source)
         lines.append(f"| {source} | {mails} | {certain} | {what} | {licence} |")
     lines.append(f"\n{len(examples)} mails in {groups} groups.\n")
@@ -86,10 +92,8 @@ def _splits(calibration: Calibration) -> str:
     )
 
 
-def _summary(figures: tuple[Figures, ...], threshold: float) -> str:
+def _table(figures: tuple[Figures, ...], threshold: float) -> list[str]:
     lines = [
-        "## Figures\n",
-        f"Aimed at: {_TARGETS}.\n",
         f"| set | mails | accuracy | macro-F1 | precision at {threshold} | coverage | "
         "calibration error |",
         "|---|---|---|---|---|---|---|",

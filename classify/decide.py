@@ -13,6 +13,7 @@ doubt below takes the message to review instead, where a person may still let it
     machine          a program wrote it; an invoice or order from one is still worth a look
     unreadable       part of the message could not be read
     order-*          an order that is incomplete, a change, already known, or not there
+    invoice-is-order the classification says invoice, the document says order
 
 A message that nothing would follow from is only delivered, and so is one whose row says
 `review = false`, however unsure. Bounces, out-of-office answers, lists and the like never get
@@ -76,6 +77,8 @@ def decide(
     doubts += _classification_doubts(classification, message, config)
     if Step.ORDER_CREATE in steps:
         doubts += _order_doubts(order, known_order)
+    if Step.INVOICE_UPDATE in steps and order.kind in (OrderKind.ORDER, OrderKind.ORDER_CHANGE):
+        doubts.append("invoice-is-order: what was read is an order, not an invoice")
     planned = replace(
         filed,
         outcome=Outcome.ACT,

@@ -37,8 +37,9 @@ _FOLDS = 5
 _STRENGTH = 2.0  # inverse of the L2 penalty; by grouped cross-validation
 _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # Weight by source: a pile of one class must not teach that most mail is of that class, and mail
-# of the desks we serve counts more than the inboxes of one energy trader. Others weigh 1.
-_SOURCES = {"spam_extra": 0.05, "written_ru": 3.0, "written_en_de": 3.0}
+# of the desks we serve (written for it, or a site's own) counts more than one trader's inboxes.
+_SOURCES = {"spam_extra": 0.05, "train_real_en": 1.0}
+_OTHER_SOURCES = 3.0
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
 # The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
 # from another world it holds too little to tell.
@@ -67,6 +68,7 @@ class Report:
     mails: int
     groups: int
     figures: tuple[Figures, ...]  # on grouped held-out folds, all together first
+    strangers: tuple[Figures, ...]  # each source by a model that never saw that source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,7 @@ class _Data:
     groups: Classes
     languages: tuple[str, ...]  # as reading detects them
     segments: tuple[str, ...]
+    sources: tuple[str, ...]
     is_certain: NDArray[np.bool_]
     categories: tuple[str, ...]
 
@@ -108,6 +111,7 @@ def train(sources: Sequence[Path], out: Path, seed: int = 0, *, threshold: float
         probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
     )
     calibration = _calibrate(held_out, data, np.ones(len(examples), dtype=bool))
+    strangers = _strangers(data, calibration, threshold)
     table, bias = _fit(data, np.arange(len(examples)))
     name = _write(out, table, bias, data, calibration, concepts, examples, seed, figures)
     report = Report(
@@ -116,8 +120,9 @@ def train(sources: Sequence[Path], out: Path, seed: int = 0, *, threshold: float
         mails=len(examples),
         groups=len(set(data.groups.tolist())),
         figures=figures,
+        strangers=strangers,
     )
-    card.write(out.parent / "MODEL_CARD.md", report.name, examples, report.groups, figures,
+    card.write(out.parent / "MODEL_CARD.md", report.name, examples, report.groups, figures, strangers,
                calibration, probabilities, data.truth, threshold)  # fmt: skip
     return report
 
@@ -173,7 +178,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> _Data:
     categories += tuple(sorted(labels - set(categories)))
     found = [features.extract(example.message, concepts) for example in examples]
     weights = [
-        _SOURCES.get(example.source, 1.0) * (1.0 if example.is_certain else _UNCERTAIN)
+        _SOURCES.get(example.source, _OTHER_SOURCES) * (1.0 if example.is_certain else _UNCERTAIN)
         for example in examples
     ]
     return _Data(
@@ -184,6 +189,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> _Data:
         groups=np.array(groups(examples)),
         languages=tuple(example.message.language for example in examples),
         segments=tuple(_segment(example) for example in examples),
+        sources=tuple(example.source for example in examples),
         is_certain=np.array([example.is_certain for example in examples]),
         categories=categories,
     )
@@ -242,9 +248,7 @@ def _cross_validate(data: _Data, seed: int) -> _HeldOut:
     for number, (kept, left) in enumerate(splitter.split(strata_of, strata_of, data.groups)):
         table, bias = _fit(data, kept)
         held_out.logits[left] = data.rows[left] @ table[:, :-1] + bias
-        whole = np.asarray(data.known[left].sum(axis=1)).ravel()
-        known = np.asarray(data.known[left] @ table[:, -1]).ravel()
-        held_out.familiarity[left] = known / np.maximum(whole, 1e-9)
+        held_out.familiarity[left] = _familiarity(data.known[left], table)
         held_out.fold[left] = number
     return held_out
 
@@ -302,6 +306,37 @@ def _cross_calibrated(held_out: _HeldOut, data: _Data) -> Numbers:
         )
         probabilities[left] = softmax(held_out.logits[left] / temperatures[:, None])
     return probabilities
+
+
+def _strangers(
+    data: _Data, calibration: Calibration, threshold: float
+) -> tuple[Figures, ...]:
+    """The figures of each source of several classes, by a model that never saw the source."""
+    of, figures = np.array(data.sources), []
+    for source in sorted(set(data.sources)):
+        left = of == source
+        if len(set(data.truth[left])) < 2 or len(set(data.truth[~left])) < 2:
+            continue
+        table, bias = _fit(data, np.flatnonzero(~left))
+        logits = data.rows[left] @ table[:, :-1] + bias
+        familiarity = _familiarity(data.known[left], table)
+        temperatures = np.array(
+            [
+                calibration.temperature(known, data.languages[i])
+                for known, i in zip(familiarity.tolist(), np.flatnonzero(left), strict=True)
+            ]
+        )
+        probabilities = softmax(logits / temperatures[:, None])
+        name = f"{source}, never seen"
+        figures.append(judge(name, probabilities, data.truth[left], data.categories, threshold))
+    return tuple(figures)
+
+
+def _familiarity(known: Any, table: Numbers) -> Numbers:
+    """Of each mail the share of its words' weight that the table knows."""
+    whole = np.asarray(known.sum(axis=1)).ravel()
+    share: Numbers = np.asarray(known @ table[:, -1]).ravel() / np.maximum(whole, 1e-9)
+    return share
 
 
 def _by_segment(

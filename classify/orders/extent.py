@@ -5,7 +5,7 @@ Unreadable("bomb"). calamine keeps every sheet as a full rectangle, so two cells
 of an xlsx ask for 17 thousand million cells; repeated cells of an ods and shared strings multiply
 in the same way.
 
-Limits: .xls is bounded by its format (65 536 rows of 256 columns) and not looked at.
+Limits: .xls is looked at by ole.py.
 """
 
 import re

@@ -23,7 +23,8 @@ _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
 # What says that a price follows.
 _PRICE_BEFORE = re.compile(
-    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)à|\bat|\bprice|\bje|\bzu je|\bpreis|\bepreis|\bvk|\bek"
+    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)à|\bat|\bprice|\bje|\bzu je|\bpreis|\bepreis"
+    r"|\bvk|\bek"
     r"|\bunit price|\bпредлож\w*)[:.]?[ \u00a0]*$",
     re.IGNORECASE,
 )

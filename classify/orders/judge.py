@@ -135,13 +135,13 @@ def _sum_problem(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[str, D
         pieces = sum((line.quantity or Decimal(0) for line in lines), Decimal(0))
         agrees = pieces in totals or not any(line.total or line.unit_price for line in lines)
         return ("" if agrees else "total-unchecked"), None
-    for total in sorted(totals, reverse=True):
-        if amounts_agree(sums, [total]):
-            return "", total
     grossed = [one * (100 + rate) / 100 for one in sums for rate in _VAT_RATES]
-    for total in sorted(totals, reverse=True):
-        if amounts_agree(grossed, [total]):
-            return "", total
+    # What is due on an invoice is the sum with VAT; the net sum above it agrees with the lines too.
+    ways = [sums + grossed] if reading.kind is OrderKind.INVOICE else [sums, grossed]
+    for way in ways:
+        for total in sorted(totals, reverse=True):
+            if amounts_agree(way, [total]):
+                return "", total
     if reading.kind is OrderKind.INVOICE and len(totals) > 1:
         return "total-unchecked", None
     return "total-mismatch", None

@@ -292,7 +292,7 @@ def _proves(pairs: list[tuple[_Column, str]]) -> bool:
     total = amounts(said.get(Role.TOTAL) or said.get(Role.TOTAL_GROSS) or "")
     product = said.get(Role.DESCRIPTION) or said.get(Role.SKU) or ""
     discount = amounts(said.get(Role.DISCOUNT, "").strip("%"))
-    if not (quantity and price and any(char.isalpha() for char in product)):
+    if not (quantity and price and sum(char.isalpha() for char in product) > 1):
         return False
     return not total or any(
         multiplies(count, cost, amount, discount[0] if discount else None)

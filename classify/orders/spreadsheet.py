@@ -18,9 +18,11 @@ from .extent import Extent, extent_of
 from .hostile import Unreadable, check_container, check_size
 from .lines import numbered
 from .numbers import exact
+from .ole import check_ole
 from .reading import Reading
 from .table import Grid, Table, read_table
 
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_SHEETS = 20
 _MOST_ROWS = 5001
 _LARGEST = 1e15  # beyond it (and for inf) a float is no number a person wrote
@@ -32,6 +34,10 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
     extent = Extent()
     if content[:2] == b"PK":
         extent = extent_of(content, check_container(content))
+    elif content.startswith(_OLE):
+        if _is_encrypted(content):
+            raise Unreadable("encrypted")
+        check_ole(content)
     tables = _tables(filename, content, language, extent)
     held = [table for table in tables if table.lines]
     around = tuple(text for table in tables for text in table.around)
@@ -66,7 +72,7 @@ def _tables(filename: str, content: bytes, language: str, extent: Extent) -> lis
     try:
         workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
     except CalamineError as error:
-        raise Unreadable(_reason(content)) from error
+        raise Unreadable("broken") from error
     tables: list[Table] = []
     visible = [
         one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible
@@ -89,10 +95,9 @@ def _tables(filename: str, content: bytes, language: str, extent: Extent) -> lis
     return tables
 
 
-def _reason(content: bytes) -> str:
+def _is_encrypted(content: bytes) -> bool:
     """An OLE file with an EncryptedPackage stream is an xlsx behind a password."""
-    name = "EncryptedPackage".encode("utf-16-le")
-    return "encrypted" if content[:4] == b"\xd0\xcf\x11\xe0" and name in content else "broken"
+    return "EncryptedPackage".encode("utf-16-le") in content
 
 
 def _cell(value: object) -> Cell:

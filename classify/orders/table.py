@@ -161,7 +161,9 @@ def _line(
     measured = quantity_of(quantity_cell, mark)
     price = amounts(columns.cell(row, columns.price), mark)
     total = amounts(columns.cell(row, columns.total), mark)
-    if not (description or sku or gtin):
+    if not description and len(sku.split()) > 2 and not any(char.isdigit() for char in sku):
+        description, sku = sku, ""  # words, whatever the heading says
+    if not (description or gtin) and not _is_code(sku):
         return None
     if not measured.readings and not price and not sku and not gtin and total:
         return None  # a charge or an allowance
@@ -192,6 +194,11 @@ def _line(
         source=source,
     )
     return settle(draft, number)
+
+
+def _is_code(text: str) -> bool:
+    """True for what can name a product: not "(S)", "21 %", "-"."""
+    return sum(char.isalnum() for char in text) >= 2 and "%" not in text
 
 
 def _unreadable(cell: Cell, readings: tuple[Decimal, ...]) -> bool:
@@ -229,9 +236,9 @@ def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
 
 
 def _priced(lines: list[OrderLine]) -> list[OrderLine]:
-    """Where most lines have a price, one without is unsure: perhaps part of the line above."""
+    """Where others have a price, a line without is unsure: perhaps part of the line above."""
     priced = sum(line.unit_price is not None for line in lines)
-    if priced * 10 < len(lines) * 6 or priced < 2:
+    if priced == 0 or priced == len(lines):
         return lines
     return [
         line

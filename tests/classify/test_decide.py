@@ -33,6 +33,7 @@ LOCAL = replace(UNPROVEN, local=True)
 TEMPERROR = replace(PROVEN, dmarc=replace(PASS, result=Result.TEMPERROR))
 LINE = OrderLine(line=1, sku="A", quantity=Decimal(2), confidence=1.0)
 ORDER = Order(kind=OrderKind.ORDER, number="77", lines=(LINE,), complete=True)
+INVOICE = Order(kind=OrderKind.INVOICE, number="R-5", lines=(LINE,))
 HUMAN = Message(raw=b"", new_text="text")
 HR = MailboxSection(hr="people@firma.example")
 
@@ -49,12 +50,13 @@ def unsure(category: str, **scores: float) -> Classification:
 def decided(
     classification: Classification,
     verdict: Verdict = PROVEN,
-    order: Order = ORDER,
+    order: Order | None = None,  # None: what fits the category
     message: Message = HUMAN,
     config: Config = Config(),  # noqa: B008 - frozen
     **more: object,
 ) -> Decision:
-    return decide(classification, verdict, order, message, config, **more)  # type: ignore[arg-type]
+    read = order or (INVOICE if classification.category == "invoice" else ORDER)
+    return decide(classification, verdict, read, message, config, **more)  # type: ignore[arg-type]
 
 
 def tokens(decision: Decision) -> set[str]:
@@ -285,6 +287,13 @@ def test_a_rule_that_asks_for_a_person_gets_one_even_where_nothing_would_follow(
     decision = decided(sure("other", review=True))
     assert decision.outcome is Outcome.REVIEW
     assert "forced" in tokens(decision)
+
+
+def test_an_invoice_that_reads_as_an_order_is_seen_by_a_person() -> None:
+    decision = decided(sure("invoice"), order=ORDER)
+    assert decision.outcome is Outcome.REVIEW
+    assert "invoice-is-order" in tokens(decision)
+    assert decided(sure("invoice"), order=Order()).outcome is Outcome.ACT
 
 
 def test_a_custom_category_follows_its_row() -> None:
