@@ -38,6 +38,7 @@ _TARGETS = (
 
 def write(
     path: Path,
+    *,
     name: str,
     examples: Sequence[Example],
     groups: int,
@@ -104,10 +105,26 @@ def _table(figures: tuple[Figures, ...], threshold: float) -> list[str]:
             f"{_number(figure.precision, 3)} | {figure.coverage:.2f} | "
             f"{figure.calibration_error:.3f} |"
         )
+    return lines
+
+
+def _summary(figures: tuple[Figures, ...], threshold: float) -> str:
+    lines = ["## Figures\n", f"Aimed at: {_TARGETS}.\n", *_table(figures, threshold)]
     lines.append(
         "\nClear cases: mail that the labelling reader found unmistakable; of the others a careful "
         "colleague could choose another label. Two readers agree on 96 % of such mail."
     )
+    return "\n".join(lines) + "\n"
+
+
+def _strangers(figures: tuple[Figures, ...], threshold: float) -> str:
+    """What to expect of mail from another world than the training's."""
+    lines = [
+        "## Sources never seen\n",
+        "Each source judged by a model trained on the other sources only: other companies, other "
+        "writers, where it is the only source of a language another language too.\n",
+        *(_table(figures, threshold) if figures else ["There is one source only."]),
+    ]
     return "\n".join(lines) + "\n"
 
 

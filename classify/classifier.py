@@ -181,11 +181,11 @@ def _explained(
     column = categories.index(category)
     said = scores.contributions
     gain = (said[:, column] - said.sum(axis=1) / said.shape[1]) * found.can_be_told
-    loudest = np.argsort(-gain)[: 2 * _TOLD]
     gains: dict[tuple[str, str], float] = {}
-    for index in loudest:
-        if gain[index] > 0.0:
-            told = found.told(int(index))
-            gains[told] = gains.get(told, 0.0) + float(gain[index])
-    for (kind, words), value in sorted(gains.items(), key=lambda item: -item[1])[:_TOLD]:
+    for index in np.argsort(-gain)[: 2 * _TOLD]:
+        if gain[index] <= 0.0 or len(gains) == _TOLD:
+            break
+        told = found.told(int(index))
+        gains[told] = gains.get(told, 0.0) + float(gain[index])
+    for (kind, words), value in sorted(gains.items(), key=lambda item: -item[1]):
         yield f"{kind}: '{words}' (+{value:.2f})"

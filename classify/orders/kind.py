@@ -15,6 +15,7 @@ from postroom.order import OrderKind
 
 from .phrases import (
     AS_BEFORE,
+    ASKS_BACK,
     ASKS_FOR_BILL,
     BILLS,
     CANCELS,
@@ -72,6 +73,8 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
     problems = ("refers-to-earlier-order",) if AS_BEFORE.search(written) else ()
     if REMINDS.search(written):
         problems = (*problems, "reminder")
+    if ASKS_BACK.search(body):
+        problems = (*problems, "asks-back")
     if orders or ASKS_FOR_BILL.search(written):
         return Kind(kind=OrderKind.ORDER, problems=problems)
     if ORDER_TITLE.search(names):

@@ -22,6 +22,7 @@ from .hostile import Unreadable
 from .htmltable import read_html
 from .kind import Kind, kind_of_mail
 from .pair import paired
+from .phrases import DECIDES, ORDER_TITLE
 from .reading import Reading
 
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
@@ -196,13 +197,13 @@ def _judged_kind(
         kind = said
     else:
         kind = mail.kind
-    if kind is OrderKind.ORDER and "kind-unsure" in doubts and not reading.lines:
+    if (
+        kind is OrderKind.ORDER
+        and not reading.lines
+        and not _means_to_order(message, documents, doubts)
+    ):
         kind, doubts = OrderKind.NONE, []
-    unread = [
-        problem
-        for problem in problems
-        if kind in (OrderKind.ORDER, OrderKind.ORDER_CHANGE, OrderKind.INVOICE)
-    ]
+    unread = problems if kind is not OrderKind.NONE else []
     if (
         kind is OrderKind.ORDER
         and not documents
@@ -211,3 +212,12 @@ def _judged_kind(
     ):
         doubts.append("attachment-missing")
     return replace(reading, kind=kind, problems=(*reading.problems, *doubts, *unread))
+
+
+def _means_to_order(message: Message, documents: list[Reading], doubts: list[str]) -> bool:
+    """True when a mail without lines still wants to order: its subject, a decision, a document."""
+    if "kind-unsure" in doubts:
+        return False
+    if ORDER_TITLE.search(message.subject) or DECIDES.search(message.new_text[:20_000]):
+        return True
+    return bool(documents) or bool(message.attachments) or "refers-to-earlier-order" in doubts

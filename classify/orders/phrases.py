@@ -170,6 +170,17 @@ AS_BEFORE = re.compile(
     r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
     _FLAGS,
 )
+# The writer wants an answer before anything is sent. "Can you send 5 boxes?" is no such question.
+ASKS_BACK = re.compile(
+    r"\b(?:что (?:можете|посоветуете|предложите)|как(?:ие|ой|ая|ое|ого|им)|сколько|поч[её]м"
+    r"|когда|есть ли|а если|можно ли"
+    r"|what|which|how (?:much|long|soon|many)|when|do you (?:have|offer|do|also|stock)"
+    r"|is (?:it|there|this)|are (?:there|these|they)|does|would it"
+    r"|bieten sie|(?:zu|bis|ab|in) welche\w*|welche\w*|wie (?:viel|lange|schnell)|wieviel"
+    r"|wann|was|ist (?:das|es|der|die)|sind (?:die|das)|gibt es|haben sie"
+    r"|quel\w*|combien|quand|cuál\w*|cuánto\w*|cuándo)\b[^.?!\n]{0,140}\?",
+    _FLAGS,
+)
 # An order that was sent before is asked about.
 REMINDS = re.compile(
     r"\b(?:reminder|напомина\w+|erinnerung|(?:no|not received|not had|haven't had"

@@ -70,20 +70,26 @@ def _repeats(one: Table, other: Table) -> bool:
 
 def _tables(filename: str, content: bytes, language: str, extent: Extent) -> list[Table]:
     try:
-        workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
+        return _read_sheets(filename, content, language, extent)
     except CalamineError as error:
         raise Unreadable("broken") from error
+    except BaseException as error:
+        # A panic of calamine's Rust arrives as a BaseException that no module exports.
+        if type(error).__name__ == "PanicException":
+            raise Unreadable("broken") from None
+        raise
+
+
+def _read_sheets(filename: str, content: bytes, language: str, extent: Extent) -> list[Table]:
+    workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
     tables: list[Table] = []
     visible = [
         one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible
     ]
     for name in visible[:_MOST_SHEETS]:
-        try:
-            sheet = workbook.get_sheet_by_name(name)
-            rows = sheet.to_python(skip_empty_area=True, nrows=_MOST_ROWS)
-            first_row = (sheet.start[0] if sheet.start else 0) + 1
-        except CalamineError as error:
-            raise Unreadable("broken") from error
+        sheet = workbook.get_sheet_by_name(name)
+        rows = sheet.to_python(skip_empty_area=True, nrows=_MOST_ROWS)
+        first_row = (sheet.start[0] if sheet.start else 0) + 1
         grid = Grid(
             rows=[[_cell(value) for value in row] for row in rows],
             source=f"{filename}:{name}!A",

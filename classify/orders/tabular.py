@@ -66,7 +66,11 @@ def _cells(line: str, separator: str) -> list[Cell]:
     if separator in "|│":
         bare = bare.strip(separator)
     if separator in ",;" and '"' in bare:
-        return [part.strip() for part in next(csv.reader([bare], delimiter=separator), [])]
+        bare = bare.replace("\r", " ")
+        try:
+            return [part.strip() for part in next(csv.reader([bare], delimiter=separator), [])]
+        except csv.Error:
+            pass  # quotes that do not pair: cut like any other line
     return [part.strip() for part in bare.split(separator, _MOST_CELLS)[:_MOST_CELLS]]
 
 

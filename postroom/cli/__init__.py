@@ -37,6 +37,7 @@ app.command()(inspect.extract)
 app.command()(inspect.explain)
 app.command()(upkeep.serve)
 app.command()(upkeep.doctor)
+app.command("config")(upkeep.show_configuration)
 
 
 @app.command()

@@ -75,6 +75,11 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+def show_configuration(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Check the configuration and print every key with its value, defaults included."""
+    show(configuration(config).model_dump(mode="json"), json)
+
+
 @database.command("upgrade")
 def upgrade_database(config: ConfigOption = None) -> None:
     """Bring the database to this version's schema."""

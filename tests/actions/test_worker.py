@@ -443,6 +443,7 @@ def test_stopping_finishes_what_runs_and_starts_nothing_new(
     assert sorted(states(database)) == ["done"] * 8 + ["pending"] * 12
 
 
+@pytest.mark.slow
 def test_two_workers_share_the_work_without_doing_any_twice(
     settings: Config, database: Database
 ) -> None:
@@ -462,6 +463,7 @@ def test_two_workers_share_the_work_without_doing_any_twice(
     assert one.seen and two.seen
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("failure", "state", "reason"),
     [

@@ -153,6 +153,7 @@ def test_rules_and_model_are_combined_by_a_table(
     assert answer.confidence == pytest.approx(confidence)
 
 
+@pytest.mark.slow
 def test_a_sites_rules_change_the_answer_and_reload_keeps_the_old_ones_on_a_fault(
     tmp_path: Path,
 ) -> None:
@@ -197,6 +198,7 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
     return {name: tmp_path / name for name in (*written, "missing")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
     ["corrupt", "cut", "empty", "other-features", "other-concepts", "no-facts", "missing"],
@@ -246,6 +248,7 @@ def test_a_long_mail_is_classified_in_about_a_millisecond() -> None:
     assert sorted(times)[30] < 0.005  # promised: 1 ms; this machine may be busy
 
 
+@pytest.mark.slow
 def test_features_and_model_agree_on_their_size() -> None:
     found = features.extract(PLAIN[0][1], concepts.load())
     scores = Model(SHIPPED, concepts.load()).score(found)

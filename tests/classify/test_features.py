@@ -65,6 +65,7 @@ def test_equal_stretches_have_equal_hashes_wherever_they_stand() -> None:
     assert len(set(hashes.tolist())) == 3
 
 
+@pytest.mark.slow
 def test_features_are_the_same_in_another_process() -> None:
     code = (
         "from postroom.classify import concepts, features\n"

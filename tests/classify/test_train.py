@@ -85,6 +85,7 @@ def test_training_warns_of_nothing(tmp_path: Path) -> None:
         train([write(tmp_path / "a.jsonl", [*rows(), lonely])], tmp_path / "m.onnx")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("content", "problem"),
     [

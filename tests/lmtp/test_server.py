@@ -195,6 +195,7 @@ def test_little_space_is_452_before_any_data(tmp_path: Path) -> None:
     assert [line[:3] for line in rest] == ["503", "503"]
 
 
+@pytest.mark.slow
 def test_a_vanished_state_folder_is_451(tmp_path: Path) -> None:
     config = lmtp_config(tmp_path, min_free_space=1)
     gone = config.service.model_copy(update={"state_dir": tmp_path / "gone"})

@@ -44,6 +44,7 @@ def cut(octets: bytes, places: list[int]) -> list[bytes]:
 nasty = st.text(alphabet="\r\n.a\x00", max_size=60).map(lambda text: text.encode() + b"\r\n")
 
 
+@pytest.mark.slow
 @given(messages=st.lists(nasty, min_size=1, max_size=3), places=st.lists(st.integers(0, 999)))
 def test_messages_come_out_as_they_went_in_however_they_are_cut(
     messages: list[bytes], places: list[int]

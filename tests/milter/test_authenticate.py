@@ -64,6 +64,7 @@ def test_a_message_is_authenticated_through_a_real_name_server() -> None:
     assert verdict.authenticated_domain == "author.test"
 
 
+@pytest.mark.slow
 def test_heavy_work_can_be_done_in_a_worker_process() -> None:
     async def work(pool: ProcessPoolExecutor) -> Verdict:
         async def run(function: Callable[..., Any], *args: Any) -> Any:
@@ -173,6 +174,7 @@ def test_a_doubtful_author_never_passes_though_everything_else_does(author: byte
     assert verdict.authenticated_domain == ""
 
 
+@pytest.mark.slow
 def test_a_dead_name_server_costs_one_deadline_and_no_message() -> None:
     messages = [
         Signer(f"d{n}.test").dkim(MESSAGE.replace(b"author", b"a%d" % n)) for n in range(50)
@@ -239,6 +241,7 @@ def _hostile() -> dict[str, bytes]:
 HOSTILE = _hostile()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_input_is_answered_at_once_and_harms_no_other(name: str) -> None:
     async def both() -> tuple[float, Verdict]:
@@ -253,6 +256,7 @@ def test_hostile_input_is_answered_at_once_and_harms_no_other(name: str) -> None
     assert after.dmarc.result is Result.PASS
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=60)
 @given(
     st.lists(

@@ -171,6 +171,7 @@ def test_a_dead_server_costs_fifty_messages_one_deadline_together() -> None:
     assert elapsed < 2
 
 
+@pytest.mark.slow
 def test_an_outage_leaves_no_queue_behind() -> None:
     async def outage(server: DnsServer, resolver: DnsResolver) -> tuple[Answer, float]:
         names = [[(f"{m}.{n}.test", RecordType.A) for n in range(16)] for m in range(60)]

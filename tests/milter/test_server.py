@@ -13,6 +13,7 @@ from tests.fakes.milter_client import Gone, MilterClient
 from tests.fakes.milter_process import GOOD, Process, asking, running, stamped, wait_until
 
 
+@pytest.mark.slow
 def test_hold_puts_a_quarantined_message_into_postfixs_hold_queue(tmp_path: Path) -> None:
     with running(tmp_path, '[policy]\nquarantine = "hold"\n[milter]\n') as process:
         with MilterClient(process.endpoint) as client:
@@ -24,6 +25,7 @@ def test_hold_puts_a_quarantined_message_into_postfixs_hold_queue(tmp_path: Path
             assert client.message(GOOD).quarantined == ""
 
 
+@pytest.mark.slow
 def test_a_dry_run_accepts_and_says_what_would_have_been_done(tmp_path: Path) -> None:
     with running(tmp_path, "[policy]\ndry_run = true\n[milter]\n") as process:
         with MilterClient(process.endpoint) as client:
@@ -45,6 +47,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", ["127.0.0.1", "[::1]"])
 def test_tcp_works_and_does_not_wait_for_delayed_acknowledgements(
     tmp_path: Path, host: str
@@ -64,6 +67,7 @@ def test_tcp_works_and_does_not_wait_for_delayed_acknowledgements(
         assert process.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_socket_has_the_mode_that_was_asked_for(tmp_path: Path) -> None:
     with running(tmp_path, 'socket_mode = "0666"\n') as process:
         mode = (tmp_path / "milter.sock").stat().st_mode
@@ -104,6 +108,7 @@ def test_a_socket_that_cannot_be_opened_is_explained(tmp_path: Path) -> None:
         assert "is the port taken" in start_fails(tmp_path, endpoint)
 
 
+@pytest.mark.slow
 def test_a_second_server_leaves_the_first_ones_socket_alone(tmp_path: Path) -> None:
     (tmp_path / "second").mkdir()
     with running(tmp_path) as first:
@@ -113,6 +118,7 @@ def test_a_second_server_leaves_the_first_ones_socket_alone(tmp_path: Path) -> N
             assert client.message(GOOD).reply == "accept"
 
 
+@pytest.mark.slow
 def test_sigterm_lets_the_open_message_end_and_takes_no_new_one(tmp_path: Path) -> None:
     with running(tmp_path) as process:
         with MilterClient(process.endpoint) as busy, MilterClient(process.endpoint) as idle:

@@ -163,6 +163,7 @@ def test_a_hostile_record_is_answered_at_once(record: str) -> None:
     assert time.process_time() - begin < 0.5
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.one_of(

@@ -85,6 +85,7 @@ def test_a_doctype_fetches_nothing() -> None:
     assert extract_document("x.xml", content).kind is OrderKind.NONE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [
@@ -158,6 +159,7 @@ _CELLS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(_CELLS)
 def test_any_sheet_is_read(rows: list[list[object]]) -> None:
@@ -175,6 +177,7 @@ def test_any_sheet_is_read(rows: list[list[object]]) -> None:
     extract_document("x.xlsx", buffer.getvalue())
 
 
+@pytest.mark.slow
 @_RELAXED
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=12))
 def test_a_damaged_document_is_read_or_named(damage: list[tuple[int, int]]) -> None:

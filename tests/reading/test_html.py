@@ -127,6 +127,7 @@ def test_any_markup_is_read(source: str) -> None:
     joined(read_html(source, 10_000)).encode("utf-8")
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.sampled_from(

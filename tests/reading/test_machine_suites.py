@@ -30,6 +30,7 @@ def messages(folder: str, *endings: str) -> list[Path]:
     return sorted(path for ending in endings for path in (SUITES / folder).rglob(f"*{ending}"))
 
 
+@pytest.mark.slow
 def test_every_bounce_is_a_machines() -> None:
     paths = messages("bounce", ".eml", ".msg")
     assert len(paths) > 500

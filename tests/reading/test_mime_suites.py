@@ -148,6 +148,7 @@ def test_mime4j_leaves_are_all_found(case: Path) -> None:
     assert not missing
 
 
+@pytest.mark.slow
 def test_no_file_of_the_suites_stops_the_reader() -> None:
     paths = sorted(one for one in MIME.rglob("*") if one.is_file())
     for path in paths:

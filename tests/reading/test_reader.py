@@ -345,6 +345,7 @@ Content-Transfer-Encoding: base64|Content-Transfer-Encoding: x-uuencode|begin 64
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(TOKENS, st.binary(max_size=20)), max_size=60))
 def test_any_octets_become_a_message(tokens: list[bytes]) -> None:

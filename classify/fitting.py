@@ -1,0 +1,212 @@
+"""Linear models fitted and calibrated on labelled mail, and what they say of mail left out.
+
+In: `Data`, the mail as arrays. Out: tables of weights, held-out answers, a `Calibration`. The
+arithmetic of train.py, without files. Needs scikit-learn (the extra `train`).
+
+Limits: temperatures only; with more mail per language, isotonic curves might do better.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from postroom.failure import PermanentFailure
+
+from . import features
+from .features import Features
+from .judge import Classes, Figures, Numbers, judge
+from .scorer import Calibration, softmax
+
+_FOLDS = 5
+_STRENGTH = 2.0  # inverse of the L2 penalty; by grouped cross-validation
+_LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
+# The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
+# from another world it holds too little to tell.
+_CAUTION = 0.7
+_KNOWN = 2  # mails that must hold a word before it counts as known
+
+
+class TrainingError(PermanentFailure):
+    """The data cannot give a model; the text says why."""
+
+    def __init__(self, text: str, cause: BaseException | None = None) -> None:
+        super().__init__("training-impossible", cause)
+        self.text = text
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """Examples as arrays."""
+
+    rows: Any  # scipy CSR matrix [mails, buckets]
+    known: Any  # the same, words of the text only
+    truth: Classes
+    weights: Numbers
+    groups: Classes
+    languages: tuple[str, ...]  # as reading detects them
+    segments: tuple[str, ...]
+    sources: tuple[str, ...]
+    is_certain: NDArray[np.bool_]
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """What models said of mail they were not trained on."""
+
+    logits: Numbers
+    familiarity: Numbers
+    fold: Classes
+
+
+def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
+    """The features of all mails as one sparse matrix. Raises TrainingError without SciPy."""
+    try:
+        from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
+    except ImportError as error:
+        raise TrainingError("needs scikit-learn: pip install 'postroom[train]'", error) from error
+    parts = [(f.ids[f.is_word], f.weights[f.is_word]) if words_only else (f.ids, f.weights)
+             for f in found]  # fmt: skip
+    ends = np.cumsum([0] + [len(ids) for ids, _ in parts])
+    columns = np.concatenate([ids for ids, _ in parts])
+    values = np.concatenate([weights for _, weights in parts])
+    return csr_matrix((values, columns, ends), shape=(len(found), features.BUCKETS))
+
+
+def fit(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+    """The table [buckets, categories + 1] and bias of a model trained on some mails."""
+    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
+
+    rows = data.rows[chosen]
+    used = np.unique(rows.indices)
+    model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3)
+    model.fit(rows[:, used], data.truth[chosen], sample_weight=data.weights[chosen])
+    size = len(data.categories)
+    coefficients, intercepts = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        coefficients = np.vstack([-coefficients, coefficients]) / 2
+        intercepts = np.concatenate([-intercepts, intercepts]) / 2
+    table = np.zeros((features.BUCKETS, size + 1))
+    table[np.ix_(used, model.classes_)] = coefficients.T
+    bias = np.full(size, -10.0)  # a class that is absent here is never said
+    bias[model.classes_] = intercepts
+    seen = np.bincount(data.known[chosen].indices, minlength=features.BUCKETS)
+    table[:, -1] = seen >= _KNOWN
+    return table, bias
+
+
+def cross_validate(data: Data, seed: int) -> HeldOut:
+    """What models say of the grouped folds they were not trained on.
+
+    Raises TrainingError when there are too few groups.
+    """
+    from sklearn.model_selection import (  # type: ignore[import-untyped]
+        StratifiedGroupKFold,
+    )
+
+    count = len(data.truth)
+    if len(set(data.groups.tolist())) < _FOLDS * 2:
+        raise TrainingError("too few senders and threads to hold some out; add mail")
+    strata_of = _strata(data)
+    held_out = HeldOut(
+        logits=np.zeros((count, len(data.categories))),
+        familiarity=np.zeros(count),
+        fold=np.zeros(count, dtype=np.int64),
+    )
+    splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    for number, (kept, left) in enumerate(splitter.split(strata_of, strata_of, data.groups)):
+        table, bias = fit(data, kept)
+        held_out.logits[left] = data.rows[left] @ table[:, :-1] + bias
+        held_out.familiarity[left] = _familiarity(data.known[left], table)
+        held_out.fold[left] = number
+    return held_out
+
+
+def _strata(data: Data) -> Classes:
+    """Each fold gets its share of every class of every segment; small ones are thrown together."""
+    names = sorted(set(data.segments))
+    fine = np.array([names.index(one) for one in data.segments]) * len(data.categories) + data.truth
+    mails = np.bincount(fine)
+    strata: Classes = np.where(mails[fine] >= _FOLDS, fine, len(mails))
+    if 0 < (strata == len(mails)).sum() < _FOLDS:
+        strata[strata == len(mails)] = fine[mails[fine] >= _FOLDS][0]
+    return strata
+
+
+def calibrate(held_out: HeldOut, data: Data, chosen: NDArray[np.bool_]) -> Calibration:
+    """The temperatures under which held-out mail is least surprising."""
+    from scipy.optimize import minimize  # type: ignore[import-untyped]
+
+    counts = {name: sum(np.array(data.languages)[chosen] == name) for name in set(data.languages)}
+    own = sorted(name for name, mails in counts.items() if mails >= _LEAST_FOR_LANGUAGE)[1:]
+    is_own = np.array([[name == one for one in own] for name in data.languages], dtype=float)
+    is_own = is_own.reshape(len(data.languages), len(own))[chosen]
+    strange = 1.0 - held_out.familiarity[chosen]
+    logits, truth = held_out.logits[chosen], data.truth[chosen]
+    weights = data.weights[chosen]
+
+    def surprise(values: Numbers) -> float:
+        logarithm = values[0] + (_CAUTION + abs(values[1])) * strange + is_own @ values[2:]
+        temperature = np.exp(np.clip(logarithm, -2.0, 4.0))
+        shares = softmax(logits / temperature[:, None])[np.arange(len(truth)), truth]
+        penalty = 0.5 * float(np.sum(values[2:] ** 2))  # languages differ only for a reason
+        return float(-(weights * np.log(np.maximum(shares, 1e-12))).sum()) + penalty
+
+    start = np.zeros(2 + len(own))
+    best = minimize(surprise, start, method="L-BFGS-B").x
+    return Calibration(
+        spread=round(float(best[0]), 4),
+        unfamiliar=round(_CAUTION + abs(float(best[1])), 4),
+        languages={name: round(float(value), 4) for name, value in zip(own, best[2:], strict=True)},
+    )
+
+
+def cross_calibrated(held_out: HeldOut, data: Data) -> Numbers:
+    """Held-out probabilities, each fold calibrated on the others."""
+    probabilities = np.zeros_like(held_out.logits)
+    for number in range(_FOLDS):
+        left = held_out.fold == number
+        calibration = calibrate(held_out, data, ~left)
+        temperatures = np.array(
+            [
+                calibration.temperature(float(held_out.familiarity[i]), data.languages[i])
+                for i in np.flatnonzero(left)
+            ]
+        )
+        probabilities[left] = softmax(held_out.logits[left] / temperatures[:, None])
+    return probabilities
+
+
+def strangers(data: Data, calibration: Calibration, threshold: float) -> tuple[Figures, ...]:
+    """The figures of each source of several classes, by a model that never saw the source."""
+    of, figures = np.array(data.sources), []
+    for source in sorted(set(data.sources)):
+        left = of == source
+        if len(set(data.truth[left])) < 2 or len(set(data.truth[~left])) < 2:
+            continue
+        table, bias = fit(data, np.flatnonzero(~left))
+        logits = data.rows[left] @ table[:, :-1] + bias
+        familiarity = _familiarity(data.known[left], table)
+        temperatures = np.array(
+            [
+                calibration.temperature(known, data.languages[i])
+                for known, i in zip(familiarity.tolist(), np.flatnonzero(left), strict=True)
+            ]
+        )
+        probabilities = softmax(logits / temperatures[:, None])
+        name = f"{source}, never seen"
+        figures.append(judge(name, probabilities, data.truth[left], data.categories, threshold))
+    return tuple(figures)
+
+
+def _familiarity(known: Any, table: Numbers) -> Numbers:
+    """Of each mail the share of its words' weight that the table knows."""
+    whole = np.asarray(known.sum(axis=1)).ravel()
+    share: Numbers = np.asarray(known @ table[:, -1]).ravel() / np.maximum(whole, 1e-9)
+    return share
