@@ -23,7 +23,9 @@ from pathlib import Path
 
 import httpx
 
+from . import jobs
 from .config import Config
+from .examiner import WORKER_MODULES
 from .failure import Failure
 
 _LARGEST_SKEW_S = 2.0
@@ -74,6 +76,7 @@ def examine_installation(config: Config) -> list[Finding]:
         _sockets,
         _postfix,
         _names,
+        _reading,
         _model,
         _database,
         _erp,
@@ -215,6 +218,27 @@ async def _look_up(config: Config, wanted: list[tuple[str, str, str]]) -> list[F
         else:
             findings.append(_warning(f"{label} is not published", "publish it in the zone"))
     return findings
+
+
+def _reading(config: Config) -> Iterator[Finding]:
+    from .reading.pool import WorkerPool
+
+    async def read() -> None:
+        pool = WorkerPool(config.reading.model_copy(update={"workers": 1}), WORKER_MODULES)
+        try:
+            await pool.run(jobs.read_message, b"Subject: doctor\r\n\r\n", config.reading)
+        finally:
+            pool.stop()
+
+    try:
+        asyncio.run(read())
+    except Failure as failure:
+        yield _fault(
+            f"a worker process cannot read a message ({failure.reason})",
+            "run `postroom read FILE` to see why; reinstall postroom if a module is missing",
+        )
+    else:
+        yield _ok("worker processes read messages")
 
 
 def _model(config: Config) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from .reading.fields import split
 from .reading.pool import WorkerLost, WorkerPool
 from .verdict import DmarcResult, Verdict
 
-_PRELOAD = ("postroom.jobs", "postroom.classify.orders", "postroom.milter.authenticate")
+WORKER_MODULES = ("postroom.jobs", "postroom.classify.orders", "postroom.milter.authenticate")
 
 Note = Callable[[Envelope, Examination, Message], None]
 
@@ -40,7 +40,7 @@ class Examiner:
         """`note` is told of every examination; it neither waits nor raises."""
         self.config = config
         self._note = note
-        self.pool = WorkerPool(config.reading, _PRELOAD)
+        self.pool = WorkerPool(config.reading, WORKER_MODULES)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
         self.classifier = Classifier(config.classification)
         self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]

@@ -154,6 +154,9 @@ def _glued_before(line: str, start: int) -> bool:
         and not line[start:].lstrip("0123456789").strip(" .;")
     ):
         return False  # "стикеры жёлтые-24": a dash, not a code
+    if before in "-–" and re.search(r"(?:^|[\s(])\d{1,6}[-–]$", line[max(0, start - 9) : start]):
+        end = start + len(line[start:]) - len(line[start:].lstrip("0123456789"))
+        return unit_behind(line, end) is None  # "5-6 кубов": a range, and a rough quantity
     if before in "-–." and start > 1:
         return line[start - 2].isalnum() and not (before == "–" or line[start - 2].isspace())
     return before in ",:" and start > 1 and line[start - 2].isdigit()

@@ -26,6 +26,7 @@ def run_milter(config: Config) -> None:
     def results(verdict: Verdict, envelope: Envelope) -> str:
         return authentication_results(verdict, envelope, config.service.hostname)
 
+    examiner.pool.start()  # before the socket opens, so that the first message finds them warm
     MilterServer(
         config=config,
         examine=examiner,
