@@ -9,10 +9,12 @@ one after the other with the configuration as it now is.
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import shutil
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
@@ -104,19 +106,29 @@ class Supervisor:
         return self._config.service.run_dir / "metrics"
 
 
-def prepare(config: Config) -> None:
-    """Makes the folders the service needs and empties the counters of the last run.
+@contextlib.contextmanager
+def prepared(config: Config) -> Iterator[None]:
+    """The folders the service needs, its own for as long as the block lasts.
 
-    Raises PermanentFailure(folder-unusable) when one cannot be made or written.
+    The counters of the last run are emptied. Raises PermanentFailure folder-unusable when one
+    cannot be made or written, already-running when another service has the same run_dir.
     """
     counters = config.service.run_dir / "metrics"
     try:
         for folder in (config.service.state_dir, config.service.run_dir):
             folder.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(counters, ignore_errors=True)
-        counters.mkdir()
+        lock = (config.service.run_dir / "serve.lock").open("w", encoding="ascii")
     except OSError as error:
         raise PermanentFailure("folder-unusable", error) from error
+    with lock:
+        try:
+            # The kernel lets go of it when this process ends in any way.
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PermanentFailure("already-running", error) from error
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir(exist_ok=True)
+        yield
 
 
 def serve_metrics(config: Config, counters: Path | None) -> None:

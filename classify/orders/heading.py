@@ -23,6 +23,7 @@ _CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
 _MARK = r"(?:\s?(?:№|n°|no\.?|nr\.?|number|num\.?|nummer|#|номер|:|id))*\s{0,3}[:#№]?\s{0,3}"
 _FLAGS = re.IGNORECASE
 _ORDER_NUMBERS = (
+    re.compile(r"(?<![\w-])(?P<code>(?:PO|P\.O\.|ORD|SO|ЗП|ЗК|ПЗ)-[A-ZА-Я0-9/-]*\d[\w/-]*)"),
     re.compile(
         rf"\b(?:purchase order|p\.?o\.?|our order|order (?:no|number|nr|ref\w*|id)"
         rf"|bestell(?:ung|nummer|nr)\.?(?:-?nr\.?)?|unsere bestell\w*|auftrag(?:snummer"

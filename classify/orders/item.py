@@ -71,6 +71,10 @@ _PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
 _AMOUNT_OF = re.compile(r"(?i)^(?:of|von|d'|de)\s")
 
 
+# The mark that groups thousands, in languages whose writers do not use it for anything else.
+_GROUPS_WITH = {"de": ".", "es": ".", "en": ","}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """What a line may order."""
@@ -122,6 +126,9 @@ def item(
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
+    if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
+        if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
+            values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
     draft = Draft(
         sku=sku,
         gtin=gtin,
@@ -354,6 +361,10 @@ def _problems(line: str, quantity: Figure, rivalled: bool) -> tuple[str, ...]:
     problems: list[str] = []
     if rivalled:
         problems.append("quantity-ambiguous")
+    if re.search(r"(?i)\b(?:по|je|à|jeweils)\s*$", line[: quantity.number_start]) or re.match(
+        r"(?i)\s?(?:каждого|каждой|jeweils|each of|of each)", line[quantity.end :]
+    ):
+        problems.append("quantity-ambiguous")  # "по 10 шт": ten of each of what?
     if quantity.rough:
         problems.append("quantity-vague")
     if _CHANGE.search(line):

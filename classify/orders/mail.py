@@ -200,7 +200,7 @@ def _judged_kind(
     if (
         kind is OrderKind.ORDER
         and not reading.lines
-        and not _means_to_order(message, documents, doubts)
+        and not _means_to_order(message, reading, documents, doubts)
     ):
         kind, doubts = OrderKind.NONE, []
     unread = problems if kind is not OrderKind.NONE else []
@@ -214,10 +214,14 @@ def _judged_kind(
     return replace(reading, kind=kind, problems=(*reading.problems, *doubts, *unread))
 
 
-def _means_to_order(message: Message, documents: list[Reading], doubts: list[str]) -> bool:
+def _means_to_order(
+    message: Message, reading: Reading, documents: list[Reading], doubts: list[str]
+) -> bool:
     """True when a mail without lines still wants to order: its subject, a decision, a document."""
     if "kind-unsure" in doubts:
         return False
+    if "numbers-unread" in reading.problems:
+        return True
     if ORDER_TITLE.search(message.subject) or DECIDES.search(message.new_text[:20_000]):
         return True
     return bool(documents) or bool(message.attachments) or "refers-to-earlier-order" in doubts

@@ -195,7 +195,8 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
 
 def _part(text: str, language: str, mark: str, several: bool) -> _Part:
     first = last = None
-    for figure in figures(text, language, mark):
+    found = figures(text, language, mark)
+    for figure in found:
         if figure.money or figure.is_total or _is_time(figure):
             continue
         if figure.reference and not counts_things(figure):
@@ -205,10 +206,20 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
             continue
         if first is None and _leads(before) and _orders_something(figure, before, behind, several):
             first = figure
-        at_end = not re.search(r"\w", re.sub(r"\([^)]*\)", "", behind))
+        at_end = not re.search(r"\w", _without_prices(text, figure.end, found))
         if at_end and not figure.is_price and re.search(r"[^\W\d_]{2,}", _without_lead(before)):
             last = figure
     return _Part(text=text, first=first, last=last)
+
+
+def _without_prices(text: str, start: int, found: Sequence[Figure]) -> str:
+    """What stands behind `start`, its prices and remarks in brackets left out."""
+    rest = text[start:]
+    for figure in reversed(found):
+        if figure.start >= start and (figure.money or figure.is_price or figure.is_total):
+            rest = rest[: figure.start - start] + rest[figure.end - start :]
+    rest = re.sub(r"^\s*/\s?\w{1,5}\.?", "", rest)
+    return re.sub(r"\([^)]*\)", "", rest)
 
 
 def _is_time(figure: Figure) -> bool:

@@ -175,7 +175,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.SKU,
-            r".*\b(?:артикул\w*|арт|код\w*|sku|cat(?:alog(?:ue)?)?(?: ?(?:no|nr|number|#"
+            r"art|.*\b(?:артикул\w*|арт|код\w*|sku|cat(?:alog(?:ue)?)?(?: ?(?:no|nr|number|#"
             r"|№))?|каталожный|кат|item (?:no|nr|number|code|id|ref|№)|part(?: ?(?:no|nr"
             r"|number|#|code|№))?|p ?n|pn|article (?:no|number|code|№)|art (?:no|nr|n|code"
             r"|№)|artnr|artikel ?(?:nr|nummer|no|code)|artikelnummer|artikelnr"

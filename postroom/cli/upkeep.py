@@ -30,7 +30,7 @@ def serve(
     """Run the service: milter, LMTP, workers and metrics."""
     from postroom.config import default_path
     from postroom.service.state import prepare_state
-    from postroom.supervisor import PARTS, Supervisor, is_supervised, prepare
+    from postroom.supervisor import PARTS, Supervisor, is_supervised, prepared
 
     if only and only not in PARTS:
         raise typer.BadParameter(f"--only takes one of {', '.join(PARTS)}, not {only!r}")
@@ -43,10 +43,10 @@ def serve(
             prepare_state(settings)
         run_part(settings, only)
         return
-    prepare(settings)
-    prepare_state(settings)
     path = (config or default_path()).resolve()
-    asyncio.run(Supervisor(settings, path).run())
+    with prepared(settings):
+        prepare_state(settings)
+        asyncio.run(Supervisor(settings, path).run())
     maillog.stopped("service")
 
 

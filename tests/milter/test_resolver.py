@@ -182,10 +182,10 @@ def test_an_outage_leaves_no_queue_behind() -> None:
         return answer, time.monotonic() - begin
 
     with DnsServer(ZONE, dead=True) as server:
-        settings: dict[str, Any] = {"deadline": 0.8, "query_timeout": 0.2}
+        settings: dict[str, Any] = {"deadline": 4.0, "query_timeout": 1.0}
         answer, elapsed = ask(server, lambda resolver: outage(server, resolver), **settings)
     assert answer.values == ("192.0.2.1",)
-    assert elapsed < 0.7
+    assert elapsed < 3.5
 
 
 def test_a_silent_name_does_not_hold_up_another_message() -> None:

@@ -1,8 +1,10 @@
 """Hostile documents: bombs, doctypes, nonsense. Each costs little and becomes a problem."""
 
 import io
+import struct
 import time
 import zipfile
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -35,6 +37,19 @@ def corner_to_corner() -> bytes:
     return buffer.getvalue()
 
 
+CORPUS = Path(__file__).resolve().parent.parent / "corpus" / "orders"
+
+
+def circular_xls() -> bytes:
+    """A workbook whose every sector says that it is followed by itself."""
+    content = bytearray((CORPUS / "documents" / "ru-xls.xls").read_bytes())
+    fat = (struct.unpack_from("<I", content, 76)[0] + 1) * 512
+    for number in range(128):
+        if struct.unpack_from("<I", content, fat + 4 * number)[0] < 0xFFFFFFF0:
+            struct.pack_into("<I", content, fat + 4 * number, number)
+    return bytes(content)
+
+
 ODS = (
     '<office:document-content xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
     'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
@@ -61,6 +76,8 @@ ENTITY = (
             zipped({"mimetype": b"x", "content.xml": ODS.encode()}),
             "bomb",
         ),
+        ("corner.xls", (CORPUS / "hostile" / "corner.xls").read_bytes(), "bomb"),
+        ("circle.xls", circular_xls(), "broken"),
         ("entity.xml", ENTITY, "doctype"),
         ("deep.xml", b"<a>" * 50_000, "broken"),
         ("big.txt", b"a" * (MOST_OCTETS + 1), "too-large"),
