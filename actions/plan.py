@@ -23,7 +23,7 @@ from postroom.codec import to_json
 from postroom.config import Config
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
-from postroom.message import Message
+from postroom.message import AutomaticKind, Message
 from postroom.order import Order
 from postroom.verdict import Verdict
 
@@ -145,6 +145,24 @@ def deliver(decision: Decision, *, recipient: str, digest: str) -> Action:
     key = action_key(digest, Step.DELIVER, recipient.lower())
     body = PlannedDelivery(recipient=recipient, folder=decision.folder, category=decision.category)
     return Action(key=key, step=Step.DELIVER, body=to_json(body))
+
+
+def read_report(
+    message: Message, envelope: Envelope, *, digest: str, config: Config
+) -> tuple[Action, ...]:
+    """The action that reads a DMARC report, or the bounce of one of ours; none for other mail."""
+    author = config.dmarc_reports.author
+    match message.automatic.kind:
+        case AutomaticKind.REPORT:
+            wanted = True
+        case AutomaticKind.BOUNCE:
+            wanted = any(recipient.lower() == author for recipient in envelope.recipients)
+        case _:
+            wanted = False
+    if not wanted:
+        return ()
+    key = action_key(digest, Step.REPORT_READ)
+    return (Action(key=key, step=Step.REPORT_READ, body="{}"),)
 
 
 def _reply(

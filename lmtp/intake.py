@@ -26,7 +26,7 @@ from sqlalchemy import Connection
 
 from postroom import maillog, metrics
 from postroom.actions import outbox
-from postroom.actions.plan import deliver, plan
+from postroom.actions.plan import deliver, plan, read_report
 from postroom.classify.decide import QUARANTINE_FOLDER, decide
 from postroom.clock import Clock
 from postroom.config import Config
@@ -169,7 +169,10 @@ class Intake:
             received_at=arrival.received_at,
             config=self._config,
         )
-        actions = (*business, *_deliveries(decision, taken, arrival))
+        report = read_report(
+            findings.message, arrival.envelope, digest=arrival.digest, config=self._config
+        )
+        actions = (*business, *_deliveries(decision, taken, arrival), *report)
         outbox.put(connection, taken.id, actions, arrival.received_at, _WHO)
         return Stored(taken=taken, decision=decision, actions=actions)
 

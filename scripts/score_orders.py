@@ -19,7 +19,7 @@ from tests.fakes.order_corpus import Scored, score_all  # noqa: E402
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--show", action="store_true", help="print every difference")
     parser.add_argument("--only", default="", help="groups whose name contains this")
     arguments = parser.parse_args()

@@ -13,7 +13,7 @@ import typer
 
 from postroom.config import Config
 
-from .options import ConfigOption, JsonOption, configuration, show
+from .options import ConfigOption, JsonOption, configuration, console, show
 
 if TYPE_CHECKING:
     from postroom.milter.keyring import Keyring, SigningKey
@@ -78,14 +78,13 @@ def list_selectors(
         for row in rows:
             show(row, as_json=True)
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("domain", "selector", "state", "signs", "since", "dns", box=None)
     for row in rows:
         signs = "yes" if row["signs"] else ""
         table.add_row(row["domain"], row["selector"], row["state"], signs, row["since"], row["dns"])
-    Console().print(table if rows else "No keys. Make some with: postroom dkim keygen DOMAIN")
+    console().print(table if rows else "No keys. Make some with: postroom dkim keygen DOMAIN")
 
 
 @app.command()

@@ -6,14 +6,19 @@ A timer runs `send` once a day. Reports that come by mail are read by the worker
 
 import asyncio
 import sys
+from dataclasses import fields
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from postroom import maillog
 
-from .options import ConfigOption, JsonOption, configuration, show
+from .options import ConfigOption, JsonOption, configuration, console, show
+
+if TYPE_CHECKING:
+    from postroom.dmarc.taking import Taker
 
 app = typer.Typer(help="DMARC aggregate reports: send ours, read those about us.")
 
@@ -110,3 +115,108 @@ def dead(
             typer.echo(f"{row['address']}  {row['since']}  {row['reason']}")
     else:
         typer.echo("No address has refused our reports.")
+
+
+@app.command()
+def read(
+    files: Annotated[list[str], typer.Argument(help="Mails or reports; - is standard input.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take the aggregate reports in files into the store; those that came by mail are there."""
+    from postroom.clock import SystemClock
+    from postroom.dmarc.taking import Taker
+    from postroom.reading.pool import WorkerPool
+    from postroom.store.engine import Database
+
+    settings = configuration(config)
+    maillog.configure(settings.log.level, settings.log.format, sys.stderr)
+
+    async def run() -> bool:
+        database = Database(settings.store_url)
+        pool = WorkerPool(settings.reading, ("postroom.dmarc.arrival",))
+        taker = Taker(settings, database, SystemClock(), pool.run)
+        fine = True
+        try:
+            for name in files:
+                said = await _taken(taker, name)
+                fine = fine and not any(one.startswith(_NOT_READ) for one in said)
+                if json:
+                    show({"file": name, "reports": said}, as_json=True)
+                else:
+                    typer.echo(f"{name}: {'; '.join(said)}")
+        finally:
+            pool.stop()
+            database.close()
+        return fine
+
+    if not asyncio.run(run()):
+        raise typer.Exit(1)
+
+
+_NOT_READ = ("unreadable:", "nothing:")
+
+
+async def _taken(taker: "Taker", name: str) -> list[str]:
+    try:
+        content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        return [f"unreadable: {error.strerror}"]
+    return await taker.take(content) or ["nothing: no aggregate report in it"]
+
+
+@app.command()
+def report(
+    domain: Annotated[
+        str, typer.Option("--domain", help="Only reports about this domain of ours.")
+    ] = "",
+    since: Annotated[
+        datetime | None,
+        typer.Option("--since", help="Only reports that end then or later.", formats=["%Y-%m-%d"]),
+    ] = None,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show who sends mail as our domains, and whether it is aligned, as others report it."""
+    from postroom.dmarc import inbound
+    from postroom.reading.names import ascii_name
+    from postroom.store.engine import Database
+
+    database = Database(configuration(config).store_url)
+    name = ascii_name(domain)
+    if domain and not name:
+        raise typer.BadParameter(f"{domain!r} is no domain; write it like example.com")
+    start = since.replace(tzinfo=UTC).timestamp() if since else 0.0
+    try:
+        with database.reading() as connection:
+            found = inbound.sources(connection, domain=name, since=start)
+            reports = inbound.count_reports(connection, domain=name, since=start)
+    finally:
+        database.close()
+    if json:
+        for source in found:
+            plain = {field.name: getattr(source, field.name) for field in fields(source)}
+            show(plain | {"last": source.last.isoformat()}, as_json=True)
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(
+        *("source", "author", "messages", "aligned", "dkim", "spf", "refused", "reporters", "last"),
+        box=None,
+    )
+    for source in found:
+        counts = (source.messages, source.aligned, source.dkim, source.spf, source.refused)
+        table.add_row(
+            source.source_ip,
+            escape(source.header_from),
+            *map(str, counts),
+            str(source.reporters),
+            f"{source.last:%Y-%m-%d}",
+        )
+    out = console()
+    out.print(table if found else "No reports.")
+    if found:
+        messages = sum(source.messages for source in found)
+        aligned = sum(source.aligned for source in found)
+        out.print(f"{reports} reports, {messages} messages, {aligned} of them aligned")

@@ -3,7 +3,7 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
@@ -11,6 +11,10 @@ import yaml
 from postroom import maillog
 from postroom.config import Config, default_path, load
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDE = 240  # columns
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Configuration file; else $POSTROOM_CONFIG or /etc/postroom."),
@@ -44,3 +48,11 @@ def show(answer: Any, as_json: bool) -> None:
     else:
         yaml.safe_dump(answer, sys.stdout, allow_unicode=True, sort_keys=False, width=100)
     sys.stdout.flush()
+
+
+def console() -> "Console":
+    """Where tables are printed; wide where nobody reads along, so that nothing is cut."""
+    from rich.console import Console
+
+    found = Console()
+    return found if found.is_terminal else Console(width=_WIDE)

@@ -19,7 +19,7 @@ from postroom.failure import PermanentFailure
 MOST_OCTETS = 20_000_000  # of XML, unpacked; a report of 100,000 rows has about 60 MB at worst
 _MOST_FILES = 20  # of an archive
 _GZIP, _ZIP = b"\x1f\x8b", b"PK\x03\x04"
-_XML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,200}<(?:\?xml|!--|(?:[\w.-]{1,40}:)?feedback[\s>])")
+_XML = re.compile(rb"\A(?:\xef\xbb\xbf)?\s{0,200}<(?:\?xml|!--|(?:[\w.-]{1,40}:)?feedback[\s/>])")
 _WIDE = (b"\xff\xfe<\x00", b"\xfe\xff\x00<")  # UTF-16 with its mark
 _BROKEN = (
     *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError),

@@ -11,13 +11,17 @@ from postroom.clock import SystemClock
 from postroom.codec import from_json
 from postroom.config import Config
 from postroom.decision import Step
+from postroom.dmarc.taking import Taker
 from postroom.doorbell import Doorbell, bell_path
 from postroom.failure import PermanentFailure
 from postroom.lmtp.mailbox import deliver
+from postroom.reading.pool import WorkerPool
 from postroom.store import messages
 from postroom.store.engine import Database
 
 from . import terminated
+
+_LONGEST_RESULT = 500  # characters kept of what became of reports
 
 
 async def run_worker(config: Config) -> None:
@@ -26,6 +30,9 @@ async def run_worker(config: Config) -> None:
     bell = Doorbell(bell_path(config))
     erp = RestErp(config.erp, SystemClock())
     to_erp = ErpPerformer(erp)
+    # Reports are rare: one process, started when the first one comes.
+    reading = config.reading.model_copy(update={"workers": min(1, config.reading.workers)})
+    pool = WorkerPool(reading, ("postroom.dmarc.arrival",))
     worker = Worker(
         config,
         database,
@@ -37,6 +44,9 @@ async def run_worker(config: Config) -> None:
             Step.REPLY: ReplyPerformer(config, database, SystemClock()),
             Step.FORWARD: ForwardPerformer(config, database),
             Step.DELIVER: DeliverPerformer(config, database),
+            Step.REPORT_READ: ReportPerformer(
+                Taker(config, database, SystemClock(), pool.run), database
+            ),
         },
         bell,
     )
@@ -47,6 +57,7 @@ async def run_worker(config: Config) -> None:
         waiting.cancel()
         worker.stop()
     await erp.close()
+    pool.stop()
     bell.close()
     database.close()
 
@@ -64,7 +75,7 @@ class DeliverPerformer:
         Raises what `deliver` raises, and PermanentFailure(message-gone).
         """
         planned = from_json(PlannedDelivery, leased.body)
-        stored = await asyncio.to_thread(self._stored, leased.message)
+        stored = await asyncio.to_thread(stored_message, self._database, leased.message)
         return Done(
             result=await deliver(
                 stored.raw,
@@ -79,9 +90,30 @@ class DeliverPerformer:
             )
         )
 
-    def _stored(self, number: int) -> messages.StoredMessage:
-        with self._database.reading() as connection:
-            stored = messages.message(connection, number)
-        if stored is None:
-            raise PermanentFailure("message-gone")
-        return stored
+
+class ReportPerformer:
+    """Takes a DMARC report into the store; joins actions to postroom/dmarc."""
+
+    def __init__(self, taker: Taker, database: Database) -> None:
+        self._taker = taker
+        self._database = database
+
+    async def __call__(self, leased: Leased) -> Done:
+        """The result says what became of each report in the message.
+
+        Raises TemporaryFailure(busy, database, storage-full) and PermanentFailure(message-gone).
+        """
+        stored = await asyncio.to_thread(stored_message, self._database, leased.message)
+        said = await self._taker.take(
+            stored.raw, message=stored.id, authenticated=stored.verdict.authenticated_domain
+        )
+        return Done(result="; ".join(said)[:_LONGEST_RESULT] or "no aggregate report")
+
+
+def stored_message(database: Database, number: int) -> messages.StoredMessage:
+    """A message from the store; raises PermanentFailure(message-gone)."""
+    with database.reading() as connection:
+        stored = messages.message(connection, number)
+    if stored is None:
+        raise PermanentFailure("message-gone")
+    return stored

@@ -129,7 +129,7 @@ def test_long_text_is_read_in_little_time(text: str) -> None:
 _ALPHABET = st.sampled_from(
     list("0123456789.,-–—:;()[]|\t\n \u00a0xхм×=@№#/%€шткгpcsStkабвгдABCüß'\"<>&")
 )
-_RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+_RELAXED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @_RELAXED
@@ -177,7 +177,7 @@ _CELLS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_CELLS)
 def test_any_sheet_is_read(rows: list[list[object]]) -> None:
     book = openpyxl.Workbook()
