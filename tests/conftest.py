@@ -1,10 +1,18 @@
-"""What every test may rely on: a failed test is known to its fixtures when they clean up."""
+"""What every test may rely on: its failure known to fixtures that clean up, a log of its own."""
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
+import structlog
 
 FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(autouse=True)
+def _log_goes_nowhere_else_afterwards() -> Iterator[None]:
+    """A command run inside a test points the log at its own output, which is then closed."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.hookimpl(wrapper=True)

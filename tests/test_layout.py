@@ -1,6 +1,7 @@
 """The house rules of the tree itself; see docs/architecture.md, 'Layout'."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path
 
@@ -89,6 +90,14 @@ def test_the_vocabulary_imports_nothing_but_vocabulary(word: str) -> None:
 def test_reading_and_store_import_vocabulary_only(package: str) -> None:
     for source in (ROOT / "postroom" / package).rglob("*.py"):
         assert _imported(source) <= VOCABULARY | {package}, source
+
+
+def test_dmarc_reports_import_of_the_stages_only_the_hand_over_to_postfix() -> None:
+    for source in (ROOT / "postroom" / "dmarc").rglob("*.py"):
+        allowed = VOCABULARY | {"reading", "store", "dmarc", "actions", "__version__"}
+        assert _imported(source) <= allowed, source
+        actions = set(re.findall(r"postroom\.actions\.(\w+)", source.read_text(encoding="utf-8")))
+        assert actions <= {"submit"}, source
 
 
 @pytest.mark.parametrize("stage", STAGES)

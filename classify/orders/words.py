@@ -235,6 +235,8 @@ def heading(cell: str) -> Heading | None:
     squeezed = _SEPARATORS.sub(" ", _CAMEL.sub(" ", cell).lower().replace("ё", "е")).strip()
     if not squeezed:
         return Heading(role=Role.POSITION) if cell.strip() in ("№", "#") else None
+    if squeezed == "art" and "." not in cell:
+        return None  # German "Art" is a kind, "Art." an article's number
     for role, pattern in _PATTERNS:
         if pattern.fullmatch(squeezed):
             if role is Role.DETAIL and _NAMES_FIRST.match(squeezed):

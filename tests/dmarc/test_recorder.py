@@ -21,7 +21,7 @@ def rows(database: Database) -> int:
 
 
 def counted(state: str) -> float:
-    return metrics.DMARC_SEEN.labels(state)._value.get()
+    return float(metrics.DMARC_SEEN.labels(state)._value.get())
 
 
 def test_what_is_noted_is_written_together(tmp_path: Path) -> None:

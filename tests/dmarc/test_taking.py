@@ -247,7 +247,7 @@ def test_other_peoples_bounces_are_read_without_harm() -> None:
     assert files
     for path in files:
         found = arrived(path.read_bytes(), ReadingSection())
-        assert found.reports == found.refusals == ()
+        assert not found.reports and not found.refusals
 
 
 def test_a_message_that_is_removed_leaves_its_report(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Runs a command of `postroom` in this process, as the command line would."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from typer.testing import CliRunner, Result
@@ -20,7 +21,7 @@ def failure_of(result: Result) -> str:
     return result.exception.reason
 
 
-def toml(path: Path, **tables: dict[str, object]) -> Path:
+def toml(path: Path, **tables: Mapping[str, object]) -> Path:
     """A configuration file of plain values."""
     lines: list[str] = []
     for name, keys in tables.items():

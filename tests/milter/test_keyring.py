@@ -93,7 +93,9 @@ def test_a_key_is_never_overwritten(ring: Keyring, tmp_path: Path) -> None:
     assert (tmp_path / "dkim/firma.test/s2.rsa.pem").read_bytes() == b"somebody's"
 
 
-@pytest.mark.parametrize("name", ["", "../x", "a.b", "S1", "s_1", "-s", "s-", "s-ed25519", "x" * 60, "s\n"])
+@pytest.mark.parametrize(
+    "name", ["", "../x", "a.b", "S1", "s_1", "-s", "s-", "s-ed25519", "x" * 60, "s\n"]
+)
 def test_a_selector_that_is_no_plain_label_is_refused(ring: Keyring, name: str) -> None:
     with pytest.raises(PermanentFailure, match="dkim-selector"):
         ring.make("firma.test", name, NOW)
