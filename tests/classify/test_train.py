@@ -9,9 +9,10 @@ import pytest
 
 from postroom.classify import concepts, features
 from postroom.classify.examples import CorpusError, groups, read_file, read_folder
+from postroom.classify.fitting import TrainingError
 from postroom.classify.judge import calibration_error, judge
 from postroom.classify.scorer import SHIPPED, Model
-from postroom.classify.train import TrainingError, evaluate, info, train
+from postroom.classify.train import evaluate, info, train
 from postroom.config import ClassificationSection
 
 CORPUS = Path(__file__).resolve().parents[3] / "shared" / "corpus"
