@@ -118,7 +118,7 @@ class DnsServer:
         self.truncate = truncate
         self.queries: list[tuple[str, str, str]] = []
         self._servfail = {_key(name) for name in servfail}
-        self._silent = {_key(name) for name in silent}
+        self.silent = frozenset(_key(name) for name in silent)
         self._servers: list[socketserver.BaseServer] = []
         self._port = 0
         self._threads: list[threading.Thread] = []
@@ -168,7 +168,7 @@ class DnsServer:
         kind = dns.rdatatype.to_text(question.rdtype)
         self.queries.append((_key(name), kind, transport))
         chain = self.zone.follow(name)
-        if self.dead or any(step in self._silent for step in chain):
+        if self.dead or any(step in self.silent for step in chain):
             return None
         response = dns.message.make_response(query)
         response.flags |= dns.flags.RA
