@@ -68,9 +68,8 @@ def read_mail(message: Message) -> Reading:
     ):
         readings.append(_quoted(message, language))
     merged = paired(readings)
-    return _judged_kind(
-        _completed(message, merged, language, written), kind, documents, problems, message
-    )
+    completed = _completed(message, merged, kind, language, written)
+    return _judged_kind(completed, kind, documents, problems, message)
 
 
 def _documents(
@@ -148,11 +147,13 @@ def _quoted(message: Message, language: str) -> Reading:
 
 
 def _completed(
-    message: Message, reading: Reading, language: str, written: datetime.date | None
+    message: Message, reading: Reading, mail: Kind, language: str, written: datetime.date | None
 ) -> Reading:
     """What the mail itself adds: number, dates, delivery, buyer."""
     around = (message.subject, *message.new_text.split("\n"))
-    said = surroundings(around, reading.kind or OrderKind.ORDER, language, written)
+    bill = mail.kind is OrderKind.INVOICE  # its own number, not that of the order it is for
+    kind = reading.kind or (OrderKind.INVOICE if bill else OrderKind.ORDER)
+    said = surroundings(around, kind, language, written)
     signature = message.signature.split("\n")
     buyer, problems = buyer_of_mail(message.author, signature, message.new_text.split("\n")[-40:])
     known = reading.buyer

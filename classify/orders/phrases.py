@@ -145,13 +145,13 @@ BILLS = re.compile(
     r"|сч[её]т[ау]? к оплате|задолженност\w+|просрочен\w+|акт сверки|оплат(?:а|или"
     r"|ите) (?:по )?сч[её]т\w*"
     r"|(?:please find|attached|enclosed|here is|here's)\s(?:\w+\s){0,4}(?:invoice"
-    r"|credit note|statement)|our invoice|invoice (?:no|number|#|nr|\w*\d)"
+    r"|credit note|statement)|our invoice|invoice (?:no|number|#|nr|[\w/-]*\d)"
     r"|payment (?:reminder|due|overdue|of invoice)|overdue|amount due|remittance|credit note"
     r"|(?:anbei|beiliegend|im anhang|hiermit)\s(?:\w+\s){0,5}(?:rechnung|gutschrift|mahnung)"
-    r"|unsere rechnung|rechnung (?:nr|no|\w*\d)|rechnungsnummer|zahlungserinnerung|mahnung"
+    r"|unsere rechnung|rechnung (?:nr|no|[\w/-]*\d)|rechnungsnummer|zahlungserinnerung|mahnung"
     r"|gutschrift (?:nr|\w*\d)"
-    r"|(?:ci-joint|veuillez trouver)\s(?:\w+\s){0,4}facture|facture (?:n|no|\w*\d)"
-    r"|factura (?:n|no|\w*\d))",
+    r"|(?:ci-joint|veuillez trouver)\s(?:\w+\s){0,4}facture|facture (?:n|no|[\w/-]*\d)"
+    r"|factura (?:n|no|[\w/-]*\d))",
     _FLAGS,
 )
 # Asking for a bill is ordering.

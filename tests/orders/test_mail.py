@@ -177,3 +177,17 @@ def test_a_wrong_tax_number_is_named_and_stops_nothing() -> None:
     assert order.buyer.tax_id == ""
     assert "tax-id-invalid" in order.problems
     assert order.complete
+
+
+def test_an_invoice_in_the_text_is_no_order_though_it_names_one() -> None:
+    order = order_in(
+        "please find below our invoice for goods dispatched against your order 7731.\n\n"
+        "Invoice number: CS-60914\nDue date: 14 December 2026\n\n"
+        "Steel angle 40x40x4, 6 m     24 pcs   18.50    444.00\n"
+        "Net      444.00\nVAT 20%   88.80\nTotal due: GBP 532.80\n",
+        "Invoice CS-60914 for your order 7731",
+    )
+    assert order.kind is OrderKind.INVOICE
+    assert order.number == "CS-60914"
+    assert str(order.total) == "532.80"
+    assert not order.complete
