@@ -184,7 +184,16 @@ def _declared(octets: bytes, wanted: str) -> tuple[str, str]:
             return _cyrillic(octets, wanted)
     if wanted == "cp1252":
         return _latin(octets), ""
+    if wanted == "utf-16":
+        return _strict(octets, _utf_16_order(octets))
     return _strict(octets, wanted)
+
+
+def _utf_16_order(octets: bytes) -> str:
+    """Big-endian without a mark (RFC 2781 4.3), unless the octets say otherwise: the upper ones
+    of a text are few different ones."""
+    even, odd = (set(octets[first:_PROBE:2]) for first in (0, 1))
+    return "utf-16-le" if len(odd) < len(even) else "utf-16-be"
 
 
 def _cyrillic(octets: bytes, wanted: str) -> tuple[str, str]:
@@ -229,14 +238,17 @@ _CP1252 = {
 
 
 def _is_utf8(octets: bytes) -> bool:
-    """Valid UTF-8 with enough multi-octet characters that it cannot be chance."""
+    """Valid UTF-8 with enough multi-octet characters that it cannot be chance.
+
+    One is enough where it is a Latin letter or a mark of typography: nobody means "Ã¼" or "â€™".
+    """
     probe = octets[:_PROBE]
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:
         return False
     lead = sum(byte >= 0xC2 for byte in probe)
-    return lead >= 2
+    return lead >= 2 or _TELLING.search(probe) is not None
 
 
 def _mostly_utf8(octets: bytes) -> bool:
@@ -284,4 +296,5 @@ def _russian_score(octets: bytes, name: str) -> float:
 
 
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_TELLING = re.compile(rb"\xc3[\x80-\xbf]|\xe2(?:\x80[\x90-\xa6]|\x82\xac)")
 _ODD_CASE = re.compile("[а-яё][А-ЯЁ]")

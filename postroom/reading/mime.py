@@ -45,13 +45,20 @@ def parse_message(raw: bytes, limits: ReadingSection, problems: Problems) -> Par
         raw = raw.replace(b"\r", b"\n")
     reader = _Reader(limits, problems)
     root = reader.read_buffer(raw, 0)
-    # An encapsulated message under a transfer encoding is a buffer of its own.
-    while reader.encoded_messages:
-        part = reader.encoded_messages.pop()
-        inner = part.decoded(problems)
-        if b"\n" not in inner:
-            inner = inner.replace(b"\r", b"\n")
-        part.children.append(reader.read_buffer(inner, part.depth + 1))
+    # A message or multipart under a transfer encoding is a buffer of its own.
+    left = min(limits.max_expanded, 2 * limits.max_size)  # octets of such buffers together
+    while reader.encoded:
+        part = reader.encoded.pop()
+        inner = part.decoded(problems) if left > 0 else b""
+        left -= len(inner)
+        if left <= 0:
+            problems.add("expanded-limit")
+        elif part.main_type == "multipart":
+            reader.read_encoded_multipart(part, inner)
+        else:
+            if b"\n" not in inner:
+                inner = inner.replace(b"\r", b"\n")
+            part.children.append(reader.read_buffer(inner, part.depth + 1))
     return root
 
 
@@ -80,7 +87,7 @@ class _Reader:
         self._problems = problems
         self._parts = 0
         self._false_delimiters = 0
-        self.encoded_messages: list[Part] = []
+        self.encoded: list[Part] = []  # messages and multiparts under a transfer encoding
 
     def read_buffer(self, buffer: bytes, depth: int) -> Part:
         """One pass over one buffer."""
@@ -123,8 +130,29 @@ class _Reader:
         else:
             for part in path:
                 part.end = max(position, part.start)
-        _unboundaried(root, self._problems)
+        self._unboundaried(root)
         return root
+
+    def read_encoded_multipart(self, part: Part, inner: bytes) -> None:
+        """One pass over the decoded content of a multipart, against RFC 2045 6.4."""
+        head = b"Content-Type: " + part.field(b"content-type") + b"\r\n\r\n"
+        root = self.read_buffer(head + inner, part.depth)
+        part.children = root.children
+        if not root.children:
+            part.content_type = root.content_type
+
+    def _unboundaried(self, root: Part) -> None:
+        """A multipart in which no delimiter was found is text, lest its content is lost."""
+        for part in root.walk():
+            if part.main_type != "multipart" or part.children or not part.encoded.strip():
+                continue
+            if part.encoding != "identity":
+                self.encoded.append(part)
+                continue
+            self._problems.add("boundary-missing")
+            part.content_type = Parameterised(
+                value="text/plain", parameters=part.content_type.parameters
+            )
 
     def _descend(
         self, lines: "_Lines", path: list[Part], open_parts: list[_Open], position: int
@@ -144,7 +172,7 @@ class _Reader:
             if part.type not in MESSAGE_TYPES:
                 return position
             if part.encoding != "identity":
-                self.encoded_messages.append(part)
+                self.encoded.append(part)
                 return position
             if self._parts >= self._limits.max_parts:
                 self._problems.add("parts-limit")
@@ -183,7 +211,8 @@ class _Reader:
         # A header without an empty line behind it may run into the next delimiter.
         limit = self._end_of_part(lines, start, open_parts, header_end)
         if limit < header_end:
-            header_end = body = limit
+            # No empty line before the delimiter: the body starts at the first line of no header.
+            header_end = body = _first_text_line(buffer, start, limit)
         cap = start + self._limits.max_header_bytes
         if header_end > cap:
             self._problems.add("header-size-limit")
@@ -306,6 +335,17 @@ class _Lines:
         return self._crlf + 1, self._crlf + 3
 
 
+def _first_text_line(buffer: bytes, start: int, end: int) -> int:
+    """The first line that is neither a header field nor the continuation of one; else `end`."""
+    position = start
+    while 0 < position < end or position == start < end:
+        line = buffer[position : position + 1]
+        if line not in (b" ", b"\t") and not _HEADER_LINE.match(buffer, position, end):
+            return position
+        position = buffer.find(b"\n", position, end) + 1
+    return end
+
+
 def _found(position: int, buffer: bytes) -> int:
     return position if position >= 0 else len(buffer)
 
@@ -329,14 +369,3 @@ def _repaired(content_type: Parameterised, default: str) -> Parameterised:
     else:
         value = default
     return Parameterised(value=value, parameters=content_type.parameters)
-
-
-def _unboundaried(root: Part, problems: Problems) -> None:
-    """A multipart in which no delimiter was found is text, lest its content is lost."""
-    for part in root.walk():
-        if part.main_type == "multipart" and not part.children:
-            if part.buffer[part.start : part.end].strip():
-                problems.add("boundary-missing")
-                part.content_type = Parameterised(
-                    value="text/plain", parameters=part.content_type.parameters
-                )

@@ -160,6 +160,8 @@ def _joined(parts: list[tuple[int, bool, bytes]], likely: str) -> tuple[str, str
             if index == 0 and content.count(b"'") >= 2:
                 label, _, content = content.split(b"'", 2)
                 charset = label.decode("ascii", "replace")
+            elif charset:  # some programs repeat it in every section
+                content = _without_charset(content, charset.encode())
             content = urllib.parse.unquote_to_bytes(content)
         octets.append(content)
     whole = b"".join(octets)
@@ -167,3 +169,12 @@ def _joined(parts: list[tuple[int, bool, bytes]], likely: str) -> tuple[str, str
         return words.decode(whole, likely)
     text, token = charsets.decode(whole, charset, likely=likely)
     return words.clean(text), token
+
+
+def _without_charset(content: bytes, charset: bytes) -> bytes:
+    """A later section without the charset (and language) of the first one before it."""
+    label, mark, rest = content.partition(b"'")
+    if not mark or label.lower() != charset.lower():
+        return content
+    language, mark, text = rest.partition(b"'")
+    return text if mark and len(language) <= 8 and language.replace(b"-", b"").isalnum() else rest

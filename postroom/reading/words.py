@@ -19,15 +19,24 @@ _CONTROLS = dict.fromkeys([*range(0x20), 0x7F, *range(0x80, 0xA0), 0x2028, 0x202
 _BREAKS = b"\r\n"
 _COMMENT_PIECE = re.compile(r"[()]|\\.|[^()\\]+|\\")
 _WORD = re.compile(r"=\?([!-<>@-~]{1,64})\?([bBqQ])\?")
+_RAW_WORD = re.compile(rb"=\?[!-<>@-~]{1,64}\?[qQ]\?([^?\s]{0,998})\?=")
+_HIGH = re.compile(rb"[\x80-\xff]")
 
 
 def plain(value: bytes, likely: str = "") -> tuple[str, str]:
     """Octets on one line as text, encoded words left as they are, and a charset token."""
     line = value.translate(None, _BREAKS).strip(b" \t")
+    if not line.isascii() and b"=?" in line:
+        line = _RAW_WORD.sub(_escaped_word, line)
     if line.isascii():
         return line.decode("ascii"), ""
     text, codec = charsets.guess(line, likely)
     return text, "" if codec == "utf-8" and "\ufffd" not in text else "charset-guessed"
+
+
+def _escaped_word(found: re.Match[bytes]) -> bytes:
+    """An encoded word with its raw 8-bit octets escaped, so that its own charset decodes them."""
+    return _HIGH.sub(lambda octet: b"=%02X" % octet[0][0], found[0])
 
 
 def decode(value: bytes, likely: str = "") -> tuple[str, str]:

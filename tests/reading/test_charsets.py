@@ -24,6 +24,17 @@ def test_a_lying_label_is_found_out(charset: str, declared: str) -> None:
     assert token == ("" if charset == declared else "charset-repaired")
 
 
+@pytest.mark.parametrize("text", ["Müller", "the customer’s order", "10 €"])
+def test_utf_8_under_a_latin_label_is_found_out_by_one_character(text: str) -> None:
+    assert decode(text.encode(), "iso-8859-1") == (text, "charset-repaired")
+
+
+@pytest.mark.parametrize("order", ["le", "be"])
+@pytest.mark.parametrize("text", ["Заказ на 10 штук", "Order of 10 pieces"])
+def test_utf_16_without_a_mark_is_read_in_either_order(text: str, order: str) -> None:
+    assert decode(text.encode(f"utf-16-{order}"), "utf-16") == (text, "")
+
+
 @pytest.mark.parametrize("word", ["ЗАКАЗ", "Заказ №5", "срочно", "Иванов"])
 @pytest.mark.parametrize("charset", ["cp1251", "koi8-r"])
 def test_a_single_russian_word_is_recognised(word: str, charset: str) -> None:

@@ -85,6 +85,13 @@ def test_addresses_are_found(written: str, addresses: list[tuple[str, str]]) -> 
     assert [(one.name, one.text) for one in got] == addresses
 
 
+def test_raw_octets_in_an_encoded_word_are_in_its_charset() -> None:
+    (address,) = read_addresses(b"=?iso-8859-1?Q?J\xfcrgen_M=FCller?= <a@b.test>", 9, Problems())
+    assert address.name == "Jürgen Müller"
+    (address,) = read_addresses("=?latin1?Q?Jürgen?= <ü@b.test>".encode(), 9, Problems())
+    assert (address.name, address.text) == ("Jürgen", "ü@b.test")
+
+
 def test_addresses_stop_at_the_limit_and_say_so() -> None:
     problems = Problems()
     assert len(read_addresses(b"a@b.test," * 50, 10, problems)) == 10
@@ -157,6 +164,12 @@ def test_message_ids_are_found(written: str, ids: tuple[str, ...]) -> None:
             {"name": "Счёт.pdf"},
         ),
         (b'a/b; name="=?utf-8?B?0KHRh9GR0YI=?=.pdf"', "a/b", {"name": "Счёт.pdf"}),
+        (
+            b"a/b; name*0*=iso-8859-1'es'%D1and%FA; name*1*=iso-8859-1'%20r%E1pido",
+            "a/b",
+            {"name": "Ñandú rápido"},
+        ),
+        (b"a/b; name*0*=utf-8''it%27s; name*1*='so'", "a/b", {"name": "it's'so'"}),
         (b"a/b; name=plain.pdf; name*=utf-8''%D0%A1.pdf", "a/b", {"name": "С.pdf"}),
         (b'a/b; name="not closed; x=y', "a/b", {"name": "not closed", "x": "y"}),
         (b'attachment; filename="C:\\dir\\"', "attachment", {"filename": "C:\\dir\\"}),

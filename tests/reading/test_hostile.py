@@ -65,6 +65,15 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: _base64_messages(60),
         "",
     ),
+    "messages in quoted-printable in quoted-printable": (
+        lambda: (
+            HEAD
+            + b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+            * 45
+            + b"text " * 8_000_000
+        ),
+        "expanded-limit",
+    ),
     "100,000 parts": (lambda: MIXED + b"--b\r\n\r\nx\r\n" * 100_000 + b"--b--", "parts-limit"),
     "100,000 parts without an empty line": (
         lambda: MIXED + b"--b\r\nX: y\r\n" * 100_000,

@@ -4,7 +4,9 @@ import base64
 import binascii
 import hashlib
 import io
+import quopri
 import zipfile
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given, settings
@@ -240,6 +242,33 @@ def test_a_message_in_base64_is_opened() -> None:
 def test_a_part_without_a_header_keeps_its_text(text: str) -> None:
     start = head("Content-Type: multipart/mixed; boundary=b") + b"\r\n--b\r\n"
     assert read(start + text.encode() + b"\r\n--b--").text == text
+
+
+def test_a_part_without_an_empty_line_keeps_its_text() -> None:
+    raw = multipart("mixed", b"Content-Type: text/plain;\r\n charset=utf-8\r\nhello\r\nyou: there")
+    assert read(raw).text == "hello\nyou: there"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("base64", base64.encodebytes), ("quoted-printable", quopri.encodestring)],
+)
+def test_a_multipart_that_was_encoded_as_a_whole_is_opened(
+    encoding: str, encode: Callable[[bytes], bytes]
+) -> None:
+    inside = (
+        b"--=_edge\r\nContent-Type: text/plain; charset=utf-8\r\n\r\nhello\r\n"
+        b"--=_edge\r\nContent-Type: application/pdf; name=a.pdf\r\n\r\n%PDF-\r\n--=_edge--\r\n"
+    )
+    raw = head(
+        'Content-Type: multipart/mixed; boundary="=_edge"', f"Content-Transfer-Encoding: {encoding}"
+    )
+    message = read(raw + b"\r\n" + encode(inside))
+    assert message.text == "hello"
+    assert [one.filename for one in message.attachments] == ["a.pdf"]
+    assert "boundary-missing" not in message.problems
+    plain = read(raw + b"\r\n" + inside)  # the label lies
+    assert (plain.text, len(plain.attachments)) == ("hello", 1)
 
 
 def test_a_multipart_without_its_boundary_is_text() -> None:
