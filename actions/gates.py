@@ -25,7 +25,8 @@ from postroom.message import Message
 from postroom.verdict import DmarcPolicy, Verdict
 
 MESSAGE_ID_MARK = ".postroom@"  # in every Message-ID of ours, before the domain
-LOOP_HEADER = "X-Postroom-Loop"
+# Not an X-Postroom- field: the border takes those off what comes in and off what we send.
+LOOP_HEADER = "X-Loop"
 
 # Local parts, reduced to letters and digits, that no person reads: as a whole, at the start,
 # anywhere. "bounce" at the start covers VERP ("bounces+17=..."), RFC 5230 4.6 the list names.
@@ -53,7 +54,7 @@ _LIST_HEADERS = frozenset(
     }  # fmt: skip
 )
 _BULK_HEADERS = frozenset({"list-unsubscribe", "feedback-id", "x-campaign-id", "x-csa-complaints"})
-_AUTOMATIC_HEADERS = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder", "x-loop"})
+_AUTOMATIC_HEADERS = frozenset({"x-autoreply", "x-autorespond", "x-autoresponder"})
 _BULK = frozenset({"bulk", "list", "junk", "auto_reply", "auto-reply"})
 _SUPPRESS = frozenset({"all", "autoreply", "oof"})
 _UNREADABLE_TYPES = {
@@ -112,7 +113,7 @@ def facts_of(
         author=_clean(message.author.text) if message.author else "",
         aligned_with=_aligned_with(verdict, config),
         automatic=message.automatic.kind.value,
-        header=_against(message, config),
+        header=_against(message, ours | _ours(config)),
         addressees=tuple(sorted(named & ours)),
         category=classification.category,
         confidence=classification.confidence,
@@ -199,10 +200,10 @@ def authenticated_domain(verdict: Verdict, config: Config) -> str:
     return verdict.dmarc.domain if known and verdict.dmarc.aligned else ""
 
 
-def _against(message: Message, config: Config) -> str:
+def _against(message: Message, ours: set[str]) -> str:
     """What a header field says against answering, checked again besides `message.automatic`."""
     names = {name.lower() for name, _ in message.headers}
-    if LOOP_HEADER.lower() in names or _in_our_thread_twice(message, config):
+    if LOOP_HEADER.lower() in names or _in_our_thread_twice(message, ours):
         return "loop"
     if any(_first_word(v) != "no" for v in message.all_headers("Auto-Submitted")):
         return "auto-submitted"  # RFC 3834 2; an empty field is broken, not a "no"
@@ -218,9 +219,9 @@ def _against(message: Message, config: Config) -> str:
     return _UNREADABLE_TYPES.get(_first_word(message.header("Content-Type")), "")
 
 
-def _in_our_thread_twice(message: Message, config: Config) -> bool:
+def _in_our_thread_twice(message: Message, ours: set[str]) -> bool:
     """Two of our own replies above this message: most likely two robots talking."""
-    tails = {f"{MESSAGE_ID_MARK}{m.rpartition('@')[2]}>" for m in _ours(config)}
+    tails = {f"{MESSAGE_ID_MARK}{m.rpartition('@')[2]}>" for m in ours}
     return sum(r.lower().endswith(tuple(tails)) for r in set(message.references)) >= 2
 
 

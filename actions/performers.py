@@ -5,8 +5,8 @@
     FORWARD                                       ForwardPerformer: the message as it came
 
 DELIVER is lmtp/mailbox.py's. A reply is judged twice: before anything is composed, and, for the
-gates that count, again in the transaction that writes the point of no return, so that two
-workers cannot both be the one reply of the hour.
+gates that may have shut since, again in the transaction that writes the point of no return, so
+that two workers cannot both be the one reply of the hour.
 
 Failure policy: what an ERP does is repeatable under its key, and so is a forward (a second copy
 for a colleague is better than none); a reply is not, and ends as "outcome-unknown" instead.
@@ -14,8 +14,9 @@ for a colleague is better than none); a reply is not, and ends as "outcome-unkno
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from postroom.clock import Clock
 from postroom.codec import from_json
@@ -25,12 +26,14 @@ from postroom.store.engine import Database
 from postroom.store.schema import MESSAGE
 
 from .answered import answered, one_at_a_time
+from .approvals import may_be_used
 from .erp.contract import Erp, ErpRequest
 from .gates import Answered, by_count, withheld
 from .outbox import Done, Leased, mark_committed, mark_refused
 from .plan import PlannedForward, PlannedReply
 from .reply import Composer
 from .submit import OutcomeUnknown, Refused, submit
+from .wording import Wording, find
 
 Performer = Callable[[Leased], Awaitable[Done]]
 
@@ -73,11 +76,11 @@ class ReplyPerformer:
         the failures of composing and submitting.
         """
         planned = from_json(PlannedReply, leased.body)
-        await asyncio.to_thread(self._judge, leased, planned)
+        wording = await asyncio.to_thread(self._judge, leased, planned)
         if planned.quotes_erp and not leased.prior_result:
             raise PermanentFailure("no-erp-number")
         composed = self._composer.compose(
-            planned, key=leased.key, erp=leased.prior_result, now=self._clock.now()
+            planned, wording, key=leased.key, erp=leased.prior_result, now=self._clock.now()
         )
         try:
             queue_id = await submit(
@@ -86,31 +89,46 @@ class ReplyPerformer:
                 sender="",  # RFC 3834 3.3: a bounce of an automatic reply goes nowhere
                 recipient=composed.recipient,
                 message=composed.content,
-                before_data=lambda: asyncio.to_thread(self._commit, leased, planned),
+                before_data=lambda: asyncio.to_thread(self._commit, leased, planned, wording),
             )
         except Refused as refused:
             await asyncio.to_thread(self._take_back, leased)
             raise refused.failure from refused
         return Done(result=queue_id)
 
-    def _judge(self, leased: Leased, planned: PlannedReply) -> None:
+    def _judge(self, leased: Leased, planned: PlannedReply) -> Wording:
+        """The wording of a reply that may go, as its files are now."""
         now = self._clock.now()
-        gate = withheld(planned.facts, Answered(), config=self._config, now=now)
-        if not gate:
-            with self._database.reading() as connection:
-                already = answered(connection, planned.facts, leased.id, now, self._config.reply)
-            gate = by_count(already, config=self._config)
+        if gate := withheld(planned.facts, Answered(), config=self._config, now=now):
+            raise ReplyWithheld(gate)
+        wording = find(planned.template, planned.language, self._config.reply)
+        with self._database.reading() as connection:
+            gate = self._by_now(connection, leased, planned, wording, now)
         if gate:
             raise ReplyWithheld(gate)
+        return wording
 
-    def _commit(self, leased: Leased, planned: PlannedReply) -> None:
+    def _commit(self, leased: Leased, planned: PlannedReply, wording: Wording) -> None:
         now = self._clock.now()
         with self._database.transaction() as connection:
             one_at_a_time(connection)
-            already = answered(connection, planned.facts, leased.id, now, self._config.reply)
-            if gate := by_count(already, config=self._config):
+            if gate := self._by_now(connection, leased, planned, wording, now):
                 raise ReplyWithheld(gate)
             mark_committed(connection, leased, now)
+
+    def _by_now(
+        self,
+        connection: Connection,
+        leased: Leased,
+        planned: PlannedReply,
+        wording: Wording,
+        now: datetime,
+    ) -> str:
+        """The gates that what happened meanwhile can shut: approval, interval, limits."""
+        if not may_be_used(connection, wording, self._config.reply):
+            return "template-unapproved"
+        already = answered(connection, planned.facts, leased.id, now, self._config.reply)
+        return by_count(already, config=self._config)
 
     def _take_back(self, leased: Leased) -> None:
         with self._database.transaction() as connection:

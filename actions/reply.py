@@ -1,16 +1,14 @@
 """Composes a reply: template, words from the order, RFC 3834 headers; bytes out.
 
-In: a `PlannedReply`, the ERP's number, the time. Out: the message, ready for SMTP. Templates are
-files <name>.<language>.txt.j2 whose first line is "Subject: ..."; one in `reply.templates_dir`
-overrides the shipped one of the same name, and a language we have no text for gets English. They
-run in Jinja2's sandbox with StrictUndefined: a template that asks for what is not there sends
-nothing. Everything a stranger wrote becomes one clean line before a template sees it, so that
-neither headers nor further lines can be smuggled in.
+In: a `PlannedReply`, a `Wording`, the ERP's number, the time. Out: the message, ready for SMTP:
+plain text, and HTML beside it where the wording has it. Templates run in Jinja2's sandbox with
+StrictUndefined and without a loader: one that asks for what is not there, or for another file,
+sends nothing. Everything a stranger wrote becomes one clean line before a template sees it, and is
+escaped in HTML, so that neither headers, further lines nor markup can be smuggled in.
 
 Standards: RFC 3834 3.1 (Auto-Submitted, null sender, In-Reply-To, References), RFC 5322 3.6.4,
-RFC 2045 (encodings). X-Auto-Response-Suppress is Exchange's word for the same wish.
-
-Limits: plain text only.
+RFC 2045 (encodings). X-Auto-Response-Suppress is Exchange's word for the same wish, X-Loop that of
+older robots.
 """
 
 import re
@@ -22,10 +20,9 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
-from pathlib import Path
 from typing import Any
 
-from jinja2 import FileSystemLoader, StrictUndefined, Template, TemplateError, TemplateNotFound
+from jinja2 import StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from postroom.config import ReplySection
@@ -34,9 +31,8 @@ from postroom.failure import PermanentFailure
 
 from .gates import LOOP_HEADER, MESSAGE_ID_MARK, ascii_domain
 from .plan import PlannedReply, QuotedLine
+from .wording import Wording
 
-_SHIPPED = Path(__file__).parent / "templates"
-_LANGUAGES = ("ru", "en", "de")
 _MOST_LINES = 100  # of an order quoted
 _LONGEST = 200  # characters of one value shown; a subject is cut at 150
 _LONGEST_SUBJECT = 150
@@ -60,27 +56,23 @@ class Composed:
 
 
 class Composer:
-    """Knows the templates and who we are."""
+    """Knows who we are, and how a wording is rendered."""
 
     def __init__(self, config: ReplySection) -> None:
-        folders = [folder for folder in (config.templates_dir, _SHIPPED) if folder]
         self._config = config
-        self._templates = ImmutableSandboxedEnvironment(
-            loader=FileSystemLoader(folders),
-            undefined=StrictUndefined,
-            autoescape=False,  # the text is text/plain
-            trim_blocks=True,
-            lstrip_blocks=True,
-            keep_trailing_newline=True,
-        )
+        self._plain = _environment(autoescape=False)
+        self._html = _environment(autoescape=True)
 
-    def compose(self, reply: PlannedReply, *, key: str, erp: str, now: datetime) -> Composed:
+    def compose(
+        self, reply: PlannedReply, wording: Wording, *, key: str, erp: str, now: datetime
+    ) -> Composed:
         """The reply as bytes; the same key gives the same Message-ID.
 
-        Raises PermanentFailure(template-missing, template-broken or reply-unbuildable).
+        Raises PermanentFailure(template-broken or reply-unbuildable).
         """
-        language, template = self._template(reply.template, reply.language)
-        subject, text = self._texts(template, reply, language, erp)
+        words = self._words(reply, wording.language, erp)
+        subject, text = _subject_and_text(_rendered(self._plain, wording.text, words))
+        html = _rendered(self._html, wording.html, words | {"title": subject})
         author = self._config.author or reply.mailbox
         message_id = f"<{key}{MESSAGE_ID_MARK}{ascii_domain(parse_path(author).domain)}>"
         recipient = _with_ascii_domain(reply.recipient)
@@ -98,34 +90,14 @@ class Composer:
             message["X-Auto-Response-Suppress"] = "All"
             message[LOOP_HEADER] = author
             message.set_content(text)
+            if html.strip():
+                message.add_alternative(html, subtype="html")
+                message.set_boundary(f"=-{key}")
             wire = _UNFOLDED if recipient.isascii() else _UNFOLDED.clone(utf8=True)
             content = message.as_bytes(policy=wire)
         except (MessageError, ValueError, LookupError) as error:
             raise PermanentFailure("reply-unbuildable", error) from error
         return Composed(recipient=recipient, message_id=message_id, content=content)
-
-    def _template(self, name: str, language: str) -> tuple[str, Template]:
-        for candidate in (language if language in _LANGUAGES else "en", "en"):
-            try:
-                return candidate, self._templates.get_template(f"{name}.{candidate}.txt.j2")
-            except TemplateNotFound:
-                continue
-            except TemplateError as error:
-                raise PermanentFailure("template-broken", error) from error
-        raise PermanentFailure("template-missing")
-
-    def _texts(
-        self, template: Template, reply: PlannedReply, language: str, erp: str
-    ) -> tuple[str, str]:
-        """Subject and body."""
-        try:
-            rendered = template.render(self._words(reply, language, erp))
-        except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
-            raise PermanentFailure("template-broken", error) from error
-        first, _, text = rendered.partition("\n")
-        if not first.lower().startswith("subject:"):
-            raise PermanentFailure("template-broken")
-        return _in_header(first[len("subject:") :]), text.strip("\n") + "\n"
 
     def _words(self, reply: PlannedReply, language: str, erp: str) -> dict[str, Any]:
         return {
@@ -138,8 +110,34 @@ class Composer:
             "total": _number(reply.total, language),
             "currency": _clean(reply.currency),
             "company": _clean(self._config.company),
-            "mailbox": reply.mailbox,
+            "mailbox": _clean(reply.mailbox),
         }
+
+
+def _environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
+    return ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=autoescape,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
+def _rendered(
+    environment: ImmutableSandboxedEnvironment, source: str, words: dict[str, Any]
+) -> str:
+    try:
+        return environment.from_string(source).render(words)
+    except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
+        raise PermanentFailure("template-broken", error) from error
+
+
+def _subject_and_text(rendered: str) -> tuple[str, str]:
+    first, _, text = rendered.partition("\n")
+    if not first.lower().startswith("subject:"):
+        raise PermanentFailure("template-broken", ValueError('the first line is no "Subject: "'))
+    return _in_header(first[len("subject:") :]), text.strip("\n") + "\n"
 
 
 def _line(line: QuotedLine, language: str) -> dict[str, str]:

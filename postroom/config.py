@@ -274,6 +274,7 @@ class ReplySection(Section):
     author: Mailbox | None = None  # From of replies; unset: the mailbox the message came to
     company: str = ""  # name shown in the texts
     templates_dir: Path | None = None  # overrides the shipped templates of the same name
+    trust_shipped: bool = True  # shipped templates, unchanged, need no approval of their own
     per_sender_interval: Seconds = 3_600.0  # at most one reply per sender in it
     daily_limit: int = Field(default=500, ge=0)  # all replies of one day together
     max_age: Seconds = 86_400.0  # older mail is not answered by itself
@@ -290,6 +291,12 @@ class DmarcReportsSection(Section):
     max_age: Seconds = 432_000.0  # what could not be reported for so long is dropped (5 days)
     dead_for: Seconds = 2_592_000.0  # an address that refused is left alone for so long (30 days)
     exclude: tuple[Domain, ...] = ()  # policy domains that get no report, nor their subdomains
+
+
+class AuditSection(Section):
+    """The log of who did what; `postroom audit`."""
+
+    key_file: Path | None = None  # seals and encrypts it; made in state_dir when unset
 
 
 class WorkerSection(Section):
@@ -341,6 +348,7 @@ class Config(Section):
     erp: ErpSection = ErpSection()
     reply: ReplySection = ReplySection()
     dmarc_reports: DmarcReportsSection = DmarcReportsSection()
+    audit: AuditSection = AuditSection()
     worker: WorkerSection = WorkerSection()
     store: StoreSection = StoreSection()
     metrics: MetricsSection = MetricsSection()

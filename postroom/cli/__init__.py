@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import dkim, dmarc, inspect, queue, upkeep
+from . import audit, dkim, dmarc, inspect, queue, template, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -25,6 +25,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(queue.app, name="queue")
+app.add_typer(template.app, name="template")
+app.add_typer(audit.app, name="audit")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")

@@ -25,8 +25,10 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per in
 def configuration(path: Path | None) -> Config:
     """The configuration for a command that needs the installation's own.
 
+    Standard output is for the answer; what is logged meanwhile goes to standard error.
     Raises ConfigError.
     """
+    maillog.configure("warning", "text", sys.stderr)
     return load(path or default_path())
 
 

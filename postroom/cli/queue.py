@@ -35,7 +35,8 @@ def _only(item: str, letter: str, verb: str) -> int:
     return number
 
 
-def _who(given: str) -> str:
+def login(given: str) -> str:
+    """Who decides: the name given, or the login name."""
     return given or getpass.getuser()
 
 
@@ -78,7 +79,7 @@ def approve(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None
 
     number = _only(item, "m", "approve")
     with Operator.of(configuration(config)) as operator:
-        planned = operator.approve(number, _who(who))
+        planned = operator.approve(number, login(who))
     typer.echo(f"approved {item}: {', '.join(planned) or 'nothing to do'}")
 
 
@@ -89,7 +90,7 @@ def reject(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None)
 
     number = _only(item, "m", "reject")
     with Operator.of(configuration(config)) as operator:
-        operator.reject(number, _who(who))
+        operator.reject(number, login(who))
     typer.echo(f"rejected {item}")
 
 
@@ -105,7 +106,7 @@ def reclassify(
 
     number = _only(item, "m", "reclassify")
     with Operator.of(configuration(config)) as operator:
-        outcome = operator.reclassify(number, category, _who(who))
+        outcome = operator.reclassify(number, category, login(who))
     typer.echo(f"reclassified {item} as {category}: {outcome}")
 
 
@@ -115,7 +116,7 @@ def _action_verb(verb: str, text: str) -> None:
 
         number = _only(item, "a", verb)
         with Operator.of(configuration(config)) as operator:
-            operator.move(number, verb, _who(who))
+            operator.move(number, verb, login(who))
         typer.echo(f"{verb} {item}: done")
 
     command.__doc__ = text

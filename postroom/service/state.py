@@ -1,10 +1,9 @@
-"""What must be there before any part starts: the stamp's key and this version's schema."""
+"""What must be there before any part starts: the keys and this version's schema."""
 
-import os
-import secrets
-
+from postroom.audit import AuditLog
 from postroom.config import Config
 from postroom.failure import PermanentFailure
+from postroom.keyfile import secret_at
 from postroom.stamp import StampKey
 from postroom.store.engine import Database
 from postroom.store.upgrade import is_current, upgrade
@@ -16,32 +15,22 @@ def stamp_key(config: Config) -> StampKey:
     Raises PermanentFailure(secret-unreadable) when it can be neither read nor made.
     """
     path = config.service.secret_file or config.service.state_dir / "stamp.key"
-    try:
-        try:
-            made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return StampKey.of(path.read_bytes().strip())
-        secret = secrets.token_hex(32).encode()
-        with os.fdopen(made, "wb") as file:
-            file.write(secret + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise PermanentFailure("secret-unreadable", error) from error
-    return StampKey.of(secret)
+    return StampKey.of(secret_at(path))
 
 
 def prepare_state(config: Config) -> None:
-    """Makes the key and brings the database to this version's schema, before any part starts.
+    """Makes the keys and brings the database to this version's schema, before any part starts.
 
     Raises PermanentFailure(secret-unreadable, database-outdated) or what the database raises.
     """
     stamp_key(config)
+    audit = AuditLog(config)
     database = Database(config.store_url)
     try:
         if config.store.auto_upgrade:
             upgrade(database)
         elif not is_current(database):
             raise PermanentFailure("database-outdated", RuntimeError("run `postroom db upgrade`"))
+        audit.tell_end(database)
     finally:
         database.close()

@@ -6,6 +6,11 @@
     attempt    one row per try, written before the try is made
     review     what waits for a person, or was decided by one
     event      what happened, "from -> to", append only: the operator's and auditor's story
+    template   texts of replies that a person approved or revoked, each version kept
+    label      what a person said a message is, for training
+    audit      who did what, append only, chained (store/audit.py)
+    api_token  who may use the HTTP API
+    event_sink how far the events were published to each place
     dmarc_*    seen, sent, dead: aggregate reports we send; report, row: those we get
 
 Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
@@ -194,6 +199,86 @@ EVENT = Table(
     Index(None, "message"),
     Index(None, "action"),
     sqlite_autoincrement=True,
+)
+
+TEMPLATE_STATES = {
+    "approved": "replies may be written with it",
+    "revoked": "a person took the approval back; it may be given again",
+}
+
+# One row per text of a template that somebody decided on; a text nobody decided on has none.
+TEMPLATE = Table(
+    "template",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("version", Integer, nullable=False),  # 1-based per name and language
+    Column("digest", String(64), nullable=False),  # of both texts, see actions/wording.py
+    Column("text", Text, nullable=False),  # subject and plain text, as decided on
+    Column("html", Text, nullable=False),  # or empty
+    Column("state", String(16), nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("decided_by", Text, nullable=False),
+    CheckConstraint(_one_of("state", tuple(TEMPLATE_STATES)), name="state"),
+    UniqueConstraint("name", "language", "digest"),
+    UniqueConstraint("name", "language", "version"),
+    sqlite_autoincrement=True,
+)
+
+LABEL = Table(
+    "label",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("message", ForeignKey("message.id", ondelete="CASCADE"), nullable=False),
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("category", Text, nullable=False),  # what it is
+    Column("was", Text, nullable=False),  # what we took it for; the same: a person agreed
+    Index(None, "message"),
+    sqlite_autoincrement=True,
+)
+
+# No row is ever changed or deleted: triggers see to that, and the chain shows it.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # 1, 2, 3 ... without a gap
+    Column("at", Float, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("verb", String(32), nullable=False),
+    Column("subject", Text, nullable=False),  # "m12", "a34", "template order-confirmation.ru"
+    Column("details", LargeBinary, nullable=False),  # encrypted
+    Column("previous", String(64), nullable=False),  # seal of the row before; of the first: zeros
+    Column("seal", String(64), nullable=False),  # HMAC-SHA256 over all of the above, hex
+)
+
+API_ROLES = {
+    "viewer": "may look",
+    "approver": "may look and decide",
+    "admin": "may look and decide, also on templates and tokens",
+}
+
+API_TOKEN = Table(
+    "api_token",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),  # whose it is; stands in the audit log
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the token
+    Column("created_at", Float, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("expires_at", Float),  # null: never
+    Column("revoked_at", Float),
+    CheckConstraint(_one_of("role", tuple(API_ROLES)), name="role"),
+    sqlite_autoincrement=True,
+)
+
+EVENT_SINK = Table(
+    "event_sink",
+    METADATA,
+    Column("name", Text, primary_key=True),  # "redis", "webhooks", "kafka"
+    Column("position", Integer, nullable=False),  # id of the last event published
 )
 
 # What the border saw of each message whose author's domain publishes a DMARC policy, until it has

@@ -215,8 +215,8 @@ def test_only_a_person_s_message_is_answered(kind: AutomaticKind) -> None:
         ("X-Auto-Response-Suppress", "All", "suppressed"),
         ("X-Auto-Response-Suppress", "DR, RN", ""),
         ("X-Autoreply", "yes", "auto-submitted"),
-        ("X-Loop", "info@firma.test", "auto-submitted"),
-        ("X-Postroom-Loop", "info@firma.test", "loop"),
+        ("X-Loop", "info@firma.test", "loop"),
+        ("X-Loop", "anybody@else.example", "loop"),
         ("Content-Type", "multipart/report; report-type=delivery-status", "automatic"),
         ("Content-Type", "text/calendar; method=REQUEST", "calendar"),
         ("Content-Type", "multipart/encrypted; protocol=x", "encrypted"),
@@ -234,6 +234,12 @@ def test_a_thread_with_two_of_our_replies_is_a_loop(times: int, expected: str) -
     references = tuple(f"<{i}.postroom@firma.test>" for i in range(times))
     others = ("<1.postroom@elsewhere.test>", "<2.postroom@elsewhere.test>")
     assert reason(message={"references": references + others}) == expected
+
+
+def test_our_replies_are_known_where_only_the_envelope_says_who_we_are() -> None:
+    config = post.config(service={"mailboxes": []})
+    references = tuple(f"<{i}.postroom@firma.test>" for i in range(2))
+    assert reason(message={"references": references}, config=config) == "loop"
 
 
 # To us, surely, lately, not too often.

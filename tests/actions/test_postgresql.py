@@ -14,6 +14,7 @@ from postroom.actions import desk, outbox
 from postroom.actions.answered import one_at_a_time
 from postroom.actions.outbox import Done, GivenUp, Later, Leased
 from postroom.actions.worker import Worker
+from postroom.audit import AuditLog
 from postroom.clock import SystemClock
 from postroom.config import Config, WorkerSection
 from postroom.decision import Step
@@ -197,3 +198,25 @@ def test_a_claim_reads_the_index_when_the_table_is_full(database: Database) -> N
     steps = "\n".join(plan)
     assert "ix_action_state_due_at" in steps, steps
     assert "Seq Scan on action" not in steps, steps
+
+
+def test_the_audit_log_is_one_chain_whoever_writes_at_once(
+    database: Database, tmp_path: Path
+) -> None:
+    config = Config.model_validate({"service": {"state_dir": tmp_path}})
+    log = AuditLog(config)
+
+    def write(name: str) -> None:
+        for number in range(10):
+            with log.recording(database) as recording:
+                recording.tell(NOW, name, "approve", f"m{number}")
+
+    writers = [threading.Thread(target=write, args=(name,)) for name in ("anna", "boris")]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    assert (log.end(database).count, log.problems(database)) == (20, [])
+    for change in ("UPDATE audit SET who = 'x'", "DELETE FROM audit", "TRUNCATE audit"):
+        with pytest.raises(PermanentFailure), database.transaction() as connection:
+            connection.execute(text(change))

@@ -5,19 +5,23 @@ anew after a change of the templates: POSTROOM_GOLDEN=write pytest tests/actions
 """
 
 import os
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from postroom.actions import plan as planning
+from postroom.actions import wording
 from postroom.actions.plan import PlannedReply, QuotedLine
 from postroom.actions.reply import Composed, Composer
+from postroom.actions.wording import find
 from postroom.codec import from_json
 from postroom.decision import Step
 from postroom.failure import PermanentFailure
@@ -47,7 +51,8 @@ def planned(**changes: Any) -> PlannedReply:
 
 def compose(reply: PlannedReply, erp: str = "SO-1001", **section: Any) -> Composed:
     config = post.config(reply=section).reply
-    return Composer(config).compose(reply, key=KEY, erp=erp, now=NOW)
+    wording = find(reply.template, reply.language, config)
+    return Composer(config).compose(reply, wording, key=KEY, erp=erp, now=NOW)
 
 
 def parsed(composed: Composed) -> EmailMessage:
@@ -56,8 +61,18 @@ def parsed(composed: Composed) -> EmailMessage:
     return message
 
 
+def part_of(composed: Composed, kind: str) -> str:
+    body = parsed(composed).get_body((kind,))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
 def text_of(composed: Composed) -> str:
-    return str(parsed(composed).get_content()).replace("\r\n", "\n")
+    return part_of(composed, "plain")
+
+
+def html_of(composed: Composed) -> str:
+    return part_of(composed, "html")
 
 
 @pytest.mark.parametrize("language", ["ru", "en", "de"])
@@ -65,11 +80,12 @@ def text_of(composed: Composed) -> str:
 def test_replies_read_as_written(template: str, language: str) -> None:
     composed = compose(planned(template=template, language=language))
     headers = "".join(f"{name}: {value}\n" for name, value in parsed(composed).items())
-    whole = f"{headers}\n{text_of(composed)}"
-    golden = GOLDEN / f"{template}.{language}.txt"
-    if os.environ.get("POSTROOM_GOLDEN") == "write":
-        golden.write_text(whole, encoding="utf-8")
-    assert whole == golden.read_text(encoding="utf-8")
+    parts = {"txt": f"{headers}\n{text_of(composed)}", "html": html_of(composed)}
+    for suffix, whole in parts.items():
+        golden = GOLDEN / f"{template}.{language}.{suffix}"
+        if os.environ.get("POSTROOM_GOLDEN") == "write":
+            golden.write_text(whole, encoding="utf-8")
+        assert whole == golden.read_text(encoding="utf-8")
 
 
 def test_the_headers_are_those_of_an_automatic_reply() -> None:
@@ -78,7 +94,7 @@ def test_the_headers_are_those_of_an_automatic_reply() -> None:
     assert message["In-Reply-To"] == "<17@snab.example>"
     assert message["References"] == "<1@snab.example> <2@snab.example> <17@snab.example>"
     assert message["X-Auto-Response-Suppress"] == "All"
-    assert message["X-Postroom-Loop"] == "info@firma.test"
+    assert message["X-Loop"] == "info@firma.test"
     assert message["Message-ID"] == f"<{KEY}.postroom@firma.test>"
     assert message["To"] == "Иван Петров <ivan@snab.example>"
     assert message["From"] == "ООО «Фирма» <info@firma.test>"
@@ -91,6 +107,19 @@ def test_the_confirmation_quotes_the_erp_s_number_and_the_lines() -> None:
     assert "SO-4711" in text
     assert "A-1 Болт М8: 1\u00a0234,5 шт, цена 12,30 RUB" in text
     assert "Гайка М8: 3" in text
+
+
+def test_the_html_says_the_same_as_the_text() -> None:
+    html = html_of(compose(planned(), erp="SO-4711"))
+    for said in ("SO-4711", "A-1", "Болт М8", "1\u00a0234,5 шт", "12,30 RUB", "15\u00a0184,35 RUB"):
+        assert said in html
+
+
+def test_the_html_asks_for_nothing_from_outside() -> None:
+    """No picture, style sheet or script: nobody learns that the mail was opened."""
+    for file in wording.SHIPPED.glob("*.html.j2"):
+        source = file.read_text(encoding="utf-8").lower()
+        assert not re.search(r"src=|url\(|<link|<script|@import|http", source), file.name
 
 
 def test_the_same_reply_is_the_same_bytes() -> None:
@@ -148,6 +177,64 @@ def test_nothing_a_stranger_writes_becomes_a_header_or_a_line(hostile: str) -> N
     assert not any(field.lower().startswith(b"bcc") for field in header.split(b"\r\n"))
     assert not any(row.startswith("Bcc") for row in text_of(composed).splitlines())
     assert "49" not in text_of(composed)
+    assert ">49<" not in html_of(composed)
+
+
+MARKUP = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "</td></table><h1>Pay to another account</h1>",
+    '"><a href="http://evil.test/">click</a>',
+    "<!-- ",
+    "</title><meta http-equiv=refresh content='0;url=http://evil.test/'>",
+    "&lt;b&gt;",
+]
+
+
+@pytest.mark.parametrize("language", ["ru", "en", "de"])
+@pytest.mark.parametrize("template", ["order-confirmation", "ticket-acknowledgement"])
+@pytest.mark.parametrize("hostile", MARKUP)
+def test_nothing_a_stranger_writes_becomes_markup(
+    template: str, language: str, hostile: str
+) -> None:
+    line = QuotedLine(
+        sku=hostile, description=hostile, quantity=Decimal(1), unit=hostile, unit_price=Decimal(2)
+    )
+    reply = planned(template=template, language=language, lines=(line,))
+    harmless = html_of(compose(reply_of(reply, "x"), erp="x"))
+    broken = html_of(compose(reply_of(reply, hostile), erp=hostile))
+    assert tags(broken) == tags(harmless)
+
+
+def reply_of(reply: PlannedReply, said: str) -> PlannedReply:
+    line = replace(reply.lines[0], sku=said, description=said, unit=said)
+    return replace(
+        reply, subject=said, name=said, number=said, currency=said, mailbox=reply.mailbox,
+        lines=(line,),
+    )  # fmt: skip
+
+
+class Tags(HTMLParser):
+    """The tags of a page, in order, with their attributes; a comment counts too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[object] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, attrs))
+
+    def handle_endtag(self, tag: str) -> None:
+        self.found.append(f"/{tag}")
+
+    def handle_comment(self, data: str) -> None:
+        self.found.append(("comment", data))
+
+
+def tags(page: str) -> list[object]:
+    parser = Tags()
+    parser.feed(page)
+    return parser.found
 
 
 @pytest.mark.parametrize("field", ["message_id", "references"])
@@ -196,6 +283,7 @@ def test_an_admin_s_template_overrides_ours(tmp_path: Path) -> None:
     (tmp_path / "order-confirmation.ru.txt.j2").write_text("Subject: {{ erp }}\nПривет\n")
     message = parsed(compose(planned(), templates_dir=tmp_path))
     assert (message["Subject"], str(message.get_content()).strip()) == ("SO-1001", "Привет")
+    assert message.get_content_type() == "text/plain"  # our HTML would say something else
 
 
 @pytest.mark.parametrize(
@@ -208,6 +296,10 @@ def test_an_admin_s_template_overrides_ours(tmp_path: Path) -> None:
         ("Subject: x\n{{ ''.__class__.__mro__[1].__subclasses__() }}", "template-broken"),
         ("Subject: x\n{{ lines.append(1) }}", "template-broken"),
         ("Subject: x\n{{ 1 / 0 }}", "template-broken"),
+        ("Subject: x\n{% include 'ticket-acknowledgement.en.txt.j2' %}", "template-broken"),
+        ("Subject: x\n{% extends '/etc/passwd' %}", "template-broken"),
+        ("Subject: x\n{{ mailbox.__init__.__globals__ }}", "template-broken"),
+        ("Subject: x\n{% for i in range(10000000) %}x{% endfor %}", "template-broken"),
     ],
 )
 def test_a_template_that_is_wrong_sends_nothing(tmp_path: Path, template: str, reason: str) -> None:
