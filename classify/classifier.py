@@ -1,9 +1,10 @@
 """What is it: rules and model asked, their answers kept apart and combined by a table.
 
 In: a `Message`, and where known its `Verdict` and `Envelope`. Out: a `Classification` that says
-who had the last word and why. Rules and model are loaded once; `reload` takes new rules, or keeps
+who had the last word and why. Rules and model are loaded once; `reload` takes new ones, or keeps
 the old ones when the new have a fault. A model that cannot be used leaves the rules to go alone,
-and everything to a person.
+and everything to a person. With `classification.shadow` the shelf's candidate is asked beside the
+live model; where they differ is logged and counted, and that is all.
 
     rule says   model says                     confidence          review
     nothing     anything                       the model's         below the threshold
@@ -13,29 +14,33 @@ and everything to a person.
     A at 0.99+  anything                       the rule's          no
     anything    the model cannot be used       the rule's, or 0    yes
 
-After that: a message that a machine wrote is never sure of a business category, and a rule's
-`review: true` holds whatever the confidence.
+A trusted spam filter's verdict (evidence.py) changes the model's probabilities before the table
+is looked into. After it: a message that a machine wrote is never sure of a business category, and
+a rule's `review: true` holds whatever the confidence.
 
 Limits: synchronous, about a millisecond; asked from several threads at once it is safe.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
-from postroom import maillog
+from postroom import maillog, metrics
 from postroom.classification import Classification
 from postroom.config import ClassificationSection
 from postroom.envelope import Envelope
 from postroom.message import Message
 from postroom.verdict import Verdict
 
-from . import concepts, features
+from . import concepts, features, similar
+from .evidence import SpamVerdict, spam_verdict, weighed
 from .features import Features
 from .rulebook import Findings, Rulebook, RuleError
 from .rulefile import load_rules
 from .scorer import SHIPPED, Model, ModelError, Scores
+from .shelf import Shelf
 
 _CERTAIN = 0.99  # a rule this sure is not questioned
 _UNSURE = 0.5  # a model less sure than this contradicts nobody
@@ -58,17 +63,30 @@ class _Answer:
 class Classifier:
     """Rules and model, loaded."""
 
-    def __init__(self, section: ClassificationSection) -> None:
-        """Loads both. Raises RuleError for faulty rules; a faulty model is only reported."""
+    def __init__(self, section: ClassificationSection, shelf: Path | None = None) -> None:
+        """Loads both; `shelf` is the folder of the site's own models.
+
+        Raises RuleError for faulty rules; a faulty model is only reported.
+        """
         self._section = section
+        self._shelf = Shelf(folder=shelf) if shelf else None
         self._rules: Rulebook = load_rules(section)
         self._concepts = concepts.load()
         self._model: Model | None = None
+        self._shadow: Model | None = None
         self.model_fault = ""  # why there is no model; empty while there is one
         try:
-            self._model = Model(section.model_file or SHIPPED, self._concepts)
+            self._model = Model(self.model_path, self._concepts)
         except ModelError as error:
             self._degrade(error)
+        self._shadow = self._load_shadow()
+        metrics.MODEL_LOADED.set(self._model is not None)
+
+    @property
+    def model_path(self) -> Path:
+        """The live model: the configured file, the shelf's, or the shipped one."""
+        own = self._shelf.live if self._shelf else None
+        return self._section.model_file or own or SHIPPED
 
     @property
     def model_name(self) -> str:
@@ -81,30 +99,63 @@ class Classifier:
         return len(self._rules.rules)
 
     def reload(self) -> tuple[str, ...]:
-        """Takes the rules anew; with a fault the old ones stay and the faults are returned."""
+        """Takes rules and model anew; what has a fault stays as it was, and the faults are told."""
+        problems: list[str] = []
         try:
             self._rules = load_rules(self._section)
         except RuleError as error:
             maillog.degraded(part="rules", reason=error.problems[0])
-            return error.problems
-        return ()
+            problems += error.problems
+        try:
+            self._model = Model(self.model_path, self._concepts)
+            self.model_fault = ""
+        except ModelError as error:
+            maillog.degraded(part="model", reason=str(error))
+            problems.append(str(error))
+        self._shadow = self._load_shadow()
+        metrics.MODEL_LOADED.set(self._model is not None)
+        return tuple(problems)
+
+    def find(
+        self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
+    ) -> Findings:
+        """What the rules say by themselves."""
+        return self._rules.apply(message, verdict, envelope)
+
+    def vector(self, message: Message) -> similar.Vector:
+        """What the message is like, for finding others like it."""
+        found = features.extract(message, self._concepts)
+        scores = self._score(found)
+        return similar.vector(found, scores.contributions if scores else None)
 
     def classify(
         self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
     ) -> Classification:
         """What the message is; never raises for anything in it."""
-        findings = self._rules.apply(message, verdict, envelope)
         found = features.extract(message, self._concepts)
+        findings = self._rules.apply(message, verdict, envelope, found)
         scores = self._score(found)
-        answer = combine(findings, scores.probabilities if scores else {})
+        probabilities = dict(scores.probabilities) if scores else {}
+        filtered = spam_verdict(message, envelope, self._section.spam_filters)
+        if filtered and probabilities:
+            probabilities = weighed(probabilities, filtered)
+        answer = combine(findings, probabilities)
         answer = _of_a_machine(answer, message)
         unsure = answer.confidence < self._section.threshold
+        metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
+        if scores:
+            metrics.FAMILIARITY.observe(scores.familiarity)
+            self._compare(found, scores, envelope)
         return Classification(
             category=answer.category,
             confidence=round(answer.confidence, 4),
             source=answer.source,
             scores={k: round(v, 4) for k, v in scores.probabilities.items()} if scores else {},
-            reasons=(*findings.reasons, *self._told(answer, found, scores)),
+            reasons=(
+                *findings.reasons,
+                *_filter_said(filtered),
+                *self._told(answer, found, scores),
+            ),
             review=unsure or answer.review or findings.review,
             priority=findings.priority or "normal",
             labels=findings.labels,
@@ -123,8 +174,42 @@ class Classifier:
             self._degrade(error)
             return None
 
+    def _load_shadow(self) -> Model | None:
+        path = self._shelf.candidate if self._shelf and self._section.shadow else None
+        if path is None:
+            return None
+        try:
+            return Model(path, self._concepts)
+        except ModelError as error:
+            maillog.degraded(part="shadow", reason=str(error))
+            return None
+
+    def _compare(self, found: Features, scores: Scores, envelope: Envelope | None) -> None:
+        """Asks the candidate too; its word goes to log and metrics alone."""
+        if self._shadow is None:
+            return
+        try:
+            other = self._shadow.score(found)
+        except ModelError as error:
+            maillog.degraded(part="shadow", reason=str(error))
+            self._shadow = None
+            return
+        live, share = next(iter(scores.probabilities.items()))
+        candidate, likely = next(iter(other.probabilities.items()))
+        metrics.SHADOW.labels(live, candidate).inc()
+        if live != candidate:
+            maillog.shadow_differs(
+                queue_id=envelope.queue_id if envelope else "",
+                live=live,
+                live_confidence=round(share, 4),
+                candidate=candidate,
+                candidate_confidence=round(likely, 4),
+                model=self._shadow.facts.name,
+            )
+
     def _degrade(self, error: ModelError) -> None:
         self._model, self.model_fault = None, str(error)
+        metrics.MODEL_LOADED.set(0)
         maillog.degraded(part="model", reason=str(error))
 
     def _told(self, answer: _Answer, found: Features, scores: Scores | None) -> Iterator[str]:
@@ -135,6 +220,12 @@ class Classifier:
             yield f"model: {best} ({share:.2f})"
             yield from _explained(best, self._model.facts.categories, found, scores)
         yield from answer.reasons
+
+
+def _filter_said(verdict: SpamVerdict | None) -> Iterator[str]:
+    if verdict is not None:
+        said = "spam" if verdict.is_spam else "no spam"
+        yield f"the spam filter at {verdict.host} says {said} ({verdict.header})"
 
 
 def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:

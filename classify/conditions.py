@@ -7,6 +7,7 @@ hardly more than one, and no pattern can hang (RE2 is linear by construction).
     equals  in  contains  starts  ends    without regard to case, е and ё alike
     words     whole words or phrases; a * at a word's end stands for any ending
     matches   a regular expression as RE2 knows it (no look-around, no back-references)
+    listed    stands in lists/NAME.txt of the rules folder, itself or with its domain
     above  below    numbers: `size`, in octets
     true/false      `authenticated`, `local`
 
@@ -65,6 +66,12 @@ def _addressees(asked: Subject) -> list[str]:
     return told + [address.text for address in (*asked.message.to, *asked.message.cc)]
 
 
+def _list_ids(message: Message) -> list[str]:
+    """Identifiers of the mailing lists it came by (RFC 2919: the last <...> of List-Id)."""
+    written = message.all_headers("List-Id")
+    return [value.rpartition("<")[2].strip(" <>") for value in written]
+
+
 # Field -> its values; a condition holds when it holds for one of them.
 TEXTS: Mapping[str, Callable[[Subject], list[str]]] = {
     "author": _authors,
@@ -82,6 +89,7 @@ TEXTS: Mapping[str, Callable[[Subject], list[str]]] = {
     "attachment_type": lambda asked: [file.type for file in asked.message.attachments],
     "language": lambda asked: [asked.message.language],
     "automatic": lambda asked: [asked.message.automatic.kind.value],
+    "mailing_list": lambda asked: _list_ids(asked.message),
 }
 NUMBERS: Mapping[str, Callable[[Subject], int]] = {
     "size": lambda asked: len(asked.message.raw),
@@ -92,6 +100,8 @@ TRUTHS: Mapping[str, Callable[[Subject], bool]] = {
     "local": Subject.local,
 }
 HEADER = "header"
+SIMILAR = "similar"
+LISTED = "listed"  # operator: not a pattern, but a look into a list
 OPERATORS = ("equals", "in", "contains", "starts", "ends", "words", "matches")
 
 

@@ -89,6 +89,8 @@ _PLACES = {
     "quoted concepts": "quoted text",
 }
 _TOLD = np.array([name in _PLACES for name in _NAMES])
+# What the message is about, not how it is built or what it answers.
+_TEXT = np.array([name not in ("structure", "quoted concepts") for name in _NAMES])
 
 _NGRAM = 4  # length of the letter n-grams
 _STEM = 5  # letters of a word taken for its stem
@@ -128,6 +130,12 @@ class Features:
         """Of each id whether it is a word of the text."""
         words: NDArray[np.bool_] = self.channel == _WORDS[_NEW]
         return words
+
+    @property
+    def is_text(self) -> NDArray[np.bool_]:
+        """Of each id whether it comes from the message's own words or names."""
+        own: NDArray[np.bool_] = _TEXT[self.channel]
+        return own
 
     @property
     def can_be_told(self) -> NDArray[np.bool_]:

@@ -24,12 +24,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from postroom.envelope import Envelope
 from postroom.failure import PermanentFailure
 from postroom.message import Message
 from postroom.verdict import Verdict
 
+from . import concepts, features
 from .conditions import HEADER, NUMBERS, TEXTS, TRUTHS, PatternSet, Subject
+from .features import Features
+from .similar import vector
 
 SHIPPED = Path(__file__).parent / "rules"
 
@@ -80,6 +86,22 @@ class Is:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """A field's value, or the domain of the address it is, stands in a list."""
+
+    field: str
+    names: frozenset[str]  # lower case
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Similar:
+    """The message is at least so like one of an example set."""
+
+    to: str
+    above: float  # cosine of similar.py's vectors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class All:
     """Every condition holds."""
 
@@ -100,7 +122,7 @@ class Not:
     of: "Condition"
 
 
-Condition = Holds | Present | Between | Is | All | Some | Not
+Condition = Holds | Present | Between | Is | Listed | Similar | All | Some | Not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,15 +173,27 @@ class Rulebook:
 
     rules: tuple[Rule, ...] = ()
     sets: Mapping[str, PatternSet] = field(default_factory=dict)  # "subject", "header x-spam" ...
+    examples: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)  # name -> vectors
 
     def apply(
-        self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
+        self,
+        message: Message,
+        verdict: Verdict | None = None,
+        envelope: Envelope | None = None,
+        found: Features | None = None,
     ) -> Findings:
-        """What the rules say."""
+        """What the rules say; `found` spares reading features a second time."""
         asked = Subject(message=message, verdict=verdict, envelope=envelope)
-        answers = dict(self._answers(asked))
-        matched = [rule for rule in self.rules if _holds(rule.when, asked, answers)]
+        facts = _Facts(answers=dict(self._answers(asked)), likeness=self._likeness(message, found))
+        matched = [rule for rule in self.rules if _holds(rule.when, asked, facts)]
         return _findings(matched)
+
+    def _likeness(self, message: Message, found: Features | None) -> dict[str, float]:
+        """Example set -> cosine of the example most alike; empty when no rule asks."""
+        if not self.examples:
+            return {}
+        made = vector(found or features.extract(message, concepts.load()))
+        return {name: float((known @ made).max()) for name, known in self.examples.items()}
 
     def _answers(self, asked: Subject) -> Iterator[tuple[str, frozenset[int]]]:
         for name, patterns in self.sets.items():
@@ -168,23 +202,40 @@ class Rulebook:
             yield name, patterns.match(values)
 
 
-def _holds(condition: Condition, asked: Subject, answers: dict[str, frozenset[int]]) -> bool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What was worked out once for all rules."""
+
+    answers: dict[str, frozenset[int]]  # set of patterns -> those that match
+    likeness: dict[str, float]
+
+
+def _holds(condition: Condition, asked: Subject, facts: _Facts) -> bool:
     match condition:
         case Holds(field=name, patterns=patterns, name=header):
             key = f"{HEADER} {header}" if header else name
-            return not patterns.isdisjoint(answers[key])
+            return not patterns.isdisjoint(facts.answers[key])
         case Present(name=name, wanted=wanted):
             return bool(asked.message.all_headers(name)) is wanted
         case Between(field=name, low=low, high=high):
             return low <= NUMBERS[name](asked) <= high
         case Is(field=name, wanted=wanted):
             return TRUTHS[name](asked) is wanted
+        case Listed(field=name, names=names):
+            return any(_is_listed(value, names) for value in TEXTS[name](asked))
+        case Similar(to=name, above=least):
+            return facts.likeness[name] >= least
         case All(of=conditions):
-            return all(_holds(one, asked, answers) for one in conditions)
+            return all(_holds(one, asked, facts) for one in conditions)
         case Some(of=conditions):
-            return any(_holds(one, asked, answers) for one in conditions)
+            return any(_holds(one, asked, facts) for one in conditions)
         case Not(of=one):
-            return not _holds(one, asked, answers)
+            return not _holds(one, asked, facts)
+
+
+def _is_listed(value: str, names: frozenset[str]) -> bool:
+    value = value.strip().lower()
+    return value in names or value.rpartition("@")[2] in names
 
 
 def _findings(matched: Sequence[Rule]) -> Findings:

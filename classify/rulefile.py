@@ -1,7 +1,8 @@
 """Reads rule files: YAML with a check of every key, each fault named with file, line and mend.
 
-In: folders of *.yaml. Out: a `Rulebook`, or one RuleError that lists all faults of all files, so
-that an admin mends them in one go and the old rules can stay in force meanwhile.
+In: folders of *.yaml, with lists/*.txt beside them. Out: a `Rulebook`, or one RuleError that
+lists all faults of all files, so that an admin mends them in one go and the old rules can stay in
+force meanwhile.
 
 Limits: YAML as PyYAML's safe loader reads it; aliases are allowed, merge keys are not.
 """
@@ -11,14 +12,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 import yaml
+from numpy.typing import NDArray
 
 from postroom.config import ClassificationSection
+from postroom.message import Message
+from postroom.reading import language
 
+from . import concepts, features
 from .conditions import (
     HEADER,
+    LISTED,
     NUMBERS,
     OPERATORS,
+    SIMILAR,
     TEXTS,
     TRUTHS,
     PatternError,
@@ -32,15 +40,19 @@ from .rulebook import (
     Effects,
     Holds,
     Is,
+    Listed,
     Not,
     Present,
     Rule,
     Rulebook,
     RuleError,
+    Similar,
     Some,
 )
+from .similar import vector
 
 _MOST_RULES, _DEEPEST, _MOST_CONDITIONS, _LARGEST = 2_000, 20, 20_000, 1_000_000
+_MOST_EXAMPLES, _LARGEST_LIST = 200, 10_000_000
 _RULE_KEYS = ("name", "because", "when", "then", "enabled")
 _EFFECT_KEYS = (
     "category", "confidence", "review", "labels", "priority", "block_actions", "folder",
@@ -80,7 +92,7 @@ def load_folders(shipped: Path | None, site: Path | None) -> Rulebook:
         raise RuleError(reader.problems)
     reader.close(site or shipped)
     rules = tuple(rule for rule in own + given if rule.enabled)
-    return Rulebook(rules=rules, sets=reader.sets)
+    return Rulebook(rules=rules, sets=reader.sets, examples=reader.vectors())
 
 
 class _Reader:
@@ -90,12 +102,16 @@ class _Reader:
         self.problems: list[str] = []
         self.sets: dict[str, PatternSet] = {}
         self._conditions = 0
+        self._folder = self._path = Path()  # being read
+        self._examples: dict[str, list[str]] = {}
+        self._wanted: list[tuple[str, str]] = []  # (place, example set) of each `similar`
 
     def folder(self, folder: Path) -> list[Rule]:
         """The rules of all *.yaml files, in the order of their names."""
         if not folder.is_dir():
             self.problems.append(f"{folder}:0: is no folder; make it or unset rules_dir")
             return []
+        self._folder = folder
         rules: dict[str, Rule] = {}
         for path in sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")]):
             for rule in self._file(path):
@@ -107,8 +123,27 @@ class _Reader:
             self.problems.append(f"{folder}:0: has over {_MOST_RULES} rules; drop some")
         return list(rules.values())
 
+    def vectors(self) -> dict[str, NDArray[np.float32]]:
+        """The example sets that rules ask for, a row for each example."""
+        wanted = sorted({name for _, name in self._wanted})
+        known = concepts.load() if wanted else None
+        return {
+            name: np.array(
+                [vector(features.extract(_mail(t), known)) for t in self._examples[name]]
+            )
+            for name in wanted
+            if known is not None
+        }
+
     def close(self, folder: Path | None) -> None:
         """Compiles what was collected. Raises RuleError."""
+        missing = [
+            f"{place}: there are no examples {name!r}; add them under `examples:`"
+            for place, name in self._wanted
+            if name not in self._examples
+        ]
+        if missing:
+            raise RuleError(missing)
         for field, patterns in self.sets.items():
             try:
                 patterns.close()
@@ -137,16 +172,28 @@ class _Reader:
 
     def _rules(self, path: Path, root: yaml.Node) -> Iterator[Rule]:
         try:
-            table = _mapping(root, ("rules",))
+            table = _mapping(root, ("rules", "examples"))
+            if "examples" in table:
+                self._read_examples(table["examples"])
             nodes = _sequence(table["rules"]) if "rules" in table else []
         except _Fault as fault:
             self.problems.append(f"{path}:{fault.line}: {fault.mend}")
             return
         for node in nodes:
             try:
+                self._path = path
                 yield self._rule(node, f"{path}:{node.start_mark.line + 1}")
             except _Fault as fault:
                 self.problems.append(f"{path}:{fault.line}: {fault.mend}")
+
+    def _read_examples(self, node: yaml.Node) -> None:
+        if not isinstance(node, yaml.MappingNode):
+            _fault(node, "write a mapping here, from a set's name to a list of texts")
+        for key, value in node.value:
+            texts = [_text(one) for one in _sequence(value)]
+            if not 0 < len(texts) <= _MOST_EXAMPLES:
+                _fault(value, f"give one to {_MOST_EXAMPLES} examples")
+            self._examples[_text(key)] = texts
 
     def _rule(self, node: yaml.Node, place: str) -> Rule:
         table = _mapping(node, _RULE_KEYS)
@@ -173,7 +220,7 @@ class _Reader:
             _fault(node, f"conditions are nested over {_DEEPEST} deep or too many; simplify")
         if isinstance(node, yaml.SequenceNode):
             return All(of=tuple(self._condition(one, depth + 1) for one in node.value))
-        known = ("all", "any", "not", HEADER, *TEXTS, *NUMBERS, *TRUTHS)
+        known = ("all", "any", "not", HEADER, SIMILAR, *TEXTS, *NUMBERS, *TRUTHS)
         table = _mapping(node, known, "condition")
         if not table:
             _fault(node, "an empty condition would match every message; say what must hold")
@@ -190,11 +237,43 @@ class _Reader:
             return Not(of=self._condition(node, depth + 1))
         if key == HEADER:
             return self._header(node)
+        if key == SIMILAR:
+            return self._similar(node)
         if key in TRUTHS:
             return Is(field=key, wanted=_truth(node))
         if key in NUMBERS:
             return _between(key, node)
-        return self._matching(key, node, key, _mapping(node, OPERATORS, "operator"))
+        table = _mapping(node, (*OPERATORS, LISTED), "operator")
+        listed = [self._listed(key, table.pop(LISTED))] if LISTED in table else []
+        if not table and listed:
+            return listed[0]
+        found = self._matching(key, node, key, table)
+        return All(of=(*listed, found)) if listed else found
+
+    def _similar(self, node: yaml.Node) -> Condition:
+        table = _mapping(node, ("to", "above"), "key of similar")
+        if set(table) != {"to", "above"}:
+            _fault(node, "`similar` needs `to`, an example set, and `above`, a likeness up to 1")
+        name, least = _text(table["to"]), _number(table["above"])
+        if not 0.0 < least <= 1.0:
+            _fault(table["above"], "`above` is a cosine; write more than 0, up to 1")
+        self._wanted.append((f"{self._path}:{node.start_mark.line + 1}", name))
+        return Similar(to=name, above=least)
+
+    def _listed(self, field: str, node: yaml.Node) -> Condition:
+        """The entries of lists/NAME.txt, one a line; # begins a comment."""
+        name = _text(node)
+        path = self._folder / "lists" / f"{name}.txt"
+        if "/" in name or name.startswith("."):
+            _fault(node, f"{name!r} is no list's name; write NAME of lists/NAME.txt")
+        try:
+            if path.stat().st_size > _LARGEST_LIST:
+                _fault(node, f"{path} is larger than 10 MB; split it")
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError):
+            _fault(node, f"{path} cannot be read as text; make it, one address or domain a line")
+        entries = (line.partition("#")[0].strip().lower() for line in lines)
+        return Listed(field=field, names=frozenset(entry for entry in entries if entry))
 
     def _header(self, node: yaml.Node) -> Condition:
         table = _mapping(node, ("name", "present", *OPERATORS), "key of header")
@@ -228,6 +307,10 @@ class _Reader:
                 _fault(value, f"`{operator}` is empty; give a value or a list of them")
             parts.append(Holds(field=field, patterns=frozenset(numbers)))
         return parts[0] if len(parts) == 1 else All(of=tuple(parts))
+
+
+def _mail(text: str) -> Message:
+    return Message(raw=b"", text=text, new_text=text, language=language.detect(text))
 
 
 def _named(condition: Condition, name: str) -> Condition:

@@ -49,14 +49,17 @@ class MilterServer:
         clock: Clock,
         authentication_results: Callable[[Verdict, Envelope], str],
         sign: Callable[[bytes], tuple[str, ...]] | None = None,
+        reload: Callable[[], None] | None = None,
     ) -> None:
-        """`sign` gives the DKIM-Signature values for a message that our own client submitted."""
+        """`sign` gives the DKIM-Signature values for a message that our own client submitted;
+        `reload` is called in the event loop at SIGHUP."""
         self._config = config
         self._examine = examine
         self._key = key
         self._clock = clock
         self._authentication_results = authentication_results
         self._sign = sign
+        self._reload = reload
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
         self._open = 0  # transactions between MAIL FROM and their answer
@@ -79,6 +82,8 @@ class MilterServer:
             # Linux gives a process's signal to the main thread when that one takes it, so
             # libmilter's own signal thread, which would cut all sessions off, sees none.
             self._loop.add_signal_handler(number, over.set)
+        if self._reload is not None:
+            self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._register()
         listening = listen(self._config.milter.socket, self._config.milter.socket_mode)
         listener = self._run_libmilter()

@@ -210,7 +210,9 @@ class ClassificationSection(Section):
 
     threshold: Probability = 0.85  # below it a person decides
     rules_dir: Path | None = None  # more *.yaml rules, read after the shipped ones
-    model_file: Path | None = None  # another ONNX model than the shipped one
+    model_file: Path | None = None  # another ONNX model than the shipped one or the site's own
+    shadow: bool = False  # ask the candidate of `postroom model train` too, and log differences
+    spam_filters: tuple[Network, ...] = ()  # clients whose X-Spam and X-Rspamd headers are believed
 
 
 class CategoryRow(Section):
@@ -369,6 +371,11 @@ class Config(Section):
     def dkim_keys_dir(self) -> Path:
         """The folder of the private keys."""
         return self.signing.keys_dir or self.service.state_dir / "dkim"
+
+    @property
+    def models_dir(self) -> Path:
+        """The folder of the site's own models (classify/shelf.py)."""
+        return self.service.state_dir / "models"
 
     @property
     def maildir_root(self) -> Path:

@@ -245,7 +245,7 @@ def _model(config: Config) -> Iterator[Finding]:
     from .classify.classifier import Classifier
 
     try:
-        classifier = Classifier(config.classification)
+        classifier = Classifier(config.classification, config.models_dir)
     except Failure as failure:
         yield _fault(f"classification: {failure}", "postroom rules test FILE")
         return

@@ -42,7 +42,7 @@ class Examiner:
         self._note = note
         self.pool = WorkerPool(config.reading, WORKER_MODULES)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
-        self.classifier = Classifier(config.classification)
+        self.classifier = Classifier(config.classification, config.models_dir)
         self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]
 
     async def __call__(self, envelope: Envelope, raw: bytes) -> Examination:

@@ -18,7 +18,6 @@ from . import answers, jobs
 from .actions.plan import plan
 from .classification import Classification
 from .classify.decide import decide
-from .classify.rulefile import load_rules
 from .codec import to_plain
 from .config import Config
 from .envelope import Envelope
@@ -167,8 +166,8 @@ class Inspector:
     async def rules(self, request: Request) -> dict[str, Any]:
         """Which rules match, and what they say without the model."""
         message = await self._examiner.read(request.message)
-        rulebook = load_rules(self._config.classification)
-        found: dict[str, Any] = to_plain(rulebook.apply(message, None, request.envelope))
+        findings = self._examiner.classifier.find(message, None, request.envelope)
+        found: dict[str, Any] = to_plain(findings)
         return found
 
     async def extract(self, request: Request) -> dict[str, Any]:

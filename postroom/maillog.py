@@ -149,6 +149,32 @@ def dmarc_report(*, day: str, domain: str, address: str, state: str, detail: str
     _log().info("dmarc-report", day=day, domain=domain, address=address, state=state, detail=detail)
 
 
+def shadow_differs(
+    *,
+    queue_id: str,
+    live: str,
+    live_confidence: float,
+    candidate: str,
+    candidate_confidence: float,
+    model: str,
+) -> None:
+    """The candidate model, asked beside the live one, said another category."""
+    _log().info(
+        "shadow-differs",
+        queue_id=queue_id,
+        live=live,
+        live_confidence=live_confidence,
+        candidate=candidate,
+        candidate_confidence=candidate_confidence,
+        model=model,
+    )
+
+
+def reloaded(*, part: str, rules: int, model: str, problems: int) -> None:
+    """A part took rules and model anew on SIGHUP; what had a fault stays as it was."""
+    _log().info("reloaded", part=part, rules=rules, model=model, problems=problems)
+
+
 def degraded(*, part: str, reason: str) -> None:
     """Something works with less than it should (a broken model, a rules file with a fault)."""
     _log().error("degraded", part=part, reason=reason)

@@ -28,6 +28,24 @@ STAMPS = Counter("postroom_stamps", "Stamps seen by LMTP", ["state"])  # valid, 
 STAGE_SECONDS = Histogram(
     "postroom_stage_seconds", "Time one stage took for one message", ["stage"], buckets=_SECONDS
 )
+CLASSIFIED = Counter(
+    "postroom_classified",
+    "Messages classified, by who had the last word and whether it was sure of it",
+    ["category", "source", "sure"],
+)
+FAMILIARITY = Histogram(
+    "postroom_familiarity",
+    "Share of a message's words that the model was trained on: falls as mail drifts away",
+    buckets=(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
+)
+SHADOW = Counter(
+    "postroom_shadow", "Messages the candidate model was asked about too", ["live", "candidate"]
+)
+MODEL_LOADED = Gauge(
+    "postroom_model_loaded",
+    "1 while the model is in use, 0 when rules go alone in one of the parts",
+    multiprocess_mode="livemin",
+)
 ACTION_SECONDS = Histogram(
     "postroom_receipt_to_action_seconds",
     "From receipt by LMTP to the end of the first business action",

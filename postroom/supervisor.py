@@ -3,8 +3,9 @@
 A part that dies is started again after a short, growing pause; nothing is lost by its death,
 because everything that counts is in the database or still in Postfix. SIGTERM drains in order:
 the milter first, so that Postfix stops handing over, then LMTP, then the worker. Children die
-with the supervisor, also when that is killed by SIGKILL (lineage.py). SIGHUP restarts the parts
-one after the other with the configuration as it now is.
+with the supervisor, also when that is killed by SIGKILL (lineage.py). SIGHUP makes the parts take
+rules and model anew without a stop; where the configuration file has changed, it restarts them
+with what it now says, unless that has a fault: then everything goes on as it was.
 """
 
 import asyncio
@@ -20,11 +21,12 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry, multiprocess, start_http_server
 
 from . import maillog
-from .config import Config
+from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
 
 PARTS = ("milter", "lmtp", "worker")
+_WITH_RULES = ("milter", "lmtp")
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER_S = 30.0
@@ -37,6 +39,7 @@ class Supervisor:
     def __init__(self, config: Config, config_path: Path) -> None:
         self._config = config
         self._config_path = config_path
+        self._written = _content(config_path)
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -45,7 +48,7 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._restart_all)
+        loop.add_signal_handler(signal.SIGHUP, self._take_anew)
         serve_metrics(self._config, self._counters())
         async with asyncio.TaskGroup() as watching:
             for part in PARTS:
@@ -97,13 +100,34 @@ class Supervisor:
             except TimeoutError:
                 child.kill()
 
-    def _restart_all(self) -> None:
-        for child in self._children.values():
-            if child.returncode is None:
-                child.terminate()
+    def _take_anew(self) -> None:
+        written = _content(self._config_path)
+        if written == self._written:
+            self._signal(signal.SIGHUP, _WITH_RULES)
+            return
+        try:
+            load(self._config_path)
+        except ConfigError as error:
+            maillog.degraded(part="configuration", reason=str(error))
+            return
+        self._written = written
+        self._signal(signal.SIGTERM, PARTS)
+
+    def _signal(self, number: signal.Signals, parts: tuple[str, ...]) -> None:
+        for part in parts:
+            child = self._children.get(part)
+            if child is not None and child.returncode is None:
+                child.send_signal(number)
 
     def _counters(self) -> Path:
         return self._config.service.run_dir / "metrics"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 @contextlib.contextmanager

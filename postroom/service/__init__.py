@@ -11,14 +11,21 @@ The stages know each other only by the functions handed to them here. Each part 
 
 import asyncio
 import signal
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
+from postroom import maillog
 from postroom.config import Config
 from postroom.lineage import die_with_parent
 from postroom.supervisor import is_supervised, serve_metrics
 
+if TYPE_CHECKING:
+    from postroom.classify.classifier import Classifier
+
 
 def run_part(config: Config, part: str) -> None:
     """Runs one part, milter, lmtp or worker, in this process until SIGTERM."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the part listens, it has nothing older
     die_with_parent()
     if not is_supervised():
         serve_metrics(config, None)
@@ -35,6 +42,24 @@ def run_part(config: Config, part: str) -> None:
             from .worker import run_worker
 
             asyncio.run(run_worker(config))
+
+
+def reloads(part: str, classifier: "Classifier") -> Callable[[], None]:
+    """What a part does on SIGHUP: rules and model are taken anew, in a thread beside the mail."""
+
+    def reload() -> None:
+        problems = classifier.reload()
+        maillog.reloaded(
+            part=part,
+            rules=classifier.rule_count,
+            model=classifier.model_name,
+            problems=len(problems),
+        )
+
+    def begin() -> None:
+        asyncio.get_running_loop().run_in_executor(None, reload)
+
+    return begin
 
 
 async def terminated() -> None:

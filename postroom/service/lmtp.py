@@ -1,5 +1,8 @@
 """The LMTP process: intake behind the LMTP server."""
 
+import asyncio
+import signal
+
 from postroom.classification import Classification
 from postroom.clock import SystemClock
 from postroom.config import Config
@@ -10,7 +13,7 @@ from postroom.message import Message
 from postroom.order import Order
 from postroom.store.engine import Database
 
-from . import terminated
+from . import reloads, terminated
 from .state import stamp_key
 
 
@@ -34,6 +37,8 @@ async def run_lmtp(config: Config) -> None:
     server = LmtpServer(config, intake.take)
     examiner.pool.start()
     await server.start()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reloads("lmtp", examiner.classifier))
     await terminated()
     await server.stop()
     examiner.pool.stop()

@@ -12,6 +12,7 @@ from postroom.milter.server import MilterServer
 from postroom.milter.sign import Signer
 from postroom.verdict import Verdict
 
+from . import reloads
 from .state import stamp_key
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def run_milter(config: Config) -> None:
         clock=SystemClock(),
         authentication_results=results,
         sign=Signer(config, Keyring(config.dkim_keys_dir), SystemClock()),
+        reload=reloads("milter", examiner.classifier),
     ).serve()
     examiner.pool.stop()
     if recorder:

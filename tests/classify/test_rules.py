@@ -16,7 +16,12 @@ from postroom.verdict import DmarcPolicy, DmarcResult, Result, Verdict
 ANNA = Address(local="anna", domain="kunde.example", name="Anna Groß")
 MESSAGE = Message(
     raw=b"x" * 5_000,
-    headers=(("X-Spam-Flag", "YES"), ("Received", "one"), ("Received", "two")),
+    headers=(
+        ("X-Spam-Flag", "YES"),
+        ("Received", "one"),
+        ("Received", "two"),
+        ("List-Id", "News of the post <news.post.example>"),
+    ),
     author=ANNA,
     authors=(ANNA,),
     to=(Address(local="info", domain="firma.example"),),
@@ -40,6 +45,10 @@ ENVELOPE = Envelope(sender="bounce@post.example", recipients=("orders@firma.exam
 def book(tmp_path: Path, text: str) -> Rulebook:
     (tmp_path / "rules.yaml").write_text(text, encoding="utf-8")
     return load_folders(None, tmp_path)
+
+
+def rule(condition: str) -> str:
+    return f"rules:\n  - name: a\n    when: {condition}\n    then: {{review: true}}"
 
 
 def matches(tmp_path: Path, condition: str) -> bool:
@@ -95,12 +104,59 @@ def matches(tmp_path: Path, condition: str) -> bool:
         ("{not: {language: {equals: ru}}}", False),
         ("{any: [{language: {equals: de}}, {subject: {contains: заявка}}]}", True),
         ("{all: [{language: {equals: ru}}, {subject: {contains: nothing}}]}", False),
+        ("{mailing_list: {equals: news.post.example}}", True),
+        ("{mailing_list: {equals: post.example}}", False),
         ("{language: {equals: ru}, size: {below: 10}}", False),
         ("[{language: {equals: ru}}, {not: {any: [{size: {below: 10}}]}}]", True),
     ],
 )
 def test_condition(tmp_path: Path, condition: str, expected: bool) -> None:
     assert matches(tmp_path, condition) is expected
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("{author: {listed: customers}}", True),  # by domain
+        ("{sender: {listed: customers}}", False),
+        ("{recipient: {listed: ours}}", True),  # by address, whatever its case
+        ("{author_domain: {listed: customers, starts: kunde}}", True),
+        ("{author_domain: {listed: customers, starts: lieferant}}", False),
+        ("{subject: {listed: ours}}", False),
+    ],
+)
+def test_a_list_beside_the_rules_is_looked_into(
+    tmp_path: Path, condition: str, expected: bool
+) -> None:
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "customers.txt").write_text("# ours\nother.example\nKUNDE.example # A\n")
+    (tmp_path / "lists" / "ours.txt").write_text("Orders@firma.example\n")
+    assert matches(tmp_path, condition) is expected
+
+
+SETS = """
+examples:
+  returns:
+    - Мы возвращаем вам пустую тару, заберите поддоны и мешки с нашего склада
+    - please collect the empty pallets and bags at our gate
+rules:
+  - {name: back, when: {similar: {to: returns, above: 0.5}}, then: {labels: [returns]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Добрый день! Возвращаем пустую тару: заберите поддоны и мешки с нашего склада.", True),
+        ("Could you please collect the empty pallets and bags at our gate tomorrow?", True),
+        ("Высылаем счёт на оплату аренды за май, просим оплатить до конца недели.", False),
+        ("The printer on the second floor does not print any more.", False),
+        ("", False),
+    ],
+)
+def test_a_message_like_an_example_is_found(tmp_path: Path, text: str, expected: bool) -> None:
+    message = Message(raw=b"", new_text=text, text=text, language="ru")
+    assert bool(book(tmp_path, SETS).apply(message).matched) is expected
 
 
 def test_without_verdict_nothing_is_authenticated(tmp_path: Path) -> None:
@@ -223,6 +279,33 @@ def test_a_sites_rule_comes_first_and_replaces_the_shipped_one_of_its_name(tmp_p
             3,
             "nested over",
         ),
+        (
+            rule("{author: {listed: nobody}}"),
+            3,
+            "nobody.txt cannot be read as text; make it",
+        ),
+        (
+            rule("{author: {listed: ../../x}}"),
+            3,
+            "is no list's name",
+        ),
+        (
+            rule("{similar: {to: x, above: 0.5}}"),
+            3,
+            "there are no examples 'x'",
+        ),
+        (
+            rule("{similar: {to: x, above: 2}}"),
+            3,
+            "is a cosine",
+        ),
+        (
+            rule("{similar: {to: x}}"),
+            3,
+            "`similar` needs",
+        ),
+        ("examples:\n  x: []\nrules: []", 2, "give one to"),
+        ("examples: [a]\nrules: []", 1, "write a mapping here"),
         (
             "rules:\n- {name: a, when: {local: true}, then: {review: true}}\n"
             "- {name: a, when: {local: true}, then: {review: true}}",

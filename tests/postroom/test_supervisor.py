@@ -25,9 +25,11 @@ class Service:
             f'state_dir = "{folder}/state"\nrun_dir = "{folder}/run"\n'
             f'[milter]\nsocket = "unix:{folder}/run/milter.sock"\n'
             f'[lmtp]\nsocket = "unix:{folder}/run/lmtp.sock"\n'
-            f'[metrics]\nlisten = ""\n[reading]\nworkers = 1\n',
+            f'[metrics]\nlisten = ""\n[reading]\nworkers = 1\n'
+            f'[classification]\nrules_dir = "{folder}/rules"\n',
             encoding="utf-8",
         )
+        (folder / "rules").mkdir()
         self.log = folder / "log"
         self.process = self.start()
 
@@ -111,3 +113,42 @@ def test_a_second_service_on_the_same_folders_is_refused(service: Service) -> No
     assert second.wait(60) == 1
     assert "already-running" in service.log.read_text(encoding="utf-8")
     assert service.process.poll() is None
+
+
+def test_sighup_takes_rules_anew_in_the_running_parts_and_keeps_old_ones_on_a_fault(
+    service: Service,
+) -> None:
+    service.wait_until_ready()
+    before = service.parts()
+
+    def hang_up(rules: str, times: int) -> list[dict[str, Any]]:
+        (service.folder / "rules" / "own.yaml").write_text(rules, encoding="utf-8")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait(lambda: len(service.events("reloaded")) == 2 * times)
+        return service.events("reloaded")[-2:]
+
+    one = hang_up("rules: [{name: a, when: {local: true}, then: {labels: [x]}}]", 1)
+    assert sorted(event["part"] for event in one) == ["lmtp", "milter"]
+    faulty = hang_up("rules: [{name: a}]", 2)
+    assert [event["problems"] for event in faulty] == [1, 1]
+    assert {event["rules"] for event in faulty} == {event["rules"] for event in one}
+    assert "own.yaml:1: rule 'a' needs" in service.events("degraded")[0]["reason"]
+    none = hang_up("rules: []", 3)
+    assert [event["rules"] + 1 for event in none] == [event["rules"] for event in one]
+    assert service.parts() == before
+
+
+def test_sighup_restarts_the_parts_when_the_configuration_changed_unless_it_has_a_fault(
+    service: Service,
+) -> None:
+    service.wait_until_ready()
+    path = service.folder / "postroom.toml"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole + "[nonsense]\n", encoding="utf-8")
+    service.process.send_signal(signal.SIGHUP)
+    service.wait(lambda: bool(service.events("degraded")))
+    assert "nonsense" in service.events("degraded")[0]["reason"]
+    assert len(service.events("started")) == 3
+    path.write_text(whole + '[reply]\ncompany = "Other"\n', encoding="utf-8")
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_until_ready(times=2)

@@ -1,0 +1,159 @@
+"""The shelf of models at a site: which one is live, which waits as candidate, who put it there.
+
+In and out: the folder `models` of the service's state_dir.
+
+    NAME.onnx  NAME.md  NAME.json   a model, its card, what it was trained on (training.py)
+    live.onnx  candidate.onnx       links to one of them; without `live` the shipped one is live
+    history.jsonl                   each promotion and rollback: when, who, what, why
+
+Links are replaced in one step, so a service that starts or reloads at any moment finds a whole
+model. Models are never deleted here; a person may delete those that are neither.
+
+Limits: one folder, one host; the parts of a service on several hosts each need the folder.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from postroom.failure import PermanentFailure
+
+_LIVE, _CANDIDATE, _HISTORY = "live.onnx", "candidate.onnx", "history.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of the history."""
+
+    at: str  # ISO 8601
+    who: str
+    verb: str  # promote or rollback
+    model: str  # live afterwards; empty: the shipped one
+    before: str  # live until then
+    forced: bool = False  # promoted against the comparison's word
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """The folder."""
+
+    folder: Path
+
+    @property
+    def live(self) -> Path | None:
+        """The site's live model; None: the shipped one."""
+        return self._linked(_LIVE)
+
+    @property
+    def candidate(self) -> Path | None:
+        """The model that waits to be promoted, or None."""
+        return self._linked(_CANDIDATE)
+
+    def place(self, name: str) -> Path:
+        """Where a model of that name lies; the folder is made."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / f"{name}.onnx"
+
+    def put_candidate(self, model: Path) -> None:
+        """Makes a model of the shelf the candidate."""
+        self._link(_CANDIDATE, model)
+
+    def promote(self, who: str, now: datetime, *, forced: bool, why: str) -> Change:
+        """Makes the candidate live; durable on return. Raises PermanentFailure(no-candidate)."""
+        model = self.candidate
+        if model is None:
+            raise PermanentFailure("no-candidate", RuntimeError("run `postroom model train` first"))
+        before = self.live
+        self._link(_LIVE, model)
+        (self.folder / _CANDIDATE).unlink()
+        return self._note(who, now, "promote", model, before, forced=forced, why=why)
+
+    def rollback(self, who: str, now: datetime) -> Change:
+        """Makes live what was live before; durable on return.
+
+        Raises PermanentFailure(nothing-to-roll-back) when the shipped model is live, and
+        PermanentFailure(model-gone) when somebody deleted the one before.
+        """
+        live = self.live
+        if live is None:
+            raise PermanentFailure(
+                "nothing-to-roll-back", RuntimeError("the shipped model is live")
+            )
+        before = next((c.before for c in self._backwards() if c.model == live.stem), "")
+        target = self.folder / f"{before}.onnx"
+        if before and not target.is_file():
+            raise PermanentFailure("model-gone", FileNotFoundError(str(target)))
+        if before:
+            self._link(_LIVE, target)
+        else:
+            (self.folder / _LIVE).unlink()
+        return self._note(who, now, "rollback", target if before else None, live)
+
+    def history(self) -> list[Change]:
+        """Every change, oldest first."""
+        path = self.folder / _HISTORY
+        if not path.is_file():
+            return []
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [Change(**json.loads(line)) for line in lines if line.strip()]
+
+    def _backwards(self) -> Iterator[Change]:
+        """The promotions that are still in force, newest first."""
+        undone = 0
+        for change in reversed(self.history()):
+            if change.verb == "rollback":
+                undone += 1
+            elif undone:
+                undone -= 1
+            else:
+                yield change
+
+    def _linked(self, name: str) -> Path | None:
+        link = self.folder / name
+        return self.folder / os.readlink(link) if link.is_symlink() else None
+
+    def _link(self, name: str, model: Path) -> None:
+        fresh = self.folder / f".{name}.new"
+        fresh.unlink(missing_ok=True)
+        fresh.symlink_to(model.name)
+        fresh.replace(self.folder / name)
+        _sync(self.folder)
+
+    def _note(
+        self,
+        who: str,
+        now: datetime,
+        verb: str,
+        model: Path | None,
+        before: Path | None,
+        *,
+        forced: bool = False,
+        why: str = "",
+    ) -> Change:
+        change = Change(
+            at=now.isoformat(timespec="seconds"),
+            who=who,
+            verb=verb,
+            model=model.stem if model else "",
+            before=before.stem if before else "",
+            forced=forced,
+            why=why,
+        )
+        with (self.folder / _HISTORY).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return change
+
+
+def _sync(folder: Path) -> None:
+    """Makes a renaming in the folder durable."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
