@@ -15,12 +15,13 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
+from .audit import audited, doubted
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, settle
 from .noise import ends_text, is_noise, without_greeting
 from .numbers import decimal_mark
-from .prose import names_goods, sentences_of, spoken, unread
+from .prose import names_goods, sentences_of, split_sentences, spoken
 from .reading import Reading
 from .records import records_at
 from .tabular import table_at
@@ -43,6 +44,7 @@ class _Body:
     mark: str
     source: str
     taken: set[int] = field(default_factory=set)
+    tabled: set[int] = field(default_factory=set)  # of those, what tables, records, totals took
     found: list[tuple[int, OrderLine]] = field(default_factory=list)
     candidates: list[tuple[int, Candidate]] = field(default_factory=list)
     totals: list[Decimal] = field(default_factory=list)
@@ -63,9 +65,11 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
         body.problems.append("text-too-long")
     _read_tables(body)
     _read_totals(body)
+    body.tabled = set(body.taken)
     _read_lists(body)
     _read_sentences(body)
     _settle_all(body)
+    _audit(body)
     ordered = [line for _, line in sorted(body.found, key=lambda pair: pair[0])]
     return Reading(
         lines=numbered(ordered),
@@ -169,6 +173,21 @@ def _settle_all(body: _Body) -> None:
         body.currency = body.currency or candidate.money
 
 
+def _audit(body: _Body) -> None:
+    """The second look, at everything but the tables."""
+    body.found = [
+        (place, line if place in body.tabled else doubted(line, body.language, body.mark))
+        for place, line in body.found
+    ]
+    spoken_of = [line for place, line in body.found if place not in body.tabled]
+    own_numbers = _enumerated(body)
+    lines = [
+        re.sub(r"^\s*\d{1,4}[\s.)]+", "", line) if place in own_numbers else line
+        for place, line in enumerate(body.lines)
+    ]
+    body.problems += audited(lines, body.tabled, spoken_of, body.totals, body.language, body.mark)
+
+
 _DOUBTS = frozenset(
     {
         "quantity-ambiguous",
@@ -187,7 +206,7 @@ def _enumerated(body: _Body) -> set[int]:
     starts: list[tuple[int, int]] = []
     for place, line in enumerate(body.lines):
         match = re.match(r"\s*(\d{1,4})[.)]?\s+\S", line)
-        if match and place not in body.taken:
+        if match and place not in body.tabled:
             starts.append((place, int(match[1])))
     found: set[int] = set()
     run: list[tuple[int, int]] = []
@@ -212,6 +231,9 @@ def _enumerated(body: _Body) -> set[int]:
     return found
 
 
+_SAYS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]")  # two words in a row
+
+
 def _is_sentence(line: str) -> bool:
     """Longer than any list line, or several sentences: prose.py reads it."""
     bare = unbulleted(line.strip())
@@ -219,9 +241,7 @@ def _is_sentence(line: str) -> bool:
     return (
         words > 24
         or len(bare) > 220
-        or bool(
-            re.search(r"[^\W\d_]{3,}[.!?]\s+[A-ZА-ЯÄÖÜ][^\W\d_]+\s+[^\W\d_]", bare) and words > 9
-        )
+        or (words > 9 and sum(bool(_SAYS.search(one)) for one in split_sentences(bare)) > 1)
     )
 
 
@@ -293,6 +313,4 @@ def _read_sentences(body: _Body) -> None:
     for place, sentence in sentences_of(body.lines, body.taken):
         found = spoken(sentence, body.language, body.mark)
         body.candidates += [(place, candidate) for candidate in found]
-        if unread(sentence, found, body.language, body.mark):
-            body.problems.append("numbers-unread")
         body.taken.add(place)

@@ -138,7 +138,9 @@ def _second_row(first: Sequence[Cell], second: Sequence[Cell]) -> list[Cell] | N
     for place in range(max(len(first), len(second))):
         above = text_of(first[place]) if place < len(first) else ""
         under = text_of(second[place]) if place < len(second) else ""
-        merged.append(f"{above} {under}".strip())
+        below = heading(under)
+        says_unit = below is not None and below.role in (Role.UNIT, Role.UNIT_CODE)
+        merged.append(under if says_unit else f"{above} {under}".strip())
     return merged
 
 

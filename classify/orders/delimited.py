@@ -9,6 +9,7 @@ Limits: 5 000 rows. Quoted cells may hold line ends; a stray quote ends with its
 
 import csv
 import io
+import re
 from collections import Counter
 
 from postroom.reading.charsets import decode
@@ -19,6 +20,7 @@ from .reading import Reading
 from .table import Grid, read_table
 
 _DELIMITERS = (";", "\t", "|", ",")
+_DECIMAL_COMMA = re.compile(r"(?<![\d,])\d{1,6},\d{1,2}(?![\d,])|,\s")
 _SAMPLE_LINES = 60
 _MOST_ROWS = 5001
 _MOST_CHARACTERS = 5_000_000
@@ -71,10 +73,19 @@ def _delimiter(text: str) -> str | None:
             continue
         width, agreeing = max(counts.items(), key=lambda pair: (pair[1], pair[0]))
         share = agreeing / len(lines)
+        if delimiter == "," and _between_digits(lines):
+            continue
         score = share * (1.0 if delimiter != "," else 0.7) + min(width, 10) / 100
         if share >= 0.4 and score > most:
             best, most = delimiter, score
     return best
+
+
+def _between_digits(lines: list[str]) -> bool:
+    """True when most commas are decimal marks or follow a word as in prose: "3,2% 1 л"."""
+    commas = sum(line.count(",") for line in lines)
+    decimal = sum(len(_DECIMAL_COMMA.findall(line)) for line in lines)
+    return 2 * decimal > commas
 
 
 def _cuts(line: str, delimiter: str) -> int:

@@ -19,6 +19,10 @@ _MOST_CELLS = 3_000_000
 _MOST_TEXT = 200_000_000  # characters of all cells together
 _MOST_PART = 60_000_000  # octets of one sheet's XML
 _CELL = re.compile(rb'<(?:\w+:)?c\b[^>]{0,80}?\br="([A-Z]{1,3})(\d{1,7})"')
+_HIDDEN = re.compile(
+    rb'<(?:\w+:)?row\b[^>/]{0,300}\bhidden="(?:1|true)"[^>/]{0,300}>\s*<(?:\w+:)?c\b'
+    rb'|<(?:\w+:)?col\b[^>]{0,300}\bhidden="(?:1|true)"'
+)
 _STRING = re.compile(rb"<(?:\w+:)?si>")
 _REPEATED = re.compile(rb'number-(columns|rows)-repeated="(\d{1,9})"')
 _ROW = re.compile(rb"<table:table-row\b([^>]{0,400})>(.{0,20000}?)</table:table-row>", re.DOTALL)
@@ -32,22 +36,24 @@ class Extent:
     """What a look at the parts told."""
 
     formulas: bool = False  # some formula has no stored value
+    hidden: bool = False  # some row with cells, or some column, is hidden
 
 
 def extent_of(content: bytes, names: frozenset[str]) -> Extent:
     """Measure a workbook. Raises Unreadable("bomb") when it would not fit."""
-    formulas = False
+    formulas = hidden = False
     strings = _longest_string(content) if _STRINGS in names else 0
     for name in sorted(names):
         if name.startswith("xl/worksheets/") and name.endswith(".xml"):
             part = part_of(content, name, _MOST_PART)
             _check_xlsx(part, strings)
             formulas = formulas or _VALUELESS.search(part) is not None
+            hidden = hidden or _HIDDEN.search(part) is not None
         elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
             _check_area(_xlsb_corners(part_of(content, name, _MOST_PART)))
         elif name == "content.xml":
             _check_ods(part_of(content, name, _MOST_PART))
-    return Extent(formulas=formulas)
+    return Extent(formulas=formulas, hidden=hidden)
 
 
 def _longest_string(content: bytes) -> int:

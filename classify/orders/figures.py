@@ -65,7 +65,18 @@ _ROUGH_BEFORE = re.compile(
     r"|etwa|ungefähr|bis zu|rund|не более|не менее|минимум|max\.?|maximal|min\.?|at least"
     r"|mindestens)\s*$"
 )
+# "5-6", "10–12": a range between free-standing numbers, no part of a code, date or telephone.
+_RANGE = re.compile(
+    r"(?<![\w.,/+–-])(?P<low>\d{1,5}(?:[.,]\d{1,3})?)[-–—](?P<high>\d{1,5}(?:[.,]\d{1,3})?)"
+    r"(?![\w/+]|[-–—.,:]\d|[-–—]\w|\s?[°%])"
+)
+# Behind a range that describes the goods: a pressure, a voltage, "4-5 кг/шт".
+_SPANS = re.compile(
+    r"(?i)\s?(?:bar|бар|[мк]?па|atm|атм|mm|мм|µm|мкм|°|v|в|w|вт|k|hz|гц|лет|кл|классы?|years"
+    r"|jahre|[^\W\d_]{1,3}/)(?![^\W\d_])"
+)
 _TIMES = "xXхХ×*"
+_LENGTH = "(?:мм|см|м|mm|cm|m)"
 _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 _MOST_FIGURES = 60
@@ -100,6 +111,10 @@ def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
         start, end = _trim(line, match)
         position = end
+        if ranged := _ranged(line, start, mark):
+            found.append(ranged)
+            position = ranged.end
+            continue
         if any(start < until and begin < end for begin, until in dates) and not unit_after(
             line, end
         ):
@@ -113,6 +128,45 @@ def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
             position = max(position, figure.end)
     found += _numerals(line, found, language)
     return sorted(found, key=lambda one: one.start)
+
+
+def _ranged(line: str, start: int, mark: str) -> Figure | None:
+    """ "5-6 листов": one rough figure, the lower end its value; None when no range begins here."""
+    found = next((one for one in ranges(line, mark) if one.start == start), None)
+    if found is None or _glued_before(line, start):
+        return None
+    unit = unit_behind(line, found.end)
+    return Figure(
+        start=start,
+        end=unit.end if unit else found.end,
+        values=(found.low,),
+        number_start=start,
+        number_end=found.end,
+        unit=unit,
+        rough=True,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Range:
+    """ "5-6" in a line, where it may be a quantity: no date, no code, no size of the goods."""
+
+    start: int
+    end: int
+    low: Decimal
+
+
+def ranges(line: str, mark: str = "") -> list[Range]:
+    """Every range of a line that may be a rough quantity."""
+    found: list[Range] = []
+    for match in _RANGE.finditer(line):
+        low, high = readings(match["low"], mark)[:1], readings(match["high"], mark)[:1]
+        if not low or not high or not 0 < low[0] < high[0] or _SPANS.match(line, match.end()):
+            continue
+        if any(start < match.end() and match.start() < end for start, end in date_spans(line)):
+            continue
+        found.append(Range(start=match.start(), end=match.end(), low=low[0]))
+    return found
 
 
 def unit_after(line: str, end: int) -> bool:
@@ -154,9 +208,6 @@ def _glued_before(line: str, start: int) -> bool:
         and not line[start:].lstrip("0123456789").strip(" .;")
     ):
         return False  # "стикеры жёлтые-24": a dash, not a code
-    if before in "-–" and re.search(r"(?:^|[\s(])\d{1,6}[-–]$", line[max(0, start - 9) : start]):
-        end = start + len(line[start:]) - len(line[start:].lstrip("0123456789"))
-        return unit_behind(line, end) is None  # "5-6 кубов": a range, and a rough quantity
     if before in "-–." and start > 1:
         return line[start - 2].isalnum() and not (before == "–" or line[start - 2].isspace())
     return before in ",:" and start > 1 and line[start - 2].isdigit()
@@ -264,6 +315,9 @@ def _is_each(line: str, end: int) -> bool:
 def _in_size(line: str, start: int, end: int) -> bool:
     """One of the numbers of a size written with spaces: "600 x 400 x 300", "DN50 x 20"."""
     before = re.search(rf"\d\w*[ \u00a0]?[{_TIMES}][ \u00a0]?$", line[:start][-16:])
+    lengths = re.search(rf"\d ?{_LENGTH} ?[{_TIMES}] ?$", line[:start][-16:])
+    if lengths and re.match(rf" ?{_LENGTH}\b", line[end:]):
+        return True  # "50 cm x 50 m"
     spaced = re.search(rf"[^\W\d]\d+ [{_TIMES}] $", line[:start][-16:])
     if spaced and re.match(r"\s*(?:$|=|\t|[—–-])", line[end:]):
         return False  # "IP67 × 4"
@@ -360,6 +414,11 @@ def _explains(line: str, start: int, end: int, taken: list[Figure]) -> bool:
 def counts_things(figure: Figure) -> bool:
     """True when the unit beside a figure counts pieces or packages."""
     return figure.unit is not None and figure.unit.unit.sort in (Sort.COUNT, Sort.PACK)
+
+
+def is_time(figure: Figure) -> bool:
+    """True when the unit beside a figure measures time."""
+    return figure.unit is not None and figure.unit.unit.sort is Sort.TIME
 
 
 def measures(figure: Figure) -> bool:

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
+from .numbers import readings
 from .units import Sort
 
 _BULLET = re.compile(
@@ -49,7 +50,8 @@ _VAGUE = re.compile(
     r"|anstatt|wie letztes mal|wie immer|wie gehabt"
     r"|eventuell|evtl|несколько|пару|some|several|einige|ein paar|остальное|the rest|tbc|tbd"
     r"|н/д|не надо|не нужно"
-    r"|не нужны?|не привоз\w+|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
+    r"|возврат\w*|забрать|rückgabe|retoure\w*|leergut|returns?|empties|не нужны?|не привоз\w+"
+    r"|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
 )
 _CHANGE = re.compile(
     r"(?i)(?:\bбыло\b|\bстало\b|\bwas\b|\bwere\b|\balt:|\bneu:|->|→|\bвместо\b"
@@ -68,6 +70,12 @@ _POLITE_END = re.compile(
     r"|gracias)\b.{0,30}$"
 )
 _PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
+_LEADS = 3.0  # the score of a figure that a sentence puts first
+_DISCOUNT = re.compile(
+    r"(?i)[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
+    r"|rabatt)|(?<!\w)[-–])\s?(?P<percent>\d{1,2}(?:[.,]\d{1,2})?)\s?%"
+    r"(?:\s(?:discount|off|rabatt|скидк\w+))?\)?"
+)
 _AMOUNT_OF = re.compile(r"(?i)^(?:of|von|d'|de)\s")
 
 
@@ -90,11 +98,16 @@ class Candidate:
 
 
 def item(
-    line: str, language: str = "", mark: str = "", enumerated: bool = False
+    line: str,
+    language: str = "",
+    mark: str = "",
+    enumerated: bool = False,
+    first: bool = False,
 ) -> Candidate | None:
     """What a line orders; None when no quantity can be seen in it.
 
     `enumerated`: the lines around count themselves with bare numbers; the first is no quantity.
+    `first`: the figure it begins with is the quantity, by what stood before.
     """
     text = _plain(line)
     if enumerated:
@@ -102,6 +115,7 @@ def item(
     else:
         text = unbulleted(text)
     coded, sku, gtin = _codes(text)
+    coded, discount = _discount(coded)
     found = figures(coded, language, mark)
     weighed = sorted(
         ((_weight(coded, one), -place, one) for place, one in enumerate(found)),
@@ -110,7 +124,8 @@ def item(
     )
     if not weighed or weighed[0][0] <= 0:
         return None
-    best_score, _, quantity = _by_product(found) or weighed[0]
+    leading = (max(weighed[0][0], _LEADS), 0, found[0]) if first and found[0].start == 0 else None
+    best_score, _, quantity = _by_product(found) or leading or weighed[0]
     rival = next(
         (w for w, _, one in weighed[1:] if w > best_score - 0.75 and one.values != quantity.values),
         None,
@@ -137,6 +152,7 @@ def item(
         unit=unit,
         price=price.values if price else (),
         total=total.values if total else (),
+        discount=discount,
         confidence=0.9,
         problems=problems,
     )
@@ -152,6 +168,15 @@ def item(
         counted=quantity.times or quantity.labelled,
         money=money,
     )
+
+
+def _discount(text: str) -> tuple[str, Decimal | None]:
+    """A discount in percent, taken out of the line: "less 10%", "скидка 5 %", "abzgl. 3 %"."""
+    match = _DISCOUNT.search(text)
+    if match is None:
+        return text, None
+    said = readings(match["percent"], ".")
+    return f"{text[: match.start()]} {text[match.end() :]}", next(iter(said), None)
 
 
 def _by_product(found: list[Figure]) -> tuple[float, int, Figure] | None:
@@ -206,6 +231,7 @@ def _weight(line: str, figure: Figure) -> float:
         return -1.0
     if figure.is_price and not counts_things(figure):
         return -1.0
+    packed = figure.is_price or _PER_PACK.search(before)  # "3 уп. по 100 шт"
     if measures(figure) and re.search(r"(?i)\b(?:an?|one|ein|eine|einen|each)\s*$", before):
         return -1.0  # "a 25 lb jug" is one jug
     weight = 0.0
@@ -222,7 +248,7 @@ def _weight(line: str, figure: Figure) -> float:
         weight += 2.5 if not at_start else 0
     if counts_things(figure):
         weight += 3
-        if _PER_PACK.search(before):
+        if packed:
             weight -= 2.5
     elif measures(figure):
         weight += 1.6 if at_start or at_end else 0.4

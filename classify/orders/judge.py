@@ -61,7 +61,7 @@ def judged(reading: Reading) -> Order:
 def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[OrderLine, ...]:
     """Web shops head the sum of a line "Price": where the prices alone make the total, they are
     the lines' totals."""
-    totals = [reading.total] if reading.total is not None else list(reading.totals)
+    totals = [*reading.totals, *((reading.total,) if reading.total is not None else ())]
     if (
         not totals
         or not lines

@@ -101,8 +101,10 @@ _FORWARDED = re.compile(
     _FLAGS,
 )
 _NUMBER_ALONE = re.compile(
-    r"^\W*(?:(?:lieferant|supplier|vendor|kunde|customer|поставщик|клиент"
-    r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no|nummer|number|№|id)?\W{0,3}\d+\W*$)"
+    r"^\W*(?:(?:our |my |unsere? |наш )?(?:lieferant|supplier|vendor|kunde|customer|поставщик"
+    r"|клиент"
+    r"|account|acct|a/c|konto|лицевой счет|лицевой счёт|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
+    r"|nummer|number|№|id)?\W{0,3}\d+\W*$)"
     r"|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
     r"|заявка|bestellung|bestellnummer|auftrag|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",

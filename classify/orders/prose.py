@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from .figures import Figure, counts_things, figures
+from .figures import Figure, counts_things, figures, is_time
 from .item import Candidate, item, unbulleted, weakened
 from .lines import Draft
 from .noise import is_noise
@@ -39,6 +39,7 @@ _REFERRED = re.compile(
 )
 
 
+_NEVER_DESCRIBES = frozenset({"TNE", "MTK", "MTQ", "DTN"})  # nobody packs by the ton
 _AGREEING = frozenset(
     "agreed okay yes fine да хорошо ладно согласны согласовали passt einverstanden".split()
 )
@@ -61,9 +62,9 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
     paragraph: list[str] = []
     begin = 0
     for place, line in enumerate([*lines, ""]):
-        usable = place < len(lines) and place not in taken and line.strip() and not is_noise(line)
+        usable = place < len(lines) and place not in taken and line.strip() and not only_noise(line)
         if paragraph and (not usable or not _continues(paragraph[-1], line)):
-            for sentence in _split(" ".join(paragraph)):
+            for sentence in split_sentences(" ".join(paragraph)):
                 if not is_noise(sentence):
                     yield begin, sentence
             paragraph = []
@@ -71,6 +72,14 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
             if not paragraph:
                 begin = place
             paragraph.append(unbulleted(line.strip()))
+
+
+def only_noise(line: str) -> bool:
+    """True when no sentence of a line can name goods; a telephone in one spoils not the others."""
+    if not is_noise(line):
+        return False
+    sentences = list(split_sentences(line))
+    return len(sentences) < 2 or all(is_noise(sentence) for sentence in sentences)
 
 
 def _continues(before: str, line: str) -> bool:
@@ -83,7 +92,8 @@ def _continues(before: str, line: str) -> bool:
     )
 
 
-def _split(paragraph: str) -> Iterator[str]:
+def split_sentences(paragraph: str) -> Iterator[str]:
+    """The sentences of a paragraph; a dot behind an abbreviation ends none."""
     text = paragraph[: _MOST_SENTENCE * 4]
     start = 0
     for match in SENTENCE_END.finditer(text):
@@ -130,34 +140,6 @@ def names_goods(draft: Draft) -> bool:
     ) or (any(char.isdigit() for char in rest) and bool(words))
 
 
-def unread(sentence: str, found: Sequence[Candidate], language: str, mark: str) -> bool:
-    """True when a sentence names a number that looks like a quantity and nobody has read."""
-    counted = [value for one in found for value in one.draft.quantity[:1]]
-    used = " ".join(f"{one.draft.sku} {one.draft.description}" for one in found)
-    for figure in figures(sentence, language, mark):
-        if figure.money or figure.is_price or figure.is_total or _is_time(figure):
-            continue
-        if figure.weak and figure.unit is None:
-            continue
-        if figure.reference and not counts_things(figure):
-            continue
-        if STOP_NOUNS.match(sentence[figure.end :]) and not counts_things(figure):
-            continue
-        said = sentence[figure.number_start : figure.number_end]
-        value = figure.values[0]
-        if value in counted:
-            counted.remove(value)
-        elif any(one in counted for one in (value * 1000, value / 1000)):
-            continue
-        elif re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used):
-            continue
-        elif any(value in one.draft.price or value in one.draft.total for one in found):
-            continue
-        else:
-            return True
-    return False
-
-
 def _agreed(parts: list[_Part]) -> list[_Part]:
     """Where some parts count pieces, a measure at the end of another only describes ("1000 мл")."""
     if not any(part.last is not None and counts_things(part.last) for part in parts):
@@ -174,6 +156,7 @@ def _only_measures(part: _Part) -> bool:
         figure is not None
         and figure.unit is not None
         and figure.unit.unit.sort is Sort.MEASURE
+        and figure.unit.unit.code not in _NEVER_DESCRIBES
         and not re.search(r"[-–—:]\s*$", part.text[: figure.start])
     )
 
@@ -197,7 +180,7 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
     first = last = None
     found = figures(text, language, mark)
     for figure in found:
-        if figure.money or figure.is_total or _is_time(figure):
+        if figure.money or figure.is_total or is_time(figure):
             continue
         if figure.reference and not counts_things(figure):
             continue
@@ -220,10 +203,6 @@ def _without_prices(text: str, start: int, found: Sequence[Figure]) -> str:
             rest = rest[: figure.start - start] + rest[figure.end - start :]
     rest = re.sub(r"^\s*/\s?\w{1,5}\.?", "", rest)
     return re.sub(r"\([^)]*\)", "", rest)
-
-
-def _is_time(figure: Figure) -> bool:
-    return figure.unit is not None and figure.unit.unit.sort is Sort.TIME
 
 
 def _leads(before: str) -> bool:
@@ -275,7 +254,7 @@ def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list
             continue
         text = part.text[part.first.start :]
         cut = _cut(text, part.first.end - part.first.start)
-        candidate = item(cut, language, mark)
+        candidate = item(cut, language, mark, first=True)
         if candidate is None or not _same_quantity(candidate, part.first):
             continue
         if not names_goods(candidate.draft):

@@ -2,14 +2,16 @@
 
 In: the file's name (for the source labels) and its octets. Out: a `Reading`. Every sheet is read;
 the one with most lines is the order, others that also hold lines are added when their columns
-look alike, else they are a problem. Hidden sheets are left out, hidden rows cannot be seen through
-calamine. A formula without a stored value is an empty cell, so its line is unsure, never zero.
+look alike, else they are a problem; a sheet without any quantity is a price list beside the order.
+Hidden sheets are left out; hidden rows and columns are a problem, since nobody can say whether they
+are meant. A formula without a stored value is an empty cell, so its line is unsure, never zero.
 
 Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas tell us nothing.
 """
 
 import datetime
 import io
+from dataclasses import replace
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
@@ -19,6 +21,7 @@ from .hostile import Unreadable, check_container, check_size
 from .lines import numbered
 from .numbers import exact
 from .ole import check_ole
+from .phrases import ORDER_TITLE
 from .reading import Reading
 from .table import Grid, Table, read_table
 
@@ -39,13 +42,13 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
             raise Unreadable("encrypted")
         check_ole(content)
     tables = _tables(filename, content, language, extent)
-    held = [table for table in tables if table.lines]
+    held = _ordering([table for table in tables if table.lines])
     around = tuple(text for table in tables for text in table.around)
     if not held:
         return Reading(around=around, strength=2)
     main = max(held, key=lambda table: (table.headed, len(table.lines)))
     lines = list(main.lines)
-    problems = list(main.problems)
+    problems = [*main.problems, *(("rows-hidden",) if extent.hidden else ())]
     for other in held:
         if other is not main and other.headed:
             lines += other.lines
@@ -60,6 +63,12 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
         problems=tuple(dict.fromkeys(problems)),
         strength=2,
     )
+
+
+def _ordering(tables: list[Table]) -> list[Table]:
+    """The tables that say how many, where any does."""
+    counting = [table for table in tables if any(line.quantity is not None for line in table.lines)]
+    return counting or tables
 
 
 def _repeats(one: Table, other: Table) -> bool:
@@ -97,7 +106,10 @@ def _read_sheets(filename: str, content: bytes, language: str, extent: Extent) -
             formulas=extent.formulas,
             language=language,
         )
-        tables.append(read_table(grid))
+        table = read_table(grid)
+        if ORDER_TITLE.search(name) and table.lines:
+            table = replace(table, around=(name, *table.around))
+        tables.append(table)
     return tables
 
 

@@ -21,7 +21,7 @@ from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
 from .columns import Columns, columns_by_content, columns_of
 from .lines import Draft, numbered, settle
 from .numbers import NUMBER, decimal_mark, readings
-from .words import is_tax_label, sums_up
+from .words import is_charge, is_tax_label, sums_up
 
 _MOST_ROWS = 5000
 _MOST_COLUMNS = 64
@@ -167,6 +167,8 @@ def _line(
         return None
     if not measured.readings and not price and not sku and not gtin and total:
         return None  # a charge or an allowance
+    if not measured.readings and not gtin and is_charge(description or sku):
+        return None
     if _unreadable(quantity_cell, measured.readings) and len(text_of(quantity_cell)) > 15:
         return None  # a sentence that runs across the columns
     if not measured.readings and not price and not total:
@@ -224,6 +226,9 @@ def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
     columns = walk.columns
     known_form = columns is not None and columns.is_form
     priced = all(line.unit_price is not None for line in walk.unfilled)
+    if known_form and not grid.formulas:
+        walk.unfilled = [line for line in walk.unfilled if line.quantity is None]
+        empty = len(walk.unfilled) - len(said)
     form = known_form or empty > 5 or (priced and empty + len(walk.lines) >= 6)
     if walk.lines and empty > len(walk.lines) / 2 and form and not grid.formulas:
         kept = said

@@ -49,7 +49,7 @@ E48: усл услуга услуги услуг service services
 : чел человек место мест позиция person persons personen лицензия лицензий лицензии license
   licenses licence licences lizenz lizenzen экз экземпляр экземпляра экземпляров copy copies
   exemplar exemplare голова голов length lengths lgth куст рейс рейса машина машины машину off
-  порция порций порции бухта бухты бухт тираж
+  порция порций порции бухта бухты бухт тираж пе
 """
 _PACK = """
 NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkg pkgs package packages
@@ -220,7 +220,7 @@ class Found:
 
 # Two words that make one unit only together; either alone may mean something else.
 _DOUBLES = frozenset(
-    "погм мпог пм мп кубм мкуб квм мкв тысшт sqm cum lfdm lm погонныхметров погонныйметр "
+    "пе погм мпог пм мп кубм мкуб квм мкв тысшт sqm cum lfdm lm погонныхметров погонныйметр "
     "квадратныхметров кубическихметров squaremetres squaremeters".split()
 )
 

@@ -107,7 +107,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.PRICE,
-            r".*\b(?:ek|vk|uvp|ekp|vkp|prijs|prezzo|cena|цена|price|preis|einzelpreis|stückpreis|stueckpreis"
+            r".*\b(?:preis me|ek|vk|uvp|ekp|vkp|prijs|prezzo|cena|цена|price|preis|einzelpreis"
+            r"|stückpreis|stueckpreis"
             r"|e preis|ep"
             r"|prix|precio|p u|pu|unit cost|unit value|unit net|net price|nettopreis"
             r"|стоимость ед\w*|стоимость за ед\w*|cost|rate|тариф|einzel|listenpreis)\b.*",
@@ -123,11 +124,12 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r".*\b(?:bedrag|totaal|importo|wartość|сумма|стоимость|всего|итого|amount|total"
             r"|ext|extended|extension|gesamt"
             r"|gesamtpreis|gesamtbetrag|betrag|summe|montant|importe|wert|value|subtotal"
-            r"|nettobetrag|zeilensumme|positionswert|netto|net)\b.*",
+            r"|nettobetrag|nettowert|bruttowert|warenwert|zeilensumme|positionswert|netto|net)\b.*",
         ),
         (
             Role.STOCK,
-            r".*\b(?:остат\w*|наличи\w*|stock|on hand|bestand|available|verfügbar|lager\w*"
+            r".*\b(?:остат\w*|наличи\w*|on order|в пути|заказано ранее|im zulauf|stock|on hand"
+            r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
             r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*",
         ),
@@ -279,6 +281,7 @@ _SUMMING = frozenset(
     "ht ttc tva "
     "sous général net à payer importe suma iva base imponible document value nett "
     "warenwert gesamtwert "
+    "gesamtnettowert nettowert übertrag перенос carried forward brought "
     "auftragswert auftragssumme bestellwert bestellsumme eur usd rub руб рублей euro ekr "
     "und and tax "
     "goods untaxed taxable ex inc plus steuer betrag igst cgst sgst untotal payment paid totaal "
@@ -299,6 +302,7 @@ _STRONG_SUMMING = frozenset(
     "nettosumme nettobetrag bruttobetrag endbetrag rechnungsbetrag zahlbetrag vat mwst ust ндс tva "
     "iva tax steuer umsatzsteuer mehrwertsteuer amount netto brutto balance montant "
     "importe warenwert "
+    "gesamtnettowert nettowert übertrag forward "
     "gesamtwert auftragswert auftragssumme bestellwert bestellsumme igst cgst sgst сумма net "
     "gross".split()
 )
@@ -314,6 +318,21 @@ def sums_up(text: str) -> bool:
         and any(word in _STRONG_SUMMING for word in words)
         and all(word in _SUMMING for word in words)
     )
+
+
+_CHARGE = re.compile(
+    r"(?i)\W*(?:versand\w*|porto|fracht\w*|lieferkosten|liefergebühr|verpackung(?:skosten)?"
+    r"|bearbeitungsgebühr|mindermengenzuschlag|shipping(?: and handling)?|delivery(?: charge"
+    r"| cost| fee)?"
+    r"|postage|carriage|freight|handling|packing|discount|gutschein|rabatt|coupon|voucher|доставка"
+    r"|транспортные (?:расходы|услуги)|стоимость доставки|упаковка|скидка|livraison|frais de port"
+    r"|port|remise|envío|gastos de envío|descuento)\b[\s\w()%]{0,30}[:.]?\s*"
+)
+
+
+def is_charge(text: str) -> bool:
+    """True for a row that charges for bringing the goods, or takes something off."""
+    return _CHARGE.fullmatch(text) is not None
 
 
 _TAX_LABEL = re.compile(r"(?i)\b(?:ндс|vat|mwst|ust|umsatzsteuer|mehrwertsteuer|tva|iva|tax|gst)\b")

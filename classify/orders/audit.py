@@ -1,0 +1,173 @@
+"""A second look at running text: is every number in it accounted for, does a word call it in doubt?
+
+In: the lines of a text, the order lines read from it, and what tables took. Out: problems. Reading
+asks "what is ordered here?"; this asks the opposite, "what here was not understood?", with no eye
+for how lines were found, so that a mistake of the one is caught by the other. A number must be a
+line's quantity, price or total, stand inside a description, or be a date, a reference, a time.
+
+Limits: it never mends a line; it only takes its certainty away.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+
+from postroom.order import OrderLine
+
+from .figures import Figure, counts_things, figures, is_time, ranges
+from .item import unbulleted
+from .noise import is_noise
+from .prose import only_noise, split_sentences
+from .prose_words import STOP_NOUNS
+
+_UNSURE = 0.6
+# What takes goods out, points at a list somewhere else, or makes the order depend on something.
+_EXCEPTS = re.compile(
+    r"(?i)\b(?:leave out|leaving out|left out|except(?: for)?|apart from|but (?:not|no)\b"
+    r"|(?:don'?t|do not|no need to) (?:send|ship|deliver|include|need|order|want)|not the\b"
+    r"|hold off|without the|skip (?:the|line|item)|drop the"
+    r"|кроме|за исключением|не (?:надо|нужн[оаы]?|грузите|кладите|отправляйте|отгружайте|везите"
+    r"|привозите|включайте|ставьте|считайте|берем|берём|заказываем)|исключая"
+    r"|außer|weglassen|(?:lassen sie|bitte)\b[^.\n]{0,40}\bweg\b|brauchen wir nicht"
+    r"|nicht (?:liefern"
+    r"|mitliefern|senden|schicken|benötigt|bestellen)|ohne die|streichen)\b"
+)
+_POINTS = re.compile(
+    r"(?i)\b(?:of (?:the|those|these|them|each|your)|the (?:above|following quote|rest|others?)"
+    r"|(?:из|от) (?:них|этих|тех|вашего (?:кп|предложения|прайса))"
+    r"|(?:каждо(?:го|й)|каждый)|davon|von (?:diesen|denen|jedem|jeder)|(?:je|jeweils) (?:ein|eine"
+    r"|einen|zwei|drei|\d+)|остальн\w+|the same|dasselbe|das gleiche|столько же|поровну)\b"
+)
+_IF = re.compile(
+    r"(?i)\b(?:if(?! (?:you (?:have|need|require|could|can|would)|any\b|anything|there|possible"
+    r"|so\b"
+    r"|not,? (?:please )?(?:let|call|ring|tell)|something))|unless|provided that|depending on"
+    r"|если(?! (?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b"
+    r"|чего))"
+    r"|при условии|в зависимости|falls(?! (?:sie|noch|etwas|möglich|fragen))"
+    r"|wenn(?! (?:sie|noch|etwas|möglich|fragen|es))|sofern|je nach)\b"
+)
+_WORDED = (
+    (_EXCEPTS, "leaves-out"),
+    (_IF, "conditional"),
+)
+# Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
+_PACKED = re.compile(r"(?i)(?:\b(?:по|à|a|je|zu|of|per|mit|in|x|х)|/|[(\[,;*×])\s?$")
+
+
+def audited(
+    lines: Sequence[str],
+    tabled: set[int],
+    found: Iterable[OrderLine],
+    totals: Sequence[Decimal],
+    language: str = "",
+    mark: str = "",
+) -> tuple[str, ...]:
+    """The problems a second look finds in a text; empty when all of it was understood."""
+    read = list(found)
+    pool = [value for line in read for value in _values(line)] + list(totals)
+    used = " | ".join(f"{line.sku} {line.gtin} {line.description}" for line in read)
+    problems: list[str] = []
+    for line in _sentences(lines, tabled):
+        if _has_unread(line, pool, used, language, mark):
+            problems.append("numbers-unread")
+        if read and not is_noise(line):
+            problems += [problem for pattern, problem in _WORDED if pattern.search(line)]
+            if _points(line):
+                problems.append("points-elsewhere")
+    return tuple(dict.fromkeys(problems))
+
+
+def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
+    """A line from text whose description still holds what may be the true quantity: unsure."""
+    if _is_proved(line) or not _holds_another(line.description, language, mark):
+        return line
+    return replace(
+        line,
+        confidence=min(line.confidence, _UNSURE),
+        problems=tuple(dict.fromkeys((*line.problems, "quantity-ambiguous"))),
+    )
+
+
+def _is_proved(line: OrderLine) -> bool:
+    return (
+        line.quantity is not None
+        and line.unit_price is not None
+        and line.total is not None
+        and abs(line.quantity * line.unit_price - line.total) <= Decimal("0.02")
+    )
+
+
+def _holds_another(description: str, language: str, mark: str) -> bool:
+    for figure in figures(description, language, mark):
+        before, behind = description[: figure.start], description[figure.end :]
+        if "(" in before and ")" not in before[before.rfind("(") :]:
+            continue
+        if figure.numeral:
+            if not figure.weak:
+                return True
+            continue
+        if figure.money:
+            return True
+        packed = _PACKED.search(description[: figure.number_start])
+        if counts_things(figure) and not packed and not behind.lstrip().startswith("/"):
+            return True
+        leads = not re.search(r"\w", before) and figure.unit is None and not figure.reference
+        if leads and re.match(r"\s[a-zа-яёäöü]", behind):
+            return True
+    return bool(ranges(description, mark))
+
+
+def _values(line: OrderLine) -> list[Decimal]:
+    return [value for value in (line.quantity, line.unit_price, line.total) if value is not None]
+
+
+def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: str) -> bool:
+    """True when a line of text names a number that nothing read accounts for."""
+    noise = is_noise(line)
+    line = unbulleted(line)
+    behind = 0
+    for figure in figures(line, language, mark):
+        inside, behind = figure.start < behind, max(behind, figure.end)
+        if inside or (noise and not counts_things(figure)) or _is_explained(line, figure):
+            continue
+        said = line[figure.number_start : figure.number_end]
+        described = re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used)
+        if (described and not counts_things(figure)) or _taken(figure, pool) or described:
+            continue
+        return True
+    return False
+
+
+def _sentences(lines: Sequence[str], tabled: set[int]) -> Iterator[str]:
+    """Lines, cut into sentences where only some of a line's sentences name no goods."""
+    for place, line in enumerate(lines):
+        if place in tabled or not line.strip():
+            continue
+        yield from [line] if is_noise(line) == only_noise(line) else split_sentences(line)
+
+
+def _taken(figure: Figure, pool: list[Decimal]) -> bool:
+    """True when some line has that number; each line's number explains one figure."""
+    for value in figure.values:
+        for wanted in (value, value * 1000):
+            if wanted in pool:
+                pool.remove(wanted)
+                return True
+    return False
+
+
+def _is_explained(line: str, figure: Figure) -> bool:
+    if figure.money or figure.is_price or figure.is_total or is_time(figure):
+        return True
+    if figure.weak and figure.unit is None:
+        return True
+    if counts_things(figure):
+        return False
+    return figure.reference or bool(STOP_NOUNS.match(line[figure.end :]))
+
+
+def _points(line: str) -> bool:
+    match = _POINTS.search(line)
+    return match is not None and bool(re.search(r"\d", line) or figures(line))
