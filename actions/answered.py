@@ -17,7 +17,7 @@ from postroom.config import ReplySection
 from postroom.envelope import Envelope
 from postroom.store.schema import ACTION, ATTEMPT, MESSAGE
 
-from .gates import Answered, ReplyFacts
+from .gates import Answered, ReplyFacts, belongs
 
 _LOCK = 5_710_018  # any number of ours; PostgreSQL's advisory locks are named by numbers
 _WENT = ATTEMPT.c.outcome.is_(None) | ATTEMPT.c.outcome.in_(("done", "lost"))
@@ -39,6 +39,7 @@ def answered(
         recently=_was_answered(
             connection, facts, action, now - timedelta(seconds=reply.per_sender_interval)
         ),
+        domain_today=_sent_to_domain(connection, facts, action, midnight),
     )
 
 
@@ -48,6 +49,18 @@ def _sent_since(connection: Connection, since: datetime, action: int) -> int:
             ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action
         )
     ).scalar_one()
+
+
+def _sent_to_domain(connection: Connection, facts: ReplyFacts, action: int, since: datetime) -> int:
+    """Replies to authors under the domain that is authenticated, however they write it."""
+    authors = connection.execute(
+        select(MESSAGE.c.author)
+        .select_from(ATTEMPT)
+        .join(ACTION, ACTION.c.id == ATTEMPT.c.action)
+        .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
+        .where(ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action)
+    ).scalars()
+    return sum(belongs(author.rpartition("@")[2], facts.aligned_with) for author in authors)
 
 
 def _was_answered(connection: Connection, facts: ReplyFacts, action: int, since: datetime) -> bool:

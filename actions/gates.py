@@ -8,8 +8,11 @@ dropped, not delayed, because an answer that comes late or to the wrong place is
 Standards: RFC 3834 2 and 4 (whom to answer), RFC 5230 4.5 and 4.6 (addressed to us, machine
 senders), RFC 2919 and RFC 2369 (lists), RFC 5321 4.5.5 (null sender).
 
+Loops end without our X-Postroom- fields, which the border removes: replies carry Auto-Submitted,
+X-Loop and the null sender, and their Message-IDs are known again in References.
+
 Limits: a robot that writes like a person, authenticates and sets no header is a person here;
-the interval and the daily limit bound what that can cost.
+the interval and the limits per domain and day bound what that can cost.
 """
 
 import re
@@ -24,6 +27,8 @@ from postroom.envelope import Envelope, parse_path
 from postroom.message import Message
 from postroom.verdict import DmarcPolicy, Verdict
 
+from .topics import sensitive_topic
+
 MESSAGE_ID_MARK = ".postroom@"  # in every Message-ID of ours, before the domain
 # Not an X-Postroom- field: the border takes those off what comes in and off what we send.
 LOOP_HEADER = "X-Loop"
@@ -36,6 +41,7 @@ _MACHINE_PARTS = (
     *("noreply", "donotreply", "dontreply", "noresponse", "noanswer", "notreply"),
     *("nichtantworten", "keineantwort", "neotvech", "bezotveta", "otvetnenuzhen"),
 )
+_SPAM = "spam"
 _LIST_ENDS = ("-request", "-owner", "-bounce", "-bounces")
 _LIST_HEADERS = frozenset(
     {
@@ -78,9 +84,10 @@ class ReplyFacts:
     automatic: str  # AutomaticKind; "human" for a person's message
     header: str  # reason token a header field gives against a reply, or empty
     addressees: tuple[str, ...]  # our mailboxes named in To or Cc
-    category: str
+    category: str  # which the decision was made for
     confidence: float
     approved: bool  # a person decided on the message
+    sensitive: str = ""  # topic that a person must read first (topics.py), or empty
     suspicious: bool  # DMARC asks for quarantine or rejection
     received_at: datetime
     dated_at: datetime | None  # Date header, or None
@@ -92,6 +99,7 @@ class Answered:
 
     today: int = 0  # replies since midnight UTC
     recently: bool = False  # this sender, within reply.per_sender_interval
+    domain_today: int = 0  # replies to the sender's domain since midnight UTC
 
 
 def facts_of(
@@ -103,8 +111,12 @@ def facts_of(
     received_at: datetime,
     config: Config,
     approved: bool,
+    category: str = "",
 ) -> ReplyFacts:
-    """The facts of one message, cut down to what the gates need."""
+    """The facts of one message, cut down to what the gates need.
+
+    `category` is the decision's, where it is not what the message was taken for.
+    """
     # Where the configuration leaves it to Postfix which mailboxes are ours, the envelope tells.
     ours = _ours(config) if config.service.mailboxes else {_folded(r) for r in envelope.recipients}
     named = {_folded(address.text) for address in (*message.to, *message.cc)}
@@ -115,9 +127,13 @@ def facts_of(
         automatic=message.automatic.kind.value,
         header=_against(message, ours | _ours(config)),
         addressees=tuple(sorted(named & ours)),
-        category=classification.category,
+        # What was taken for spam stays spam here, whatever the second guess was.
+        category=_SPAM if classification.category == _SPAM else category or classification.category,
         confidence=classification.confidence,
         approved=approved,
+        sensitive=sensitive_topic(
+            f"{message.subject}\n{message.new_text or message.text}", config.reply.sensitive
+        ),
         suspicious=verdict.dmarc.disposition is not DmarcPolicy.NONE,
         received_at=received_at,
         dated_at=message.date,
@@ -137,6 +153,8 @@ def by_count(answered: Answered, *, config: Config) -> str:
     """The gates that count: one reply per sender and interval, so many a day."""
     if answered.recently:
         return "sender-interval"
+    if answered.domain_today >= config.reply.per_domain_daily:
+        return "domain-limit"
     if answered.today >= config.reply.daily_limit:
         return "daily-limit"
     return ""
@@ -154,7 +172,7 @@ def _by_sender(facts: ReplyFacts, config: Config) -> str:
     if facts.suspicious:
         return "suspicious"
     # RFC 3834 4: a reply goes to MAIL FROM; we also want it to be the author we authenticated.
-    if not _belongs(parse_path(facts.sender).domain, facts.aligned_with):
+    if not belongs(parse_path(facts.sender).domain, facts.aligned_with):
         return "sender-not-author"
     if _is_machine(facts.sender) or _is_machine(facts.author):
         return "machine-sender"
@@ -168,8 +186,13 @@ def _by_message(facts: ReplyFacts, config: Config, now: datetime) -> str:
         return f"automatic-{facts.automatic}"
     if facts.header:
         return facts.header
-    if facts.category == "spam":
+    if facts.category == _SPAM:
         return "spam"
+    row = config.categories.get(facts.category)
+    if row is None or "reply" not in row.steps:
+        return "category-off"
+    if facts.sensitive and not facts.approved:
+        return f"sensitive-{facts.sensitive}"
     if facts.confidence < config.classification.threshold and not facts.approved:
         return "unsure"
     if not facts.addressees:
@@ -213,6 +236,12 @@ def _against(message: Message, ours: set[str]) -> str:
         return "bulk"
     if names & _AUTOMATIC_HEADERS:
         return "auto-submitted"
+    # Answers go to MAIL FROM, never to Reply-To; what it names still tells who wants no answer.
+    wanted = [address.text for address in message.reply_to]
+    if any(map(_is_machine, wanted)):
+        return "machine-sender"
+    if {_folded(address) for address in wanted} & ours:
+        return "ourselves"
     for value in message.all_headers("X-Auto-Response-Suppress"):
         if {word.strip().lower() for word in value.split(",")} & _SUPPRESS:
             return "suppressed"
@@ -242,7 +271,8 @@ def _is_machine(address: str) -> bool:
     )
 
 
-def _belongs(domain: str, parent: str) -> bool:
+def belongs(domain: str, parent: str) -> bool:
+    """Whether a domain is the parent, or lies under it."""
     domain = ascii_domain(domain)
     return bool(parent) and (domain == parent or domain.endswith(f".{parent}"))
 

@@ -129,6 +129,7 @@ def plan(
                 received_at=received_at,
                 config=config,
                 approved=approved,
+                category=decision.category,
             )
             reply = _reply(decision, message, order, mailbox, quotes_erp, facts)
             key = action_key(digest, Step.REPLY)

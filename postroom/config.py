@@ -278,8 +278,11 @@ class ReplySection(Section):
     templates_dir: Path | None = None  # overrides the shipped templates of the same name
     trust_shipped: bool = True  # shipped templates, unchanged, need no approval of their own
     per_sender_interval: Seconds = 3_600.0  # at most one reply per sender in it
+    per_domain_daily: int = Field(default=50, ge=0)  # replies of one day to one domain
     daily_limit: int = Field(default=500, ge=0)  # all replies of one day together
     max_age: Seconds = 86_400.0  # older mail is not answered by itself
+    # Topic -> how its words begin, instead of the shipped words of that topic; [] turns it off.
+    sensitive: dict[str, tuple[str, ...]] = Field(default={})
 
 
 class DmarcReportsSection(Section):

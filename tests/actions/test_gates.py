@@ -29,6 +29,7 @@ def reason(
     config: Config | None = None,
     answered: Answered | None = None,
     approved: bool = False,
+    category: str = "",
     age: timedelta = timedelta(),
 ) -> str:
     """The gate that holds the reply back, where everything not named is fine."""
@@ -43,6 +44,7 @@ def reason(
         received_at=post.NOW,
         config=settings,
         approved=approved,
+        category=category,
     )
     return withheld(facts, answered or Answered(), config=settings, now=post.NOW + age)
 
@@ -282,6 +284,73 @@ def test_an_unsure_category_is_answered_only_after_a_person_agreed(
 
 def test_spam_is_not_answered_even_when_approved() -> None:
     assert reason(classification={"category": "spam"}, approved=True) == "spam"
+    assert reason(classification={"category": "spam"}, category="sales", approved=True) == "spam"
+
+
+@pytest.mark.parametrize(
+    ("category", "expected"),
+    [
+        ("purchase_order", ""),
+        ("support", ""),
+        ("sales", ""),
+        ("invoice", "category-off"),
+        ("hr", "category-off"),
+        ("other", "category-off"),
+        ("no-such-category", "category-off"),
+    ],
+)
+@pytest.mark.parametrize("approved", [False, True])
+def test_only_categories_that_opted_in_are_answered(
+    category: str, expected: str, approved: bool
+) -> None:
+    assert reason(classification={"category": category}, approved=approved) == expected
+    assert reason(category=category, approved=approved) == expected
+
+
+def test_a_category_that_opted_out_meanwhile_is_not_answered() -> None:
+    row = {"steps": ["order-create"], "folder": "Orders"}
+    config = Config.model_validate(
+        {**post.config().model_dump(), "categories": {"purchase_order": row}}
+    )
+    assert reason(config=config) == "category-off"
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ({"new_text": "Прошу оформить возврат денег"}, "sensitive-refund"),
+        ({"subject": "Reklamation zu Auftrag 17"}, "sensitive-complaint"),
+        ({"new_text": "", "text": "our lawyer will write"}, "sensitive-legal"),
+        ({"text": "> our lawyer will write"}, ""),  # quoted: somebody else's words, long ago
+        ({"new_text": "10 bolts, please"}, ""),
+    ],
+)
+def test_a_sensitive_topic_is_a_person_s(message: dict[str, Any], expected: str) -> None:
+    assert reason(message=message) == expected
+    assert reason(message=message, approved=True) == ""
+
+
+def test_the_words_of_a_topic_are_the_admin_s() -> None:
+    config = post.config(reply={"sensitive": {"refund": [], "export": ["embargo"]}})
+    assert reason(message={"new_text": "refund"}, config=config) == ""
+    assert reason(message={"new_text": "Embargo!"}, config=config) == "sensitive-export"
+
+
+@pytest.mark.parametrize(
+    ("local", "domain", "expected"),
+    [
+        ("ivan", "snab.example", ""),
+        ("buying", "else.example", ""),  # the answer goes to MAIL FROM whatever this says
+        ("noreply", "else.example", "machine-sender"),
+        ("bounces+1", "snab.example", "machine-sender"),
+        ("info", "firma.test", "ourselves"),
+        ("INFO+x", "firma.test", "ourselves"),
+    ],
+)
+def test_reply_to_can_only_speak_against_an_answer(local: str, domain: str, expected: str) -> None:
+    addresses = (Address(local="ivan", domain="snab.example"), Address(local=local, domain=domain))
+    assert reason(message={"reply_to": addresses}) == expected
+    assert reason(message={"reply_to": addresses[1:]}) == expected
 
 
 @pytest.mark.parametrize(
@@ -311,6 +380,8 @@ def test_mail_without_a_date_counts_from_its_receipt() -> None:
         (Answered(today=499), ""),
         (Answered(today=500), "daily-limit"),
         (Answered(recently=True), "sender-interval"),
+        (Answered(domain_today=49), ""),
+        (Answered(domain_today=50), "domain-limit"),
     ],
 )
 def test_replies_are_counted(answered: Answered, expected: str) -> None:
