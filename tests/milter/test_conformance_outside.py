@@ -14,6 +14,7 @@ import pytest
 from postroom.reading.fields import split
 from tests.fakes.dns import DnsServer, Zone
 from tests.fakes.milter_client import MilterClient
+from tests.fakes.milter_scenarios import loaded, play, scenarios
 from tests.milter import test_conformance_arc as arc
 from tests.milter import test_conformance_dkim as dkim
 from tests.milter import test_conformance_dmarc as dmarc
@@ -144,6 +145,7 @@ def milter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DnsServer
         (folder / "postroom.toml").write_text(
             f'[service]\nhostname = "mx.company.test"\nstate_dir = "{folder}"\n'
             f'run_dir = "{folder}"\n[milter]\nsocket = "unix:{folder}/milter.sock"\n'
+            "trusted_networks = []\n"
             f'[dns]\nresolver = ["{server.address}"]\ncache_size = 0\n[metrics]\nlisten = ""\n'
             '[policy]\ndmarc_reject = "accept"\n',
             encoding="utf-8",
@@ -185,3 +187,35 @@ def test_dkim_through_the_milters_socket(
     parts = header.decode().split(";")
     results = [part.split("=")[1].split()[0] for part in parts if part.strip().startswith("dkim=")]
     assert _as_expected(case["results"], [one for one in results if one != "none"]), header
+
+
+# What those milters wrote and we write otherwise, and why.
+WRITTEN_OTHERWISE = {
+    "unknown-host;": "mx.company.test;",  # the authserv-id is our own name
+    "format": 'dmarc=permerror reason="author malformed"',  # From is DMARC's matter here
+    "dkim-atps=pass": "dkim=pass",  # RFC 6541 is an experiment that we do not take part in
+}
+# A Received-SPF that came with the message is a stranger's word: SPF is asked anew, and fails.
+NOT_BELIEVED = {"opendmarc/t-verify-received-spf-good": {"dmarc=pass": "dmarc=fail"}}
+
+
+@pytest.mark.parametrize("scenario", scenarios())
+def test_sessions_of_other_milters_get_the_results_wanted_there(
+    milter: tuple[DnsServer, Path], scenario: dict[str, Any]
+) -> None:
+    server, socket = milter
+    server.zone = _texts(
+        loaded()["keys"]
+        | {
+            "_dmarc.paypal.com": "v=DMARC1; p=reject",
+            "_dmarc.trusteddomain.org": "v=DMARC1; p=none",
+            "trusteddomain.org": "v=spf1 -all",
+        }
+    )
+    otherwise = WRITTEN_OTHERWISE | NOT_BELIEVED.get(scenario["id"], {})
+    for answer, _body in play(f"unix:{socket}", scenario["steps"]):
+        assert answer.reply == "accept"
+        written = answer.values("Authentication-Results")[0].decode()
+        plain = " ".join(written.split())
+        for wanted in scenario["ar_strings"]:
+            assert otherwise.get(wanted, wanted) in plain

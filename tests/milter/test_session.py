@@ -4,17 +4,14 @@ import random
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.verdict import Disposition
 from tests.fakes.milter_client import ALL_STEPS, LEADING_SPACE, Gone, MilterClient
 from tests.fakes.milter_process import GOOD, Process, asking, running, stamped, wait_until
-
-SCENARIOS = Path(__file__).parents[3] / "shared/conformance/milter/scenarios.yml"
+from tests.fakes.milter_scenarios import SCENARIOS, play, scenarios
 
 
 @pytest.fixture(scope="module")
@@ -358,46 +355,12 @@ def test_a_message_without_queue_id_is_stamped_without(client: MilterClient) -> 
         stamped(client.message(GOOD, queue_id=""), b"Hello\r\n", queue_id="")
 
 
-def scenarios() -> list[Any]:
-    if not SCENARIOS.exists():
-        return []
-    loaded = yaml.safe_load(SCENARIOS.read_text(encoding="utf-8"))
-    return [pytest.param(one, id=one["id"]) for one in loaded["scenarios"]]
-
-
 @pytest.mark.skipif(not SCENARIOS.exists(), reason="conformance data is not here")
 @pytest.mark.parametrize("scenario", scenarios())
 def test_sessions_of_other_milters_test_suites_are_answered(
     server: Process, scenario: dict[str, Any]
 ) -> None:
     """The steps with an examiner that accepts: no hang, no crash, a sensible reply."""
-    client = MilterClient(server.endpoint)
-    state, body = "start", b""
-    for step in scenario["steps"]:
-        match step:
-            case ["conninfo", name, address]:
-                if state != "start":
-                    client.close()
-                    client = MilterClient(server.endpoint)
-                client.connect(name, "" if address == "unspec" else address)
-            case ["helo", name]:
-                client.helo(name)
-            case ["mailfrom", sender]:
-                assert client.mail(f"<{sender}>") == "continue"
-                client.rcpt("<info@firma.test>")
-                body = b""
-            case ["header", name, *value]:
-                client.header(name, value[0] if value else b"")
-            case ["eoh"]:
-                client.end_of_header()
-            case ["bodystring", text]:
-                client.body(text.encode())
-                body += text.encode()
-            case ["eom"]:
-                answer = client.end()
-                assert answer.reply == "accept"
-                stamped(answer, body)
-            case _:
-                pytest.fail(f"unknown step {step}")
-        state = step[0]
-    client.close()
+    for answer, body in play(server.endpoint, scenario["steps"]):
+        assert answer.reply == "accept"
+        stamped(answer, body)
