@@ -112,6 +112,7 @@ class DnsServer:
         silent: Iterable[str] = (),
         dead: bool = False,
         truncate: bool = False,
+        listen: tuple[str, int] = ("127.0.0.1", 0),
     ) -> None:
         self.zone = zone if isinstance(zone, Zone) else Zone(zone)
         self.dead = dead
@@ -120,24 +121,25 @@ class DnsServer:
         self._servfail = {_key(name) for name in servfail}
         self.silent = frozenset(_key(name) for name in silent)
         self._servers: list[socketserver.BaseServer] = []
-        self._port = 0
+        self._host, self._port = listen
         self._threads: list[threading.Thread] = []
 
     @property
     def address(self) -> str:
         """HOST:PORT as the configuration takes it."""
-        return f"127.0.0.1:{self._port}"
+        return f"{self._host}:{self._port}"
 
     def __enter__(self) -> "DnsServer":
         for _ in range(20):
-            udp = _Udp(("127.0.0.1", 0), self)
-            self._port = int(udp.socket.getsockname()[1])
+            udp = _Udp((self._host, self._port), self)
+            found = int(udp.socket.getsockname()[1])
             try:
-                tcp = _Tcp(("127.0.0.1", self._port), self)
+                tcp = _Tcp((self._host, found), self)
             except OSError:
                 udp.server_close()
                 continue
             self._servers = [udp, tcp]
+            self._port = found
             break
         for server in self._servers:
             thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)

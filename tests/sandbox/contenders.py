@@ -24,6 +24,7 @@ BARE = "bare Postfix"
 AUTHENTICATING = "authentication only"
 FULL = "full milter"
 RSPAMD = "rspamd"
+OPENDMARC = "opendkim+opendmarc"
 _TICKS_PER_MS = os.sysconf("SC_CLK_TCK") / 1000
 _CONFIGURATION = """\
 [service]
@@ -68,27 +69,28 @@ class Contender:
     """One way of receiving mail."""
 
     name: str
-    endpoint: Path | None = None  # Unix socket; None: no milter
-    child: Child | None = None  # its process; the ones below it count, too
-    log: Path | None = None  # what the process says
+    endpoints: tuple[Path, ...] = ()  # Unix sockets of its milters, in Postfix's order
+    children: tuple[Child, ...] = ()  # its processes; the ones below them count, too
+    log: Path | None = None  # what the processes say
 
     def cpu_ms(self) -> float:
         """CPU milliseconds that its processes have used, the ended ones included."""
-        if self.child is None:
-            return 0.0
-        family = [self.child.pid, *(pid for pid, _line in descendants(self.child.pid))]
+        family = [child.pid for child in self.children]
+        family += [pid for child in self.children for pid, _line in descendants(child.pid)]
         return sum(_ticks(pid) for pid in family) / _TICKS_PER_MS
 
+    def is_running(self) -> bool:
+        """True until one of its processes has ended."""
+        return all(child.is_running for child in self.children)
+
     def answers(self) -> bool:
-        """True when its milter takes connections."""
-        if self.endpoint is None:
-            return True
-        with socket.socket(socket.AF_UNIX) as peer:
-            try:
-                peer.connect(os.fspath(self.endpoint))
-            except OSError:
-                return False
-        return True
+        """True when all its milters take connections."""
+        return all(_answers(endpoint) for endpoint in self.endpoints)
+
+    def stop(self) -> None:
+        """Ends its processes."""
+        for child in self.children:
+            child.stop()
 
     def log_tail(self) -> str:
         """The end of what its process said."""
@@ -121,7 +123,7 @@ class ManyPorts(Postfix):
         super()._write_configuration()
         with (self.configuration / "master.cf").open("a") as services:
             for contender in self._contenders:
-                milters = f"unix:{contender.endpoint}" if contender.endpoint else ""
+                milters = ",".join(f"unix:{endpoint}" for endpoint in contender.endpoints)
                 services.write(f"\n{LOOPBACK}:{self.ports[contender.name]} inet n - n - - smtpd\n")
                 services.write(f"    -o smtpd_milters={milters}\n")
 
@@ -146,7 +148,7 @@ def full(folder: Path, resolver: str) -> Contender:
 
 def rspamd(folder: Path, resolver: str) -> Contender | None:
     """The machine's rspamd with its own configuration; None where there is none."""
-    program = shutil.which("rspamd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    program = installed("rspamd")
     if program is None:
         return None
     here = folder / "rspamd"
@@ -157,7 +159,12 @@ def rspamd(folder: Path, resolver: str) -> Contender | None:
         (here / "local.d" / name).write_text(written)
     places = [f"--var={name}={here}" for name in ("LOCAL_CONFDIR", "DBDIR", "RUNDIR", "LOGDIR")]
     child = Child([program, "--no-fork", "--insecure", *places], log=here / "log")
-    return Contender(name=RSPAMD, endpoint=endpoint, child=child, log=here / "log")
+    return Contender(name=RSPAMD, endpoints=(endpoint,), children=(child,), log=here / "log")
+
+
+def installed(program: str) -> str | None:
+    """Where a server program of this machine is; None where there is none."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin")
 
 
 def _postroom(name: str, folder: Path, resolver: str, *command: str) -> Contender:
@@ -171,7 +178,16 @@ def _postroom(name: str, folder: Path, resolver: str, *command: str) -> Contende
         )
     )
     child = Child([sys.executable, "-m", *command, str(configuration)], log=folder / "log")
-    return Contender(name=name, endpoint=endpoint, child=child, log=folder / "log")
+    return Contender(name=name, endpoints=(endpoint,), children=(child,), log=folder / "log")
+
+
+def _answers(endpoint: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as peer:
+        try:
+            peer.connect(os.fspath(endpoint))
+        except OSError:
+            return False
+    return True
 
 
 def _ticks(pid: int) -> int:
