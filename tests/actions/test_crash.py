@@ -77,7 +77,7 @@ def take(database: Database, config: Config, number: int = 17) -> list[int]:
         return outbox.put(connection, message, actions, now, "lmtp")
 
 
-def until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+def until(condition: Callable[[], bool], timeout_s: float = 90.0) -> None:
     """Returns when the condition holds. Raises TimeoutError."""
     end = time.monotonic() + timeout_s
     while not condition():

@@ -236,7 +236,7 @@ SLOW = {
 
 @pytest.mark.parametrize("name", sorted(SLOW))
 def test_size_costs_only_linear_time_and_nothing_grows_without_end(name: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     try:
         found = read_report(SLOW[name])
     except PermanentFailure as failure:
@@ -244,7 +244,7 @@ def test_size_costs_only_linear_time_and_nothing_grows_without_end(name: str) ->
     else:
         assert len(found.reporter) <= 1_000
         assert len(found.rows[0].results) <= 100 and len(found.rows[0].override) <= 1_000
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_more_rows_than_anybody_needs_are_refused() -> None:

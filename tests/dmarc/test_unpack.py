@@ -96,10 +96,10 @@ BOMBS: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("name", sorted(BOMBS))
 def test_a_bomb_is_refused_before_it_has_unfolded(name: str) -> None:
     bomb = BOMBS[name]()
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(PermanentFailure, match="report-too-large"):
         documents(bomb)
-    assert time.monotonic() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 def test_the_limit_is_for_everything_together() -> None:

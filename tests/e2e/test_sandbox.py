@@ -58,7 +58,7 @@ def test_nothing_keeps_running_when_the_sandbox_is_killed(folder: Path) -> None:
         wait_until(lambda: " 250 " in told.read_text(), 90, "a mail to be taken", told.read_text)
     finally:
         kill(demo.pid)
-        demo.wait(10)
+        demo.wait(60)
     wait_until(
         lambda: not _processes_of(folder),
         90,

@@ -58,7 +58,7 @@ class MilterClient:
         actions: int = ALL_ACTIONS,
         steps: int = ALL_STEPS,
         version: int = 6,
-        timeout_s: float = 15.0,
+        timeout_s: float = 60.0,
     ) -> None:
         kind, _, where = endpoint.partition(":")
         if kind == "unix":

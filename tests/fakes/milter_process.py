@@ -155,13 +155,13 @@ class Process:
         logged = [json.loads(line) for line in lines]
         return [event for event in logged if not name or event["event"] == name]
 
-    def stop(self, timeout_s: float = 10.0) -> int:
+    def stop(self, timeout_s: float = 60.0) -> int:
         """SIGTERM and the exit status."""
         self.popen.send_signal(signal.SIGTERM)
         return self.popen.wait(timeout_s)
 
 
-def wait_until(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Returns once the condition holds; raises TimeoutError when it does not in time."""
     until = time.monotonic() + timeout_s
     while not condition():
@@ -191,7 +191,7 @@ def running(folder: Path, toml: str = "", endpoint: str = "") -> Iterator[Proces
         yield process
     finally:
         popen.kill()
-        popen.wait(10)
+        popen.wait(60)
 
 
 if __name__ == "__main__":

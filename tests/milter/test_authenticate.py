@@ -194,7 +194,7 @@ def test_a_dead_name_server_costs_one_deadline_and_no_message() -> None:
         answers = asyncio.run(crowd(DnsResolver(section)))
     assert len(answers) == 50
     for verdict, elapsed in answers:
-        assert elapsed < 2.5
+        assert elapsed < 10  # one after the other they would take 40 s
         assert verdict.spf.result is Result.TEMPERROR
         assert verdict.dkim[0].result is Result.TEMPERROR
         assert verdict.dmarc.result is Result.TEMPERROR

@@ -140,6 +140,6 @@ def test_indexes_count_fields_of_one_name_in_any_case_and_the_last_is_deleted_fi
     ],
 )
 def test_a_hostile_value_is_judged_in_linear_time(value: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     border.forged([("Authentication-Results", value)], OWN)
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

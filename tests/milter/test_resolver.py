@@ -1,6 +1,7 @@
 """The resolver against real name servers on loopback."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -168,28 +169,29 @@ def test_a_dead_server_costs_fifty_messages_one_deadline_together() -> None:
         reasons = ask(server, crowd, deadline=0.5, query_timeout=0.2)
         elapsed = time.monotonic() - begin
     assert set(reasons) == {",".join(["dns-timeout"] * 4)}
-    assert elapsed < 2
+    assert elapsed < 12  # one after the other they would take 25 s
 
 
 @pytest.mark.slow
 def test_an_outage_leaves_no_queue_behind() -> None:
-    async def outage(server: DnsServer, resolver: DnsResolver) -> tuple[Answer, float]:
+    async def outage(server: DnsServer, resolver: DnsResolver) -> list[Answer]:
         names = [[(f"{m}.{n}.test", RecordType.A) for n in range(16)] for m in range(60)]
         await asyncio.gather(*(look_up_all(resolver.with_deadline(), one) for one in names))
         server.dead = False
-        begin = time.monotonic()
-        answer = await resolver.look_up("a.test", RecordType.A)
-        return answer, time.monotonic() - begin
+        answers = []
+        for _ in range(2):  # a queue would take three deadlines more to empty
+            with contextlib.suppress(TemporaryFailure):
+                answers.append(await resolver.look_up("a.test", RecordType.A))
+        return answers
 
     with DnsServer(ZONE, dead=True) as server:
         settings: dict[str, Any] = {"deadline": 4.0, "query_timeout": 1.0}
-        answer, elapsed = ask(server, lambda resolver: outage(server, resolver), **settings)
-    assert answer.values == ("192.0.2.1",)
-    assert elapsed < 3.5
+        answers = ask(server, lambda resolver: outage(server, resolver), **settings)
+    assert answers and answers[0].values == ("192.0.2.1",)
 
 
 def test_a_silent_name_does_not_hold_up_another_message() -> None:
-    async def race(resolver: DnsResolver) -> tuple[Answer, float]:
+    async def race(resolver: DnsResolver) -> tuple[Answer, bool]:
         slow = [
             asyncio.create_task(
                 look_up_all(resolver.with_deadline(), [(f"s{n}.test", RecordType.A)])
@@ -197,17 +199,18 @@ def test_a_silent_name_does_not_hold_up_another_message() -> None:
             for n in range(40)
         ]
         await asyncio.sleep(0)
-        begin = time.monotonic()
         answer = await resolver.with_deadline().look_up("a.test", RecordType.A)
-        elapsed = time.monotonic() - begin
-        await asyncio.gather(*slow)
-        return answer, elapsed
+        waiting = not any(task.done() for task in slow)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+        return answer, waiting
 
     silent = [f"s{n}.test" for n in range(40)]
     with DnsServer(ZONE, silent=silent) as server:
-        answer, elapsed = ask(server, race, deadline=0.6, query_timeout=0.3)
+        answer, waiting = ask(server, race, deadline=20.0, query_timeout=10.0)
     assert answer.values == ("192.0.2.1",)
-    assert elapsed < 0.3
+    assert waiting
 
 
 def test_the_second_server_answers_when_the_first_is_dead() -> None:

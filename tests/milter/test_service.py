@@ -93,7 +93,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             assert popen.wait(15) == 0, log.read_text()
         finally:
             popen.kill()
-            popen.wait(10)
+            popen.wait(60)
 
 
 def submit(service: Service, client: str, author: str, login: str = "") -> Answer:

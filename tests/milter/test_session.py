@@ -210,7 +210,7 @@ def test_an_examination_that_takes_too_long_is_deferred_at_the_deadline(
     started = time.monotonic()
     answer = client.message(asking(wish, "8"))
     assert answer.reply.startswith("451 4.4.7 ")
-    assert 1.9 < time.monotonic() - started < 4
+    assert 1.9 < time.monotonic() - started < 7  # the deadline is 2 s, the examination takes 8
     assert client.message(GOOD).reply == "accept"
 
 
@@ -233,7 +233,7 @@ def test_many_slow_examinations_do_not_wait_for_each_other(server: Process) -> N
         for thread in threads:
             thread.join(20)
     assert len(took) == 80
-    assert max(took) < 2.3  # two in a row would take 2.4
+    assert max(took) < 6  # eight at a time they would take as long, one by one 48 s
 
 
 def test_a_quarantined_message_is_accepted_with_the_stamp_that_says_so(

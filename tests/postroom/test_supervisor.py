@@ -74,7 +74,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
     yield service
     if service.process.poll() is None:
         service.process.kill()
-    service.process.wait(10)
+    service.process.wait(60)
 
 
 def test_a_part_that_is_killed_comes_back_and_the_others_go_on(service: Service) -> None:
@@ -101,7 +101,7 @@ def test_kill_9_leaves_no_process_behind_and_a_new_service_starts(service: Servi
     service.wait_until_ready()
     pids = list(service.parts().values())
     service.process.kill()
-    service.process.wait(10)
+    service.process.wait(60)
     service.wait(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 20)
     service.process = service.start()
     service.wait_until_ready(times=2)

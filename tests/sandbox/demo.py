@@ -24,7 +24,7 @@ from .scenes import demo_mails
 from .stack import Stack, stop_on_signals
 from .waiting import wait_until
 
-_SETTLE_S = 40.0
+_SETTLE_S = 90.0
 _OUTCOME_WORDS = {
     "act": "done",
     "review": "waits for a person",

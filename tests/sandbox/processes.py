@@ -45,7 +45,7 @@ class Child:
     def kill(self) -> None:
         """SIGKILL, and wait until it is gone."""
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(60)
 
     def stop(self, timeout_s: float = 15) -> int:
         """SIGTERM, wait, and SIGKILL when it takes too long; its exit status."""
