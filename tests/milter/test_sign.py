@@ -117,7 +117,8 @@ def test_a_foreign_signature_is_left_alone(signer: Signer, folder: Path) -> None
 HEADERS = st.sampled_from(
     ["To", "Cc", "subject", "DATE", "Reply-To", "MIME-Version", "X-Other", "List-Id", "Received"]
 )
-TEXT = st.text(st.characters(exclude_characters="\r\n\0", codec="utf-8"), max_size=60)
+# dkimpy takes vertical tab and form feed for white space, RFC 6376 2.8 only space and tab.
+TEXT = st.text(st.characters(exclude_characters="\r\n\0\v\f", codec="utf-8"), max_size=60)
 FOLDED = st.lists(TEXT, min_size=1, max_size=4).map("\r\n\t ".join)
 BODY = st.lists(
     st.one_of(st.binary(max_size=40), st.sampled_from([b" ", b"\t", b" \t ", b"", b".", b"--"])),
