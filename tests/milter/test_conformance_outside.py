@@ -13,7 +13,7 @@ import pytest
 
 from postroom.reading.fields import split
 from tests.fakes.dns import DnsServer, Zone
-from tests.fakes.milter_client import MilterClient
+from tests.fakes.milter_client import Answer, MilterClient
 from tests.fakes.milter_scenarios import loaded, play, scenarios
 from tests.milter import test_conformance_arc as arc
 from tests.milter import test_conformance_dkim as dkim
@@ -146,7 +146,8 @@ def milter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[DnsServer
             f'[service]\nhostname = "mx.company.test"\nstate_dir = "{folder}"\n'
             f'run_dir = "{folder}"\n[milter]\nsocket = "unix:{folder}/milter.sock"\n'
             "trusted_networks = []\n"
-            f'[dns]\nresolver = ["{server.address}"]\ncache_size = 0\n[metrics]\nlisten = ""\n'
+            f'[dns]\nresolver = ["{server.address}"]\ncache_size = 0\n'
+            'deadline = 1.5\nquery_timeout = 1.0\n[metrics]\nlisten = ""\n'
             '[policy]\ndmarc_reject = "accept"\n',
             encoding="utf-8",
         )
@@ -171,8 +172,37 @@ def test_dkim_through_the_milters_socket(
     raw = (dkim.VECTORS / case["file"]).read_bytes()
     if b" x=" in raw:
         pytest.skip("a signature of the past: the milter's clock is the machine's")
+    answer = _through(milter, case["zone"], raw)
+    assert _as_expected(case["results"], [one for one in _results(answer, "dkim") if one != "none"])
+
+
+@pytest.mark.parametrize(("zone", "silent", "case"), list(spf.cases()))
+def test_spf_through_the_milters_socket(
+    milter: tuple[DnsServer, Path], zone: Zone, silent: set[str], case: dict[str, Any]
+) -> None:
     server, socket = milter
-    server.zone = _texts(case["zone"])
+    server.zone = zone
+    server.silent = frozenset(name.lower().rstrip(".") for name in silent)
+    with MilterClient(f"unix:{socket}") as client:
+        client.connect("client.test", str(case["host"]))
+        client.helo(case["helo"])
+        answer = client.message([("From", "a@b.test")], sender=f"<{case['mailfrom']}>")
+    assert _results(answer, "spf")[0] in spf.allowed(case)
+
+
+@pytest.mark.parametrize(("records", "case"), arc.cases())
+def test_arc_through_the_milters_socket(
+    milter: tuple[DnsServer, Path], records: dict[str, str], case: dict[str, Any]
+) -> None:
+    expected = arc.EXPECTED[str(case["cv"] or "").strip().lower()]
+    answer = _through(milter, records, case["message"].encode().replace(b"\n", b"\r\n"))
+    assert (_results(answer, "arc") or ["none"]) == [expected.value]  # no chain is not worth a word
+
+
+def _through(milter: tuple[DnsServer, Path], records: dict[str, str], raw: bytes) -> Answer:
+    """What the milter makes of a message, with these TXT records in the DNS."""
+    server, socket = milter
+    server.zone, server.silent = _texts(records), frozenset()
     fields, body = split(raw)
     with MilterClient(f"unix:{socket}") as client:
         client.connect()
@@ -182,11 +212,15 @@ def test_dkim_through_the_milters_socket(
             (one.name.decode(), one.value.removeprefix(b" ").replace(b"\r\n", b"\n"))
             for one in fields
         ]
-        answer = client.message(list(given), body)
-    header = answer.values("Authentication-Results")[0]  # foreign ones stay below ours
-    parts = header.decode().split(";")
-    results = [part.split("=")[1].split()[0] for part in parts if part.strip().startswith("dkim=")]
-    assert _as_expected(case["results"], [one for one in results if one != "none"]), header
+        return client.message(list(given), body)
+
+
+def _results(answer: Answer, method: str) -> list[str]:
+    """A method's results in our own Authentication-Results; foreign ones stand below it."""
+    parts = answer.values("Authentication-Results")[0].decode().split(";")
+    return [
+        part.split("=")[1].split()[0] for part in parts if part.strip().startswith(f"{method}=")
+    ]
 
 
 # What those milters wrote and we write otherwise, and why.
