@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.config import WorkerSection
@@ -35,17 +35,25 @@ from postroom.store.schema import ACTION, ATTEMPT, EVENT, MESSAGE
 from .retry import survives_loss
 
 NOT_YET = 1e11  # due_at of an action that waits for another; far beyond any date
+_LONGEST_REASON = 500  # characters
 UNKNOWN = "outcome-unknown"  # reason of a dead action that may have happened
 
 _PRIOR = ACTION.alias("prior")
 _TRIES = select(func.max(ATTEMPT.c.number)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
+_LATEST = (
+    select(func.max(ATTEMPT.c.started_at)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
+)
 
 # The statements of every attempt, built once: building them anew costs more than running them.
 
 # The oldest due actions of one state whose turn it is.
 DUE = (
     select(
-        ACTION, MESSAGE.c.received_at, _PRIOR.c.result.label("prior_result"), _TRIES.label("tries")
+        ACTION,
+        MESSAGE.c.received_at,
+        _PRIOR.c.result.label("prior_result"),
+        _TRIES.label("tries"),
+        _LATEST.label("latest"),
     )
     .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
     .join(_PRIOR, _PRIOR.c.key == ACTION.c.after, isouter=True)
@@ -88,6 +96,7 @@ _END_ACTION = (
         result=bindparam("new_result"),
         due_at=bindparam("new_due"),
         finished_at=bindparam("new_finished"),
+        attempts=ACTION.c.attempts - bindparam("given_back"),
         lease_until=None,
         lease_owner=None,
     )
@@ -100,6 +109,10 @@ _END_ATTEMPT = (
         reason=bindparam("new_reason"),
         finished_at=bindparam("now"),
     )
+)
+# What was postponed was no attempt.
+_UNDO_ATTEMPT = delete(ATTEMPT).where(
+    ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number")
 )
 _WAKE_FOLLOWERS = (
     update(ACTION)
@@ -129,7 +142,8 @@ class Leased:
     lease_until: datetime
     created_at: datetime
     received_at: datetime  # when LMTP took the message
-    prior_result: str  # result of the action waited for, such as the ERP's number; or empty
+    previous_at: datetime | None = None  # when the attempt before this one began
+    prior_result: str = ""  # result of the action waited for, such as the ERP's number
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +159,15 @@ class Later:
 
     due_at: datetime
     reason: str
+    detail: str = ""  # for the operator; stored beside the reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """It was not even tried: the attempt does not count."""
+
+    due_at: datetime
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +175,7 @@ class GivenUp:
     """It will not be tried again by itself."""
 
     reason: str
+    detail: str = ""  # for the operator; stored beside the reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +185,7 @@ class Withheld:
     reason: str
 
 
-End = Done | Later | GivenUp | Withheld
+End = Done | Later | Postponed | GivenUp | Withheld
 
 
 def put(
@@ -299,7 +323,12 @@ def finish_all(database: Database, ended: Sequence[tuple[Leased, End]], now: dat
         ]
         if ends:
             connection.execute(_END_ACTION, ends)
-            connection.execute(_END_ATTEMPT, ends)
+            undone = [end for end in ends if end["given_back"]]
+            tried = [end for end in ends if not end["given_back"]]
+            if tried:
+                connection.execute(_END_ATTEMPT, tried)
+            if undone:
+                connection.execute(_UNDO_ATTEMPT, undone)
             connection.execute(
                 _TELL,
                 [
@@ -364,6 +393,7 @@ def _leased(row: Row[Any], owner: str, until: float) -> Leased:
         lease_until=moment(until),
         created_at=moment(row.created_at),
         received_at=moment(row.received_at),
+        previous_at=None if row.latest is None else moment(row.latest),
         prior_result=row.prior_result or "",
     )
 
@@ -391,21 +421,30 @@ def _ended(leased: Leased, end: End, at: float, *, committed: bool) -> dict[str,
         "new_due": at,
         "new_result": "",
         "new_reason": "",
+        "given_back": 0,
     }
     match end:
         case Done(result=result):
             return row | {"new_state": "done", "new_outcome": "done", "new_result": result}
         case _ if committed:
             return row | {"new_state": "dead", "new_outcome": "lost", "new_reason": UNKNOWN}
-        case Later(due_at=due_at, reason=reason):
-            row |= {"new_finished": None, "new_due": due_at.timestamp(), "new_reason": reason}
+        case Later(due_at=due_at, reason=reason, detail=detail):
+            row |= {"new_finished": None, "new_due": due_at.timestamp()}
+            row |= {"new_reason": _explained(reason, detail)}
             return row | {"new_state": "waiting", "new_outcome": "temporary"}
-        case GivenUp(reason=reason):
-            row |= {"new_reason": reason}
+        case Postponed(due_at=due_at, reason=reason):
+            row |= {"new_finished": None, "new_due": due_at.timestamp(), "new_reason": reason}
+            return row | {"new_state": "waiting", "new_outcome": "temporary", "given_back": 1}
+        case GivenUp(reason=reason, detail=detail):
+            row |= {"new_reason": _explained(reason, detail)}
             return row | {"new_state": "dead", "new_outcome": "permanent"}
         case Withheld(reason=reason):
             row |= {"new_reason": reason}
             return row | {"new_state": "dropped", "new_outcome": "permanent"}
+
+
+def _explained(reason: str, detail: str) -> str:
+    return f"{reason}: {detail}"[:_LONGEST_REASON] if detail else reason
 
 
 def _follower(leased: Leased, at: float) -> dict[str, Any]:

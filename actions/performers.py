@@ -55,7 +55,11 @@ class ErpPerformer:
     async def __call__(self, leased: Leased) -> Done:
         """Raises what the connector raises."""
         request = ErpRequest(
-            step=leased.step, key=leased.key, body=leased.body, repeated=leased.attempt > 1
+            step=leased.step,
+            key=leased.key,
+            body=leased.body,
+            repeated=leased.attempt > 1,
+            previous_at=leased.previous_at,
         )
         return Done(result=await self._erp.send(request))
 

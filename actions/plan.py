@@ -20,7 +20,7 @@ from decimal import Decimal
 
 from postroom.classification import Classification
 from postroom.codec import to_json
-from postroom.config import Config
+from postroom.config import Config, ErpSection
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.message import AutomaticKind, Message
@@ -113,7 +113,7 @@ def plan(
     actions: list[Action] = []
     waits_for = ""
     for step in decision.steps:
-        if step in _ERP_STEPS and config.erp.base_url:
+        if step in _ERP_STEPS and _destination(step, config).base_url:
             key = action_key(digest, step)
             body = erp_body(step, key, decision, message, classification, order, source)
             actions.append(Action(key=key, step=step, body=body))
@@ -139,6 +139,12 @@ def plan(
         key = action_key(digest, Step.FORWARD, forward.recipient)
         actions.append(Action(key=key, step=Step.FORWARD, body=to_json(forward)))
     return tuple(actions)
+
+
+def _destination(step: Step, config: Config) -> ErpSection:
+    """Who carries the step out: the ticket system where there is one, else the ERP."""
+    tickets = config.tickets
+    return tickets if step is Step.TICKET_CREATE and tickets.base_url else config.erp
 
 
 def deliver(decision: Decision, *, recipient: str, digest: str) -> Action:

@@ -30,7 +30,8 @@ from postroom.failure import Failure, PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
 
 from . import desk, outbox
-from .outbox import Done, End, GivenUp, Later, Leased, Withheld
+from .erp.contract import NotYet
+from .outbox import Done, End, GivenUp, Later, Leased, Postponed, Withheld
 from .performers import Performer, ReplyWithheld
 from .retry import next_time
 
@@ -156,6 +157,9 @@ class Worker:
             maillog.reply_withheld(message=leased.message, reason=closed.gate)
             metrics.REPLIES_WITHHELD.labels(closed.gate).inc()
             return Withheld(reason=closed.reason)
+        except NotYet as failure:
+            due_at = self._clock.now() + timedelta(seconds=failure.wait_s)
+            return Postponed(due_at=due_at, reason=failure.reason)
         except Failure as failure:
             return self._after(failure, leased)
         except TimeoutError as error:
@@ -175,8 +179,8 @@ class Worker:
             worker=self._settings,
         )
         if due_at is None:
-            return GivenUp(reason=failure.reason)
-        return Later(due_at=due_at, reason=failure.reason)
+            return GivenUp(reason=failure.reason, detail=failure.detail)
+        return Later(due_at=due_at, reason=failure.reason, detail=failure.detail)
 
     async def _record(self) -> None:
         """Writes what ended meanwhile, all of it in one transaction.
@@ -270,6 +274,8 @@ def _in_words(end: End) -> tuple[str, str, str]:
             return "done", "", result
         case Later(reason=reason):
             return "temporary", reason, ""
+        case Postponed(reason=reason):
+            return "postponed", reason, ""
         case GivenUp(reason=reason):
             return "permanent", reason, ""
         case Withheld(reason=reason):

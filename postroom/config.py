@@ -10,7 +10,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 import idna
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -260,12 +260,28 @@ class MailboxSection(Section):
 
 
 class ErpSection(Section):
-    """The ERP that takes orders, invoices and tickets (contract section 4)."""
+    """The ERP that takes orders, invoices and tickets (contract section 4); docs/erp.md."""
 
+    destination: ClassVar[str] = "erp"  # names its secret, its places and its breaker
+    kind: Literal["rest", "tryton", "roundup"] = "rest"
     base_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")  # empty: nothing is sent
-    token_file: Path | None = None  # bearer token, first line of the file
+    # Secret, first line of the file; unset: a systemd credential or the environment (docs/erp.md).
+    token_file: Path | None = None
+    user: str = ""  # login the secret belongs to (tryton, roundup)
+    password_file: Path | None = None  # tryton: password of `user`, for on_change over JSON-RPC
+    database: str = ""  # name of the ERP's database (tryton)
+    company: str = ""  # id of our company in the ERP, where it has several
+    mapping_file: Path | None = None  # YAML laid over the shipped mapping of fields
+    lookup: bool = False  # rest: GET by external_ref before a request is repeated
     timeout: Seconds = 10.0  # for one attempt
+    settle: float = Field(default=30.0, ge=0)  # how long a request may go on after we gave it up
     link_base: str = ""  # prefix of the link to the message shown in the ERP
+
+
+class TicketsSection(ErpSection):
+    """Another system for tickets; with an empty base_url the ERP takes them."""
+
+    destination: ClassVar[str] = "tickets"
 
 
 class ReplySection(Section):
@@ -351,6 +367,7 @@ class Config(Section):
     categories: dict[str, CategoryRow] = DEFAULT_CATEGORIES
     mailbox: MailboxSection = MailboxSection()
     erp: ErpSection = ErpSection()
+    tickets: TicketsSection = TicketsSection()
     reply: ReplySection = ReplySection()
     dmarc_reports: DmarcReportsSection = DmarcReportsSection()
     audit: AuditSection = AuditSection()
@@ -436,8 +453,14 @@ def _contradictions(config: Config) -> list[str]:
         problems.append(
             'mailbox.lmtp: needed with kind = "lmtp"; write unix:/path or inet:HOST:PORT'
         )
-    if config.worker.lease <= config.erp.timeout:
-        problems.append("worker.lease: must be longer than erp.timeout; raise it")
+    for erp in (config.erp, config.tickets):
+        name = erp.destination
+        if config.worker.lease <= erp.timeout:
+            problems.append(f"worker.lease: must be longer than {name}.timeout; raise it")
+        if erp.kind == "tryton" and not erp.database:
+            problems.append(f'{name}.database: needed with kind = "{erp.kind}"')
+        if erp.kind == "roundup" and not erp.user:
+            problems.append(f'{name}.user: needed with kind = "{erp.kind}", for the login')
     if config.dns.deadline >= config.milter.deadline:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
     if config.dmarc_reports.enabled and config.dmarc_reports.author is None:

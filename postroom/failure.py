@@ -12,10 +12,13 @@ from dataclasses import dataclass
 class Failure(Exception):
     """Either kind of failure; raise one of the two subclasses."""
 
-    def __init__(self, reason: str, cause: BaseException | None = None) -> None:
+    def __init__(
+        self, reason: str, cause: BaseException | None = None, *, detail: str = ""
+    ) -> None:
         super().__init__(reason)
         self.reason = reason
         self.cause = cause
+        self.detail = detail  # for the operator's eyes; stored with an action, never logged
 
 
 class TemporaryFailure(Failure):

@@ -35,6 +35,9 @@ An endpoint is `unix:/path/to/socket` or `inet:HOST:PORT`. Times are in seconds,
 def _comments(section: type[BaseModel]) -> dict[str, str]:
     """Field -> the comment that ends its line or stands above it."""
     meanings: dict[str, str] = {}
+    for base in section.__bases__:
+        if base is not config.Section and issubclass(base, config.Section):
+            meanings |= _comments(base)
     above: list[str] = []
     current = ""
     for line in inspect.getsource(section).splitlines():

@@ -1,145 +1,121 @@
 """The generic ERP over HTTP, contract section 4.
 
 In: an `ErpRequest`. Out: the id of the answer. 201 created and 200 already known give the id;
-4xx is permanent except 408, 409 (in progress), 425 and 429; everything else, and every silence,
-is temporary, because the same Idempotency-Key makes the repetition harmless. RFC 9110 (HTTP),
-RFC 6750 2.1 (Bearer), draft-ietf-httpapi-idempotency-key-header-07.
+wire.py says what every other answer means. The same Idempotency-Key and the same bytes at every
+attempt make a repetition harmless. With `erp.lookup` a repeated request is first asked for:
+`GET {base}/api/orders?external_ref=KEY` (invoices, tickets) answers with a list of
+`{"id", "external_ref"}`, and an ERP that has none of that name answers with an empty one; an ERP
+that has no such path (404) is sent the request again under its key.
+RFC 9110 (HTTP), RFC 6750 2.1 (Bearer), draft-ietf-httpapi-idempotency-key-header-07.
 
-Limits: the generic contract has no look-up, so a repeated request is simply sent again under its
-key. Error bodies are not read, let alone logged: they hold tracebacks and other people's data.
-Proxies and .netrc of the environment are ignored. A Retry-After beyond a day counts as a day.
+Limits: products are asked for at `GET {base}/api/products`, with `erp.lookup` only.
 """
 
-import asyncio
-import json
-import ssl
-from datetime import datetime
-from email.utils import parsedate_to_datetime
-from pathlib import Path
+from collections.abc import AsyncIterator
+from typing import Any
 
-import httpx
-
-from postroom import __version__
 from postroom.clock import Clock
 from postroom.config import ErpSection
 from postroom.decision import Step
 from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.product import Product
 
-from .contract import ErpRequest, RetryLater
+from .contract import ErpRequest
+from .mapping import number
+from .secret import secret
+from .wire import Answer, Wire
 
 PATHS = {
     Step.ORDER_CREATE: "/api/orders/create",
     Step.INVOICE_UPDATE: "/api/invoices/update",
     Step.TICKET_CREATE: "/api/tickets/create",
 }
-_PASSING = {408, 409, 425, 429}  # the 4xx that another time may cure
+LISTINGS = {
+    Step.ORDER_CREATE: "/api/orders",
+    Step.INVOICE_UPDATE: "/api/invoices",
+    Step.TICKET_CREATE: "/api/tickets",
+}
 _LARGEST_ANSWER = 65_536  # octets
 _LONGEST_ID = 200  # characters
-_LONGEST_WAIT_S = 86_400.0
 
 
 class RestErp:
     """An ERP that speaks the generic contract."""
 
-    def __init__(self, config: ErpSection, clock: Clock) -> None:
-        self._base = config.base_url.rstrip("/")
-        self._token_file = config.token_file
-        self._timeout_s = config.timeout
-        self._clock = clock
-        # The system's certificates, so that a company's own authority is known; plain HTTP has
-        # nothing to verify.
-        tls = ssl.create_default_context() if self._base.startswith("https:") else False
-        self._client = httpx.AsyncClient(
-            verify=tls,
-            timeout=config.timeout,
-            follow_redirects=False,
-            trust_env=False,
-            headers={
-                "User-Agent": f"postroom/{__version__}",
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",  # nothing to unpack, so nothing can blow up
-                "Content-Type": "application/json",
-            },
-        )
+    def __init__(self, settings: ErpSection, clock: Clock) -> None:
+        self._settings = settings
+        self._wire = Wire(settings, clock)
 
     async def send(self, request: ErpRequest) -> str:
         """The ERP's id for the request, contract section 4.
 
-        Raises TemporaryFailure, RetryLater or PermanentFailure as the module's text says; the
-        reason is "erp-http-NNN" for a status and otherwise names what went wrong.
+        Raises what the wire raises, and TemporaryFailure (erp-no-id, erp-garbage) for an answer
+        without a usable id.
         """
-        headers = {"Idempotency-Key": request.key, **self._authorization()}
-        try:
-            # httpx limits each read; this limits the whole attempt, dripping servers included.
-            async with asyncio.timeout(self._timeout_s):
-                async with self._client.stream(
-                    "POST",
-                    self._base + PATHS[request.step],
-                    content=request.body.encode(),
-                    headers=headers,
-                ) as response:
-                    self._check_status(response)
-                    return _identifier(response, await _read(response))
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise TemporaryFailure("erp-timeout", error) from error
-        except httpx.ConnectError as error:
-            raise TemporaryFailure("erp-unreachable", error) from error
-        except httpx.HTTPError as error:
-            raise TemporaryFailure("erp-connection-lost", error) from error
-        except httpx.InvalidURL as error:
-            raise PermanentFailure("erp-bad-url", error) from error
+        if request.repeated and self._settings.lookup:
+            known = await self._look_up(request)
+            if known:
+                return known
+        answer = await self._wire.ask(
+            "POST",
+            PATHS[request.step],
+            content=request.body.encode(),
+            headers={"Idempotency-Key": request.key, **self._authorization()},
+            largest=_LARGEST_ANSWER,
+        )
+        if answer.status not in (200, 201):
+            raise TemporaryFailure(f"erp-http-{answer.status}")
+        return _identifier(answer.json())
+
+    async def products(self) -> AsyncIterator[Product]:
+        """What the ERP lists; nothing without `erp.lookup`. Raises what the wire raises."""
+        if not self._settings.lookup:
+            return
+        for record in _list(await self._get("/api/products", {})):
+            texts = {key: str(record.get(key) or "") for key in ("gtin", "name", "unit")}
+            yield Product(
+                id=str(record.get("id") or record.get("sku") or ""),
+                sku=str(record.get("sku") or ""),
+                price=number(record.get("price")),
+                currency=str(record.get("currency") or ""),
+                **texts,
+            )
 
     async def close(self) -> None:
         """Gives the connections back."""
-        await self._client.aclose()
+        await self._wire.close()
+
+    async def _look_up(self, request: ErpRequest) -> str:
+        try:
+            answer = await self._get(LISTINGS[request.step], {"external_ref": request.key})
+        except PermanentFailure as failure:
+            if failure.reason in ("erp-http-404", "erp-http-405"):
+                return ""
+            raise
+        # The filter is checked again: an ERP that ignores it lists everything.
+        ours = [one for one in _list(answer) if one.get("external_ref") == request.key]
+        if len(ours) > 1:
+            ids = ", ".join(str(one.get("id")) for one in ours)
+            raise PermanentFailure("erp-duplicate", detail=ids)
+        return _identifier(ours[0]) if ours else ""
+
+    async def _get(self, path: str, params: dict[str, str]) -> Answer:
+        return await self._wire.ask("GET", path, params=params, headers=self._authorization())
 
     def _authorization(self) -> dict[str, str]:
-        if self._token_file is None:
-            return {}
-        return {"Authorization": f"Bearer {_token(self._token_file)}"}
-
-    def _check_status(self, response: httpx.Response) -> None:
-        status = response.status_code
-        reason = f"erp-http-{status}"
-        if status in (200, 201):
-            return
-        if 300 <= status < 500 and status not in _PASSING:
-            raise PermanentFailure(reason)
-        wait_s = _retry_after(response.headers.get("Retry-After", ""), self._clock.now())
-        if wait_s is not None:
-            raise RetryLater(reason, wait_s)
-        raise TemporaryFailure(reason)
+        token = secret(self._settings)
+        return {"Authorization": f"Bearer {token}"} if token else {}
 
 
-def _token(path: Path) -> str:
-    """The bearer token; read at every attempt, so that a new one needs no restart."""
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TemporaryFailure("erp-token-unreadable", error) from error
-    token = lines[0].strip() if lines else ""
-    if not token or not token.isprintable():
-        raise TemporaryFailure("erp-token-unreadable")
-    return token
-
-
-async def _read(response: httpx.Response) -> bytes:
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+def _list(answer: Answer) -> list[dict[str, Any]]:
+    records = answer.json()
+    if not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
         raise TemporaryFailure("erp-garbage")
-    body = b""
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > _LARGEST_ANSWER:
-            raise TemporaryFailure("erp-garbage")
-    return body
+    return records
 
 
-def _identifier(response: httpx.Response, body: bytes) -> str:
+def _identifier(answer: Any) -> str:
     """The answer's "id"; without one nobody knows what happened, and the key makes asking safe."""
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise TemporaryFailure("erp-garbage", error) from error
     identifier = answer.get("id") if isinstance(answer, dict) else None
     if isinstance(identifier, int) and not isinstance(identifier, bool):
         identifier = str(identifier)
@@ -151,15 +127,3 @@ def _identifier(response: httpx.Response, body: bytes) -> str:
     ):
         raise TemporaryFailure("erp-no-id")
     return identifier.strip()
-
-
-def _retry_after(value: str, now: datetime) -> float | None:
-    """Seconds to stay away, RFC 9110 10.2.3: a number of seconds or an HTTP date."""
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return min(float(value[:9]), _LONGEST_WAIT_S)
-    try:
-        seconds = (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
-        return None
-    return min(max(seconds, 0.0), _LONGEST_WAIT_S)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from postroom.actions.erp.rest import RestErp
+from postroom.actions.erp.connect import connect
 from postroom.actions.outbox import Done, Leased
 from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
 from postroom.actions.plan import PlannedDelivery
@@ -28,8 +28,8 @@ async def run_worker(config: Config) -> None:
     """Works until SIGTERM, then finishes what runs."""
     database = Database(config.store_url)
     bell = Doorbell(bell_path(config))
-    erp = RestErp(config.erp, SystemClock())
-    to_erp = ErpPerformer(erp)
+    erp = connect(config.erp, SystemClock())
+    tickets = connect(config.tickets, SystemClock()) if config.tickets.base_url else erp
     # Reports are rare: one process, started when the first one comes.
     reading = config.reading.model_copy(update={"workers": min(1, config.reading.workers)})
     pool = WorkerPool(reading, ("postroom.dmarc.arrival",))
@@ -38,9 +38,9 @@ async def run_worker(config: Config) -> None:
         database,
         SystemClock(),
         {
-            Step.ORDER_CREATE: to_erp,
-            Step.INVOICE_UPDATE: to_erp,
-            Step.TICKET_CREATE: to_erp,
+            Step.ORDER_CREATE: ErpPerformer(erp),
+            Step.INVOICE_UPDATE: ErpPerformer(erp),
+            Step.TICKET_CREATE: ErpPerformer(tickets),
             Step.REPLY: ReplyPerformer(config, database, SystemClock()),
             Step.FORWARD: ForwardPerformer(config, database),
             Step.DELIVER: DeliverPerformer(config, database),
@@ -57,6 +57,7 @@ async def run_worker(config: Config) -> None:
         waiting.cancel()
         worker.stop()
     await erp.close()
+    await tickets.close()
     pool.stop()
     bell.close()
     database.close()

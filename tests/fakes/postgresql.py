@@ -46,9 +46,9 @@ class PostgreSql:
 
     def __enter__(self) -> "PostgreSql":
         self._folder.chmod(0o777)
-        self._run("initdb", "-D", str(self._folder / "data"), "-U", "test", "-A", "trust", "-N")
+        self.run("initdb", "-D", str(self._folder / "data"), "-U", "test", "-A", "trust", "-N")
         options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
-        self._run(
+        self.run(
             *("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "30"),
             *("-l", str(self._folder / "log"), "-o", options, "start"),
         )
@@ -60,20 +60,30 @@ class PostgreSql:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "fast", "stop")
+        self.run("pg_ctl", "-D", str(self._folder / "data"), "-w", "-m", "fast", "stop")
 
     def create(self, name: str) -> str:
         """Makes an empty database; its URL."""
-        self._run("createdb", "-h", str(self._folder), "-U", "test", name)
+        self.run("createdb", "-h", str(self._folder), "-U", "test", name)
         return f"postgresql+psycopg://test@/{name}?host={self._folder}"
 
-    def _run(self, program: str, *arguments: str) -> None:
-        subprocess.run(
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of PostgreSQL's programs as the server's user."""
+        self._start(program, *arguments, stdout=subprocess.DEVNULL)
+
+    def output(self, program: str, *arguments: str) -> bytes:
+        """What one of PostgreSQL's programs writes."""
+        return self._start(program, *arguments, stdout=subprocess.PIPE).stdout
+
+    def _start(
+        self, program: str, *arguments: str, stdout: int
+    ) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
             [str(self._programs / program), *arguments],
             user=self._user,
             cwd="/",
             check=True,
-            stdout=subprocess.DEVNULL,
+            stdout=stdout,
             stderr=subprocess.DEVNULL,
-            timeout=60,
+            timeout=120,
         )
