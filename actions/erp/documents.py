@@ -35,7 +35,6 @@ from .contract import ErpRequest, NotYet
 from .mapping import Document, Lines, Lookup, Mapping, dig, number, render
 
 _PAGE = 200  # products asked for at once
-_STEPS = 10  # actions tried at most until a document is done
 
 Record = dict[str, Any]
 
@@ -207,7 +206,7 @@ class Documents:
         if document.lines and document.lines.inside:
             paths.append(document.lines.inside)
         left = list(document.actions)
-        for _ in range(_STEPS):
+        while True:
             record = await self._system.read(document.entity, identifier, paths)
             state = _said(dig(record, document.state)) if document.state else ""
             if not left or state in document.done:

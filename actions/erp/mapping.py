@@ -86,7 +86,7 @@ def load(kind: str, own: Path | None = None) -> Mapping:
 
     Raises PermanentFailure(erp-mapping) whose detail names the file and the mend.
     """
-    shipped = files(__package__) / "mappings" / f"{kind}.yaml"
+    shipped = files("postroom.actions.erp") / "mappings" / f"{kind}.yaml"
     tables = yaml.safe_load(shipped.read_text(encoding="utf-8")) if shipped.is_file() else {}
     try:
         if own is not None:
