@@ -7,7 +7,6 @@ A verb never touches an action that a worker holds: it comes back by itself with
 Limits: a list is cut at `limit` rows, oldest first.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -73,6 +72,7 @@ class Story:
     row: QueueRow
     key: str
     after: str  # key of the action waited for, or empty
+    version: int  # number of its last change; grows with each
     body: str  # as the ERP or the composer gets it
     result: str
     attempts: tuple[Attempt, ...]
@@ -142,6 +142,7 @@ def _story(connection: Connection, row: Row[Any]) -> Story:
         row=_action_row(row),
         key=row.key,
         after=row.after,
+        version=max((event.id for event in events), default=0),
         body=row.body,
         result=row.result,
         attempts=tuple(_attempt(attempt) for attempt in attempts),
@@ -185,54 +186,73 @@ def depth(database: Database, now: datetime) -> Depth:
     )
 
 
-# The operator's verbs. Each raises PermanentFailure(no-such-action) or, when the action is in a
-# state that does not allow it (perhaps since a moment ago), PermanentFailure(not-possible).
+# The operator's verbs: from which states, to which.
+_VERBS: dict[str, tuple[tuple[str, ...], str]] = {
+    "hold": (("pending", "waiting"), "held"),
+    "release": (("held",), "pending"),
+    "retry": (("dead", "waiting"), "pending"),
+    "drop": (("pending", "waiting", "held", "dead"), "dropped"),
+}
+assert all(new in TRANSITIONS[old] for olds, new in _VERBS.values() for old in olds)
+
+
+def move(
+    connection: Connection, action: int, verb: str, now: datetime, who: str, reason: str = ""
+) -> None:
+    """One of the operator's verbs, in the caller's transaction.
+
+        hold      stops an action that is not being worked on, until `release`
+        release   frees a held action: it is due now
+        retry     sends a dead action on its way again with all its attempts, or a waiting one now;
+                  for a reply that died as "outcome-unknown" the operator accepts that it may
+                  arrive twice
+        drop      decides that an action shall not happen, nor those that wait for it
+
+    Raises PermanentFailure(no-such-action) or, when the action is in a state that does not allow
+    it (perhaps since a moment ago), PermanentFailure(not-possible).
+    """
+    olds, new = _VERBS[verb]
+    row = connection.execute(
+        select(ACTION).where(ACTION.c.id == action).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise PermanentFailure("no-such-action", ValueError(f"a{action}"))
+    if row.state not in olds:
+        raise PermanentFailure("not-possible", ValueError(f"it is {row.state}"))
+    _change(connection, row, new, now, who, reason)
+    if new == "dropped":
+        _drop_followers(connection, row, now, who)
+
+
+def version(connection: Connection, action: int) -> int:
+    """The number of an action's last change; nobody else changes it until the transaction ends."""
+    connection.execute(select(ACTION.c.id).where(ACTION.c.id == action).with_for_update())
+    last = connection.scalar(select(func.max(EVENT.c.id)).where(EVENT.c.action == action))
+    return int(last or 0)
 
 
 def hold(database: Database, action: int, now: datetime, who: str, reason: str = "") -> None:
-    """Stops an action that is not being worked on, until `release`; durable."""
-    _turn(database, action, ("pending", "waiting"), "held", now, who, reason)
+    """`move` in a transaction of its own; durable."""
+    with database.transaction() as connection:
+        move(connection, action, "hold", now, who, reason)
 
 
 def release(database: Database, action: int, now: datetime, who: str, reason: str = "") -> None:
-    """Frees a held action: it is due now; durable."""
-    _turn(database, action, ("held",), "pending", now, who, reason)
+    """`move` in a transaction of its own; durable."""
+    with database.transaction() as connection:
+        move(connection, action, "release", now, who, reason)
 
 
 def retry(database: Database, action: int, now: datetime, who: str, reason: str = "") -> None:
-    """Sends a dead action on its way again with all its attempts, or a waiting one now; durable.
-
-    For a reply that died as "outcome-unknown" the operator accepts that it may arrive twice.
-    """
-    _turn(database, action, ("dead", "waiting"), "pending", now, who, reason)
+    """`move` in a transaction of its own; durable."""
+    with database.transaction() as connection:
+        move(connection, action, "retry", now, who, reason)
 
 
 def drop(database: Database, action: int, now: datetime, who: str, reason: str = "") -> None:
-    """Decides that an action shall not happen, nor those that wait for it; durable."""
-    _turn(database, action, ("pending", "waiting", "held", "dead"), "dropped", now, who, reason)
-
-
-def _turn(
-    database: Database,
-    action: int,
-    olds: Sequence[str],
-    new: str,
-    now: datetime,
-    who: str,
-    reason: str,
-) -> None:
-    assert all(new in TRANSITIONS[old] for old in olds)
+    """`move` in a transaction of its own; durable."""
     with database.transaction() as connection:
-        row = connection.execute(
-            select(ACTION).where(ACTION.c.id == action).with_for_update()
-        ).one_or_none()
-        if row is None:
-            raise PermanentFailure("no-such-action")
-        if row.state not in olds:
-            raise PermanentFailure("not-possible")
-        _change(connection, row, new, now, who, reason)
-        if new == "dropped":
-            _drop_followers(connection, row, now, who)
+        move(connection, action, "drop", now, who, reason)
 
 
 def _change(

@@ -135,9 +135,7 @@ def plan(
             key = action_key(digest, Step.REPLY)
             actions.append(Action(key=key, step=Step.REPLY, body=to_json(reply), after=waits_for))
     if Step.FORWARD in decision.steps and config.mailbox.hr:
-        forward = PlannedForward(recipient=config.mailbox.hr, mailbox=mailbox)
-        key = action_key(digest, Step.FORWARD, forward.recipient)
-        actions.append(Action(key=key, step=Step.FORWARD, body=to_json(forward)))
+        actions.append(forward(config.mailbox.hr, envelope=envelope, digest=digest, config=config))
     return tuple(actions)
 
 
@@ -152,6 +150,13 @@ def deliver(decision: Decision, *, recipient: str, digest: str) -> Action:
     key = action_key(digest, Step.DELIVER, recipient.lower())
     body = PlannedDelivery(recipient=recipient, folder=decision.folder, category=decision.category)
     return Action(key=key, step=Step.DELIVER, body=to_json(body))
+
+
+def forward(recipient: str, *, envelope: Envelope, digest: str, config: Config) -> Action:
+    """The action that sends the message as it came to another mailbox of the company."""
+    body = PlannedForward(recipient=recipient, mailbox=our_mailbox(envelope, config))
+    key = action_key(digest, Step.FORWARD, recipient)
+    return Action(key=key, step=Step.FORWARD, body=to_json(body))
 
 
 def read_report(

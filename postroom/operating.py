@@ -1,13 +1,17 @@
 """What an operator does: look at what waits, decide on it, and see why something happened.
 
-In: message and action numbers and who asks. Out: plain dicts for the command line, and changes
-that are durable when a verb returns. A review is decided once: the first word counts, a second
-one is told that somebody was faster. Approving reads the stored bytes anew, because attachments
-and text are not kept beside them.
+In: message and action numbers and who asks. Out: plain dicts for the command line and the API, and
+changes that are durable, together with their row in the audit log, when a verb returns. A review
+is decided once: the first word counts, a second one is told that somebody was faster. Who names
+the version they have seen changes nothing that was changed since. Approving reads the stored bytes
+anew, because attachments and text are not kept beside them.
+
+Limits: what a person says of a message that does not wait any more is refused; a label for training
+can still be given by hand, to the training data.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,21 +19,26 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from . import jobs
+from . import jobs, maillog
 from .actions import desk, outbox
-from .actions.plan import plan
+from .actions.plan import forward, plan
 from .answers import classify_answer, extract_answer
+from .audit import AuditLog, Recording
 from .classify.decide import decide
 from .codec import to_plain
 from .config import Config
-from .decision import Outcome
+from .corrections import Correction, corrected, correction_of
+from .decision import Decision, Outcome
 from .doorbell import bell_path, ring
+from .envelope import parse_path
 from .failure import PermanentFailure
 from .message import Message
 from .reading.pool import WorkerPool
-from .store import messages
+from .store import labels, messages
 from .store.engine import Database
 from .store.messages import ReviewState, StoredMessage
+
+VERBS = ("hold", "release", "retry", "drop")  # of actions
 
 
 class Operator:
@@ -38,6 +47,7 @@ class Operator:
     def __init__(self, config: Config, database: Database) -> None:
         self._config = config
         self._database = database
+        self._audit = AuditLog(config)
 
     @classmethod
     @contextmanager
@@ -48,6 +58,8 @@ class Operator:
             yield cls(config, database)
         finally:
             database.close()
+
+    # Looking.
 
     def queue(self) -> list[dict[str, Any]]:
         """Everything that waits for a person, gave up, or backs off."""
@@ -69,13 +81,26 @@ class Operator:
         ]
 
     def explain(self, number: int) -> dict[str, Any]:
-        """The whole story of a stored message."""
-        stored = self._stored(number)
+        """The whole story of a stored message.
+
+        Raises PermanentFailure(no-such-message).
+        """
         with self._database.reading() as connection:
+            # First the version: what is read after it is not older than it says.
+            version = messages.version(connection, number)
+            stored = self._stored(connection, number)
+            review = messages.review(connection, number)
             events = messages.events(connection, number)
             actions = desk.of_message(connection, number)
         return {
             "message": number,
+            "version": version,
+            "review": {
+                "state": review.state.value if review else "",
+                "reason": review.reason if review else "",
+                "decided_by": review.decided_by if review else "",
+                "decided_at": _iso(review.decided_at if review else None),
+            },
             "received_at": stored.received_at.isoformat(),
             "author": stored.author,
             "subject": stored.subject,
@@ -99,100 +124,243 @@ class Operator:
         """
         return _action(desk.show(self._database, number))
 
-    def approve(self, number: int, who: str) -> list[str]:
-        """Plans the steps of a message in review; the names of what was planned.
+    def raw(self, number: int) -> bytes:
+        """The message as it came. Raises PermanentFailure(no-such-message)."""
+        with self._database.reading() as connection:
+            return self._stored(connection, number).raw
 
-        Raises PermanentFailure no-such-message, or not-waiting when it is not in review (any more).
-        """
+    def read(self, number: int) -> Message:
+        """The message, read anew. Raises PermanentFailure(no-such-message) and WorkerLost."""
+        with self._database.reading() as connection:
+            stored = self._stored(connection, number)
+        return self._read(stored)
+
+    # Deciding. Every verb raises PermanentFailure no-such-message or no-such-action; not-waiting
+    # (not-possible for an action) when somebody was faster; changed-meanwhile when the item is not
+    # the one of the `version` given.
+
+    def approve(
+        self, number: int, who: str, *, reason: str = "", version: int | None = None
+    ) -> list[str]:
+        """Plans the steps of a message in review; the names of what was planned."""
         now = datetime.now(UTC)
-        stored = self._stored(number)
-        message = self._read(stored)
-        with self._database.transaction() as connection:
-            if not messages.decide_review(
-                connection, number, ReviewState.APPROVED, who=who, now=now
-            ):
-                raise PermanentFailure("not-waiting")
+        seen, stored, message = self._seen(number)
+        with self._deciding(number, version, seen) as recording:
+            connection = recording.connection
+            self._end(recording, number, ReviewState.APPROVED, who, now, reason)
             planned = self._put(connection, stored, message, now, who)
-        ring(bell_path(self._config))
+            category = stored.decision.category
+            labels.add(connection, number, category=category, was=category, who=who, now=now)
+            facts = {"category": category, "planned": planned, "reason": reason}
+            recording.tell(now, who, "approve", f"m{number}", **facts)
+        self._tell(number, who, "approved")
         return planned
 
-    def reject(self, number: int, who: str) -> None:
-        """Decides that nothing follows from a message in review.
+    def reject(
+        self, number: int, who: str, *, reason: str = "", version: int | None = None
+    ) -> None:
+        """Decides that nothing follows from a message in review."""
+        now = datetime.now(UTC)
+        with self._deciding(number, version) as recording:
+            self._end(recording, number, ReviewState.REJECTED, who, now, reason)
+            recording.tell(now, who, "reject", f"m{number}", reason=reason)
+        self._tell(number, who, "rejected")
 
-        Raises PermanentFailure no-such-message or not-waiting.
+    def correct(
+        self,
+        number: int,
+        who: str,
+        given: Mapping[str, Any],
+        *,
+        reason: str = "",
+        version: int | None = None,
+    ) -> str:
+        """Says what a message in review really is and decides anew; the new outcome.
+
+        What a person says is sure; everything else that an action needs (an authenticated author, a
+        complete order) is asked again, so the message may still wait afterwards, now with the right
+        steps behind `approve`.
+        Raises also PermanentFailure bad-correction or no-such-category.
         """
-        self._stored(number)
-        with self._database.transaction() as connection:
-            if not messages.decide_review(
-                connection, number, ReviewState.REJECTED, who=who, now=datetime.now(UTC)
-            ):
+        correction = correction_of(given)
+        if correction.category is not None and correction.category not in self._config.categories:
+            raise PermanentFailure("no-such-category", ValueError(correction.category))
+        now = datetime.now(UTC)
+        seen, stored, message = self._seen(number)
+        with self._deciding(number, version, seen) as recording:
+            connection = recording.connection
+            fixed = self._decided_anew(connection, stored, message, correction, who)
+            if not messages.redecide(connection, fixed, who=who, now=now):
                 raise PermanentFailure("not-waiting")
+            if correction.category is not None:
+                labels.add(
+                    connection,
+                    number,
+                    category=correction.category,
+                    was=stored.classification.category,
+                    who=who,
+                    now=now,
+                )
+            planned: list[str] = []
+            if fixed.decision.outcome is not Outcome.REVIEW:
+                self._end(recording, number, ReviewState.APPROVED, who, now, reason)
+                planned = self._put(connection, fixed, message, now, who)
+            recording.tell(
+                now,
+                who,
+                "correct",
+                f"m{number}",
+                correction=correction.model_dump(mode="json", exclude_none=True),
+                category=stored.decision.category,
+                order=extract_answer(stored.order),
+                outcome=fixed.decision.outcome.value,
+                planned=planned,
+                reason=reason,
+            )
+        self._tell(number, who, "corrected")
+        return fixed.decision.outcome.value
 
     def reclassify(self, number: int, category: str, who: str) -> str:
-        """Gives a message in review its right category and decides anew; the new outcome.
+        """`correct` for the category alone."""
+        return self.correct(number, who, {"category": category})
 
-        A person's category is sure; everything else that an action needs (an authenticated
-        author, a complete order) is asked again, so the message may still wait afterwards, now
-        with the right steps behind `approve`.
-        Raises PermanentFailure no-such-message, not-waiting or no-such-category.
+    def forward(
+        self,
+        number: int,
+        recipient: str,
+        who: str,
+        *,
+        close: bool = False,
+        reason: str = "",
+        version: int | None = None,
+    ) -> int:
+        """Hands a message to a colleague, as it came; the number of the action that does.
+
+        With `close` a review ends with it, and nothing else follows.
+        Raises also PermanentFailure(forward-outside) for an address that is none of ours.
         """
-        if category not in self._config.categories:
-            raise PermanentFailure("no-such-category", ValueError(category))
+        self._check_colleague(recipient)
         now = datetime.now(UTC)
-        stored = self._stored(number)
-        message = self._read(stored)
-        classification = replace(
-            stored.classification,
-            category=category,
-            confidence=1.0,
-            source="person",
-            review=False,
-            reasons=(*stored.classification.reasons, f"{who} said: {category}"),
-        )
-        with self._database.transaction() as connection:
-            decision = decide(
-                classification,
-                stored.verdict,
-                stored.order,
-                message,
-                self._config,
-                known_order=messages.known_order(
-                    connection, stored.author, stored.order.number, besides=stored.digest
-                ),
+        with self._deciding(number, version, waits=close) as recording:
+            connection = recording.connection
+            stored = self._stored(connection, number)
+            if close:
+                self._end(recording, number, ReviewState.REJECTED, who, now, reason)
+            action = forward(
+                recipient, envelope=stored.envelope, digest=stored.digest, config=self._config
             )
-            if not messages.redecide(
-                connection, number, classification, decision, who=who, now=now
-            ):
-                raise PermanentFailure("not-waiting")
-            if decision.outcome is not Outcome.REVIEW:
-                messages.decide_review(
-                    connection, number, ReviewState.APPROVED, who=who, now=now, reason=category
-                )
-                corrected = replace(stored, classification=classification, decision=decision)
-                self._put(connection, corrected, message, now, who)
+            new = outbox.put(connection, number, [action], now, who)
+            if not new:
+                raise PermanentFailure("forwarded-already", ValueError(recipient))
+            recording.tell(
+                now, who, "forward", f"m{number}", to=recipient, close=close, reason=reason
+            )
+        self._tell(number, who, "forwarded")
+        return new[0]
+
+    def move(
+        self, number: int, verb: str, who: str, *, reason: str = "", version: int | None = None
+    ) -> None:
+        """hold, release, retry or drop an action."""
+        now = datetime.now(UTC)
+        with self._audit.recording(self._database) as recording:
+            connection = recording.connection
+            if version is not None and desk.version(connection, number) != version:
+                raise PermanentFailure("changed-meanwhile")
+            desk.move(connection, number, verb, now, who, reason)
+            recording.tell(now, who, verb, f"a{number}", reason=reason)
         ring(bell_path(self._config))
-        return decision.outcome.value
 
-    def move(self, number: int, verb: str, who: str) -> None:
-        """hold, release, retry or drop an action.
+    @contextmanager
+    def _deciding(
+        self, number: int, version: int | None, seen: int | None = None, *, waits: bool = True
+    ) -> Iterator[Recording]:
+        """The transaction of one decision on a message that is as it was seen.
 
-        Raises PermanentFailure no-such-action or not-possible.
+        `version` is what the person has seen, `seen` what we have read for them meanwhile.
         """
-        verbs = {
-            "hold": desk.hold,
-            "release": desk.release,
-            "retry": desk.retry,
-            "drop": desk.drop,
-        }
-        verbs[verb](self._database, number, datetime.now(UTC), who)
+        with self._audit.recording(self._database) as recording:
+            now = messages.version(recording.connection, number, lock=True)
+            if now == 0:
+                raise PermanentFailure("no-such-message", ValueError(f"m{number}"))
+            if version not in (None, now):
+                raise PermanentFailure("changed-meanwhile")
+            review = messages.review(recording.connection, number)
+            if waits and (review is None or review.state is not ReviewState.WAITING):
+                raise PermanentFailure("not-waiting", _faster(review))
+            if seen not in (None, now):
+                raise PermanentFailure("changed-meanwhile")
+            yield recording
+
+    def _end(
+        self,
+        recording: Recording,
+        number: int,
+        state: ReviewState,
+        who: str,
+        now: datetime,
+        reason: str,
+    ) -> None:
+        if not messages.decide_review(
+            recording.connection, number, state, who=who, now=now, reason=reason
+        ):
+            raise PermanentFailure("not-waiting")
+
+    def _decided_anew(
+        self,
+        connection: Connection,
+        stored: StoredMessage,
+        message: Message,
+        correction: Correction,
+        who: str,
+    ) -> StoredMessage:
+        classification, order = stored.classification, corrected(stored.order, correction)
+        if correction.category is not None:
+            classification = replace(
+                classification,
+                category=correction.category,
+                confidence=1.0,
+                source="person",
+                review=False,
+                reasons=(*classification.reasons, f"{who} said: {correction.category}"),
+            )
+        decision: Decision = decide(
+            classification,
+            stored.verdict,
+            order,
+            message,
+            self._config,
+            known_order=messages.known_order(
+                connection, stored.author, order.number, besides=stored.digest
+            ),
+        )
+        return replace(stored, classification=classification, order=order, decision=decision)
+
+    def _check_colleague(self, recipient: str) -> None:
+        config = self._config
+        ours = (*config.service.mailboxes, *filter(None, (config.reply.author, config.mailbox.hr)))
+        domains = {mailbox.rpartition("@")[2] for mailbox in ours}
+        path = parse_path(recipient)
+        if not path.local or path.domain.lower() not in domains:
+            said = f"{recipient} is in none of our domains: {', '.join(sorted(domains)) or 'none'}"
+            raise PermanentFailure("forward-outside", ValueError(said))
+
+    def _tell(self, number: int, who: str, decision: str) -> None:
+        maillog.decided(message=number, who=who, decision=decision)
         ring(bell_path(self._config))
 
-    def _stored(self, number: int) -> StoredMessage:
-        with self._database.reading() as connection:
-            stored = messages.message(connection, number)
+    def _stored(self, connection: Connection, number: int) -> StoredMessage:
+        stored = messages.message(connection, number)
         if stored is None:
             raise PermanentFailure("no-such-message", ValueError(f"m{number}"))
         return stored
+
+    def _seen(self, number: int) -> tuple[int, StoredMessage, Message]:
+        """The message with the version that it has at least."""
+        with self._database.reading() as connection:
+            version = messages.version(connection, number)
+            stored = self._stored(connection, number)
+        return version, stored, self._read(stored)
 
     def _read(self, stored: StoredMessage) -> Message:
         """The message, read in a worker process: it may be the very one that broke another.
@@ -201,7 +369,8 @@ class Operator:
         """
 
         async def read() -> Message:
-            pool = WorkerPool(self._config.reading.model_copy(update={"workers": 1}))
+            workers = min(1, self._config.reading.workers)
+            pool = WorkerPool(self._config.reading.model_copy(update={"workers": workers}))
             try:
                 return await pool.run(jobs.read_message, stored.raw, self._config.reading)
             finally:
@@ -236,6 +405,8 @@ class Operator:
 def _action(story: desk.Story) -> dict[str, Any]:
     return {
         "action": story.row.id,
+        "version": story.version,
+        "message": story.row.message,
         "step": story.row.step,
         "state": story.row.state,
         "reason": story.row.reason,
@@ -245,3 +416,13 @@ def _action(story: desk.Story) -> dict[str, Any]:
         "attempts": [to_plain(attempt) for attempt in story.attempts],
         "events": [to_plain(event) for event in story.events],
     }
+
+
+def _faster(review: messages.Review | None) -> ValueError:
+    if review is None:
+        return ValueError("it was never in review")
+    return ValueError(f"{review.decided_by} {review.state.value} it")
+
+
+def _iso(moment: datetime | None) -> str:
+    return moment.isoformat() if moment else ""

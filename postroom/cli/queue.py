@@ -4,8 +4,11 @@ Numbers are written with a letter: m12 is message 12 in review, a34 is action 34
 """
 
 import getpass
+import json as json_text
 import re
-from typing import Annotated
+import sys
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -16,6 +19,11 @@ app = typer.Typer(help="The operator's queue: review, failed actions, dead lette
 ItemArgument = Annotated[str, typer.Argument(help="m12 (message in review) or a34 (action).")]
 WhoOption = Annotated[
     str, typer.Option("--as", help="Who decides, for the audit trail; else the login name.")
+]
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why; kept with the decision.")]
+VersionOption = Annotated[
+    int | None,
+    typer.Option("--version", help="Only if nothing changed since `queue show` said this."),
 ]
 _NUMBER = re.compile(r"([ma])(\d+)")
 
@@ -62,35 +70,55 @@ def list_items(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 @app.command("show")
-def show_item(item: ItemArgument, config: ConfigOption = None, json: JsonOption = False) -> None:
+def show_item(
+    item: ItemArgument,
+    raw: Annotated[bool, typer.Option("--raw", help="The message itself, as it came.")] = False,
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
     """Everything known about a message or an action."""
     from postroom.operating import Operator
 
     kind, number = _parse(item)
     with Operator.of(configuration(config)) as operator:
+        if raw:
+            sys.stdout.buffer.write(operator.raw(_only(item, "m", "show --raw")))
+            return
         answer = operator.explain(number) if kind == "m" else operator.action(number)
     show(answer, json)
 
 
 @app.command()
-def approve(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+def approve(
+    item: ItemArgument,
+    reason: ReasonOption = "",
+    version: VersionOption = None,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
     """Let a message in review have its planned steps."""
     from postroom.operating import Operator
 
     number = _only(item, "m", "approve")
     with Operator.of(configuration(config)) as operator:
-        planned = operator.approve(number, login(who))
+        planned = operator.approve(number, login(who), reason=reason, version=version)
     typer.echo(f"approved {item}: {', '.join(planned) or 'nothing to do'}")
 
 
 @app.command()
-def reject(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+def reject(
+    item: ItemArgument,
+    reason: ReasonOption = "",
+    version: VersionOption = None,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
     """Decide that nothing follows from a message in review."""
     from postroom.operating import Operator
 
     number = _only(item, "m", "reject")
     with Operator.of(configuration(config)) as operator:
-        operator.reject(number, login(who))
+        operator.reject(number, login(who), reason=reason, version=version)
     typer.echo(f"rejected {item}")
 
 
@@ -110,13 +138,74 @@ def reclassify(
     typer.echo(f"reclassified {item} as {category}: {outcome}")
 
 
+@app.command()
+def correct(
+    item: ItemArgument,
+    correction: Annotated[
+        Path, typer.Argument(help="A JSON file: category, number, lines, customer; - is stdin.")
+    ],
+    reason: ReasonOption = "",
+    version: VersionOption = None,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Correct category, order lines or customer; what follows is decided anew."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "correct")
+    given = _object_in(correction)
+    with Operator.of(configuration(config)) as operator:
+        outcome = operator.correct(number, login(who), given, reason=reason, version=version)
+    typer.echo(f"corrected {item}: {outcome}")
+
+
+@app.command()
+def forward(
+    item: ItemArgument,
+    to: Annotated[str, typer.Argument(help="A colleague's address, in one of our domains.")],
+    close: Annotated[
+        bool, typer.Option("--close", help="End the review; nothing else follows.")
+    ] = False,
+    reason: ReasonOption = "",
+    version: VersionOption = None,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Hand a message to a colleague, as it came."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "forward")
+    with Operator.of(configuration(config)) as operator:
+        action = operator.forward(
+            number, to, login(who), close=close, reason=reason, version=version
+        )
+    typer.echo(f"forwarded {item} to {to}: a{action}")
+
+
+def _object_in(path: Path) -> dict[str, Any]:
+    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    try:
+        found = json_text.loads(text)
+    except ValueError as error:
+        raise typer.BadParameter(f"{path} is no JSON: {error}") from error
+    if not isinstance(found, dict):
+        raise typer.BadParameter(f"{path} holds no JSON object")
+    return found
+
+
 def _action_verb(verb: str, text: str) -> None:
-    def command(item: ItemArgument, who: WhoOption = "", config: ConfigOption = None) -> None:
+    def command(
+        item: ItemArgument,
+        reason: ReasonOption = "",
+        version: VersionOption = None,
+        who: WhoOption = "",
+        config: ConfigOption = None,
+    ) -> None:
         from postroom.operating import Operator
 
         number = _only(item, "a", verb)
         with Operator.of(configuration(config)) as operator:
-            operator.move(number, verb, login(who))
+            operator.move(number, verb, login(who), reason=reason, version=version)
         typer.echo(f"{verb} {item}: done")
 
     command.__doc__ = text

@@ -133,6 +133,9 @@ _KNOWN_ORDER = (
     )
     .limit(1)
 )
+_REVIEW = select(
+    REVIEW, MESSAGE.c.author, MESSAGE.c.subject, MESSAGE.c.category, MESSAGE.c.envelope
+).join(MESSAGE, MESSAGE.c.id == REVIEW.c.message)
 _NOTE = insert(EVENT)
 _ADD_REVIEW = insert(REVIEW)
 
@@ -245,27 +248,31 @@ def reviews(
 ) -> list[Review]:
     """Messages in review in that state, oldest first."""
     rows = connection.execute(
-        select(REVIEW, MESSAGE.c.author, MESSAGE.c.subject, MESSAGE.c.category, MESSAGE.c.envelope)
-        .join(MESSAGE, MESSAGE.c.id == REVIEW.c.message)
-        .where(REVIEW.c.state == state.value)
+        _REVIEW.where(REVIEW.c.state == state.value)
         .order_by(REVIEW.c.created_at, REVIEW.c.id)
         .limit(limit)
     )
-    return [
-        Review(
-            message=row.message,
-            state=ReviewState(row.state),
-            reason=row.reason,
-            created_at=_moment(row.created_at),
-            decided_at=None if row.decided_at is None else _moment(row.decided_at),
-            decided_by=row.decided_by or "",
-            author=row.author,
-            subject=row.subject,
-            category=row.category,
-            recipients=from_json(Envelope, row.envelope).recipients,
-        )
-        for row in rows
-    ]
+    return [_review(row) for row in rows]
+
+
+def review(connection: Connection, number: int) -> Review | None:
+    """The review of a message, or None when it never was in review."""
+    row = connection.execute(_REVIEW.where(REVIEW.c.message == number)).one_or_none()
+    return None if row is None else _review(row)
+
+
+def version(connection: Connection, number: int, *, lock: bool = False) -> int:
+    """The number of a message's last change by a person; 0 when there is no such message.
+
+    Every change writes an event, so it grows with each. With `lock` nobody else changes the review
+    until the caller's transaction ends.
+    """
+    if lock:
+        connection.execute(select(REVIEW.c.id).where(REVIEW.c.message == number).with_for_update())
+    last = connection.scalar(
+        select(func.max(EVENT.c.id)).where(EVENT.c.message == number, EVENT.c.kind != "action")
+    )
+    return int(last or 0)
 
 
 def decide_review(
@@ -300,20 +307,13 @@ def decide_review(
     return bool(changed)
 
 
-def redecide(
-    connection: Connection,
-    number: int,
-    classification: Classification,
-    decision: Decision,
-    *,
-    who: str,
-    now: datetime,
-) -> bool:
-    """Writes another classification and decision for a message that waits in review.
+def redecide(connection: Connection, corrected: StoredMessage, *, who: str, now: datetime) -> bool:
+    """Writes another classification, order and decision for a message that waits in review.
 
     False when it does not wait (any more). The review itself stays as it is: `decide_review`
     ends it when the new decision needs no person.
     """
+    number, decision = corrected.id, corrected.decision
     waits = select(REVIEW.c.id).where(
         REVIEW.c.message == number, REVIEW.c.state == ReviewState.WAITING.value
     )
@@ -328,7 +328,9 @@ def redecide(
         .values(
             category=_clean(decision.category),
             outcome=decision.outcome.value,
-            classification=to_json(classification),
+            order_number=_order_number(corrected),
+            classification=to_json(corrected.classification),
+            order=to_json(corrected.order),
             decision=to_json(decision),
         )
     )
@@ -337,10 +339,10 @@ def redecide(
         message_id=number,
         kind="message",
         old="taken",
-        new="reclassified",
+        new="corrected",
         who=who,
         now=now,
-        reason=f"{before} -> {decision.category}",
+        reason=f"{before} -> {decision.category}" if before != decision.category else "order",
     )
     return True
 
@@ -392,7 +394,6 @@ def events(connection: Connection, number: int) -> list[Event]:
 
 def _insert_message(connection: Connection, new: NewMessage) -> int | None:
     """The new row's id, or None when the digest is known."""
-    is_order = new.order.kind is OrderKind.ORDER
     number: int | None = connection.execute(
         _ADD_MESSAGE[connection.dialect.name],
         {
@@ -406,7 +407,7 @@ def _insert_message(connection: Connection, new: NewMessage) -> int | None:
             "subject": _clean(new.subject),
             "category": _clean(new.decision.category),
             "outcome": new.decision.outcome.value,
-            "order_number": _clean(order_key(new.order.number)) if is_order else "",
+            "order_number": _order_number(new),
             "envelope": to_json(new.envelope),
             "verdict": to_json(new.verdict),
             "classification": to_json(new.classification),
@@ -415,6 +416,11 @@ def _insert_message(connection: Connection, new: NewMessage) -> int | None:
         },
     ).scalar_one_or_none()
     return number
+
+
+def _order_number(new: NewMessage) -> str:
+    is_order = new.order.kind is OrderKind.ORDER
+    return _clean(order_key(new.order.number)) if is_order else ""
 
 
 def _note_new(connection: Connection, number: int, new: NewMessage, who: str) -> None:
@@ -445,6 +451,21 @@ def _insert_delivery(connection: Connection, number: int, recipient: str, now: d
 
 def _recipients(connection: Connection, number: int) -> frozenset[str]:
     return frozenset(connection.scalars(_RECIPIENTS, {"number": number}))
+
+
+def _review(row: Row[Any]) -> Review:
+    return Review(
+        message=row.message,
+        state=ReviewState(row.state),
+        reason=row.reason,
+        created_at=_moment(row.created_at),
+        decided_at=None if row.decided_at is None else _moment(row.decided_at),
+        decided_by=row.decided_by or "",
+        author=row.author,
+        subject=row.subject,
+        category=row.category,
+        recipients=from_json(Envelope, row.envelope).recipients,
+    )
 
 
 def _stored(row: Row[Any]) -> StoredMessage:

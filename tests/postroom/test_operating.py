@@ -1,12 +1,16 @@
 """The operator's word on what waits: once, recorded, and with what follows from it."""
 
+import json
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from postroom.actions import desk
+from postroom.audit import AuditLog
 from postroom.classification import Classification
 from postroom.config import Config, ErpSection, ReadingSection, Service
 from postroom.decision import Decision, Outcome, Step
@@ -14,7 +18,7 @@ from postroom.envelope import Envelope
 from postroom.failure import PermanentFailure
 from postroom.operating import Operator
 from postroom.order import Order, OrderKind, OrderLine
-from postroom.store import messages
+from postroom.store import labels, messages
 from postroom.store.engine import Database
 from postroom.store.upgrade import upgrade
 from postroom.verdict import DmarcResult, Result, Verdict
@@ -135,12 +139,212 @@ def test_the_right_category_lets_a_proven_complete_order_go(config: Config, numb
     assert story["decision"]["category"] == "purchase_order"
 
 
+# Corrections.
+
+LINES = [
+    {"sku": "M8x30", "description": "bolt", "quantity": "12.5", "unit": "kg", "unit_price": "2.4"},
+    {"gtin": "4006381333931", "quantity": 3},
+]
+
+
+def test_corrected_lines_are_the_ones_that_are_ordered(config: Config, number: int) -> None:
+    given = {"category": "purchase_order", "number": "12-A", "lines": LINES, "currency": "EUR"}
+    with Operator.of(config) as operator:
+        assert operator.correct(number, "maria", given, reason="unit was kg") == "act"
+        story = operator.explain(number)
+    order = story["order"]
+    assert (order["number"], order["currency"], order["complete"]) == ("12-A", "EUR", True)
+    assert [(line["sku"], line["quantity"], line["total"]) for line in order["lines"]] == [
+        ("M8x30", "12.5", "30.00"),
+        ("", "3", None),
+    ]
+    assert {line["source"] for line in order["lines"]} == {"person"}
+    assert order["total"] is None  # a line has no price
+    assert [action["step"] for action in story["actions"]] == ["order-create", "reply"]
+    body = json.loads(body_of(config, story["actions"][0]["action"]))
+    assert [(line["quantity"], line["unit"]) for line in body["lines"]] == [
+        ("12.5", "kg"),
+        ("3", ""),
+    ]
+
+
+def body_of(config: Config, action: int) -> str:
+    database = Database(config.store_url)
+    try:
+        return desk.show(database, action).body
+    finally:
+        database.close()
+
+
+def test_a_corrected_customer_waits_for_the_last_word(config: Config, number: int) -> None:
+    """The category is still unsure, so the message stays in review, with the right customer."""
+    with Operator.of(config) as operator:
+        given = {"customer": {"name": "Kunde GmbH", "tax_id": "DE1"}}
+        assert operator.correct(number, "maria", given) == "review"
+        buyer = operator.explain(number)["order"]["buyer"]
+        assert (buyer["name"], buyer["tax_id"]) == ("Kunde GmbH", "DE1")
+        assert operator.approve(number, "maria") == ["ticket-create", "reply"]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, "nothing is corrected"),
+        ({"customer": None}, "nothing is corrected"),
+        ({"categorie": "sales"}, "categorie"),
+        ({"lines": []}, "lines"),
+        ({"lines": [{"quantity": "1"}]}, "lines.0: needs a sku"),
+        ({"lines": [{"sku": "a", "quantity": "0"}]}, "lines.0.quantity"),
+        ({"lines": [{"sku": "a", "quantity": "-1"}]}, "lines.0.quantity"),
+        ({"lines": [{"sku": "a", "quantity": "NaN"}]}, "lines.0.quantity"),
+        ({"lines": [{"sku": "a", "quantity": "1e400"}]}, "lines.0.quantity"),
+        ({"lines": [{"sku": "a", "quantity": "many"}]}, "lines.0.quantity"),
+        ({"lines": [{"sku": "a\nb", "quantity": "1"}]}, "lines.0.sku"),
+        ({"lines": [{"sku": "a" * 999, "quantity": "1"}]}, "lines.0.sku"),
+        ({"lines": [{"sku": "a", "quantity": "1", "colour": "red"}]}, "lines.0.colour"),
+        ({"currency": "euro"}, "currency"),
+        ({"date": "yesterday"}, "date"),
+        ({"customer": {"fax": "1"}}, "customer.fax"),
+    ],
+)
+def test_a_bad_correction_is_named_and_changes_nothing(
+    config: Config, number: int, given: dict[str, Any], named: str
+) -> None:
+    with Operator.of(config) as operator:
+        before = operator.explain(number)
+        with pytest.raises(PermanentFailure) as caught:
+            operator.correct(number, "maria", given)
+        assert caught.value.reason == "bad-correction"
+        assert named in str(caught.value.cause)
+        assert operator.explain(number) == before
+
+
+def test_what_people_said_is_kept_for_training(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        operator.reclassify(number, "support", "maria")
+    database = Database(config.store_url)
+    with database.reading() as connection:
+        (label,) = labels.labels(connection)
+        assert labels.labels(connection, after=label.id) == []
+    database.close()
+    assert (label.message, label.category, label.was, label.who) == (
+        number, "support", "sales", "maria",
+    )  # fmt: skip
+
+
+def test_agreement_is_a_label_too_and_rejection_is_none(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        operator.approve(number, "maria")
+    database = Database(config.store_url)
+    with database.reading() as connection:
+        (label,) = labels.labels(connection)
+    database.close()
+    assert (label.category, label.was) == ("sales", "sales")
+
+
+# Nobody decides on what they have not seen.
+
+
+def test_a_decision_on_what_changed_since_it_was_seen_is_refused(
+    config: Config, number: int
+) -> None:
+    with Operator.of(config) as operator:
+        seen = operator.explain(number)["version"]
+        operator.correct(number, "boris", {"customer": {"name": "Kunde"}}, version=seen)
+        for decide in (
+            lambda: operator.approve(number, "maria", version=seen),
+            lambda: operator.reject(number, "maria", version=seen),
+            lambda: operator.correct(number, "maria", {"category": "support"}, version=seen),
+            lambda: operator.forward(number, "hr@company.test", "maria", version=seen),
+        ):
+            with pytest.raises(PermanentFailure, match="changed-meanwhile"):
+                decide()
+        assert operator.approve(number, "maria", version=operator.explain(number)["version"])
+
+
+def test_an_action_that_changed_since_it_was_seen_is_not_moved(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        operator.approve(number, "maria")
+        action = operator.explain(number)["actions"][0]["action"]
+        seen = operator.action(action)["version"]
+        operator.move(action, "hold", "boris", version=seen, reason="customer called")
+        assert operator.action(action)["reason"] == "customer called"
+        with pytest.raises(PermanentFailure, match="changed-meanwhile"):
+            operator.move(action, "drop", "maria", version=seen)
+        operator.move(action, "release", "maria", version=operator.action(action)["version"])
+
+
+# Forwarding.
+
+
+def test_a_colleague_gets_the_message_and_the_review_goes_on(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        action = operator.forward(number, "anton@company.test", "maria")
+        assert operator.action(action)["step"] == "forward"
+        assert [row["item"] for row in operator.queue()] == [f"m{number}"]
+        with pytest.raises(PermanentFailure, match="forwarded-already"):
+            operator.forward(number, "anton@company.test", "boris")
+        operator.forward(number, "berta@company.test", "maria", close=True)
+        assert operator.queue() == []
+        assert operator.explain(number)["review"]["state"] == "rejected"
+
+
+@pytest.mark.parametrize(
+    "address", ["", "x", "@company.test", "a@other.test", "a@company.test.evil.test"]
+)
+def test_mail_of_customers_goes_to_colleagues_only(
+    config: Config, number: int, address: str
+) -> None:
+    with Operator.of(config) as operator:
+        with pytest.raises(PermanentFailure, match="forward-outside"):
+            operator.forward(number, address, "maria")
+        assert operator.explain(number)["actions"] == []
+
+
+# Who did what.
+
+
+def test_every_deed_is_in_the_audit_log_and_nothing_else_is(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        operator.correct(number, "maria", {"customer": {"name": "Kunde"}}, reason="phoned")
+        operator.forward(number, "anton@company.test", "maria")
+        operator.approve(number, "boris", reason="fine")
+        for verb in ("reject", "approve"):
+            with pytest.raises(PermanentFailure):
+                getattr(operator, verb)(number, "clara")
+        first = operator.explain(number)["actions"][1]["action"]
+        operator.move(first, "hold", "maria", reason="wait")
+        operator.move(first, "drop", "maria")
+        with pytest.raises(PermanentFailure):
+            operator.move(first, "release", "clara")
+    database = Database(config.store_url)
+    log = AuditLog(config)
+    told = [(e.who, e.verb, e.subject, e.details) for e in log.entries(database)]
+    assert log.problems(database) == []
+    database.close()
+    assert [row[:3] for row in told] == [
+        ("maria", "correct", f"m{number}"),
+        ("maria", "forward", f"m{number}"),
+        ("boris", "approve", f"m{number}"),
+        ("maria", "hold", f"a{first}"),
+        ("maria", "drop", f"a{first}"),
+    ]
+    details = told[0][3]
+    assert details is not None
+    assert details["correction"] == {"customer": {"name": "Kunde"}}
+    assert details["order"]["buyer"]["name"] == ""
+    assert (told[2][3] or {})["planned"] == ["ticket-create", "reply"]
+
+
 @pytest.mark.parametrize(
     ("verb", "argument", "reason"),
     [
         ("approve", (99, "maria"), "no-such-message"),
         ("reject", (99, "maria"), "no-such-message"),
         ("reclassify", (1, "nonsense", "maria"), "no-such-category"),
+        ("correct", (99, "maria", {"category": "support"}), "no-such-message"),
+        ("forward", (99, "a@company.test", "maria"), "no-such-message"),
+        ("raw", (99,), "no-such-message"),
         ("explain", (99,), "no-such-message"),
         ("action", (99,), "no-such-action"),
         ("move", (99, "retry", "maria"), "no-such-action"),

@@ -228,15 +228,20 @@ def test_reclassifying_changes_a_waiting_message_only(database: Database) -> Non
     classification = Classification(category="hr", confidence=1.0, source="person")
     with database.transaction() as connection:
         number = messages.take(connection, for_review(), ["info@example.test"], who="lmtp").id
-        assert messages.redecide(connection, number, classification, decision, who="olga", now=NOW)
-        stored = messages.message(connection, number)
-        assert stored is not None
-        assert (stored.decision, stored.classification) == (decision, classification)
-        messages.decide_review(connection, number, ReviewState.APPROVED, who="olga", now=NOW)
-        assert not messages.redecide(
-            connection, number, classification, decision, who="pavel", now=NOW
+        before = messages.message(connection, number)
+        assert before is not None
+        order = Order(kind=OrderKind.ORDER, number=" z-1 ", complete=True)
+        corrected = dataclasses.replace(
+            before, classification=classification, decision=decision, order=order
         )
-        changes = [one for one in messages.events(connection, number) if one.new == "reclassified"]
+        seen = messages.version(connection, number)
+        assert messages.redecide(connection, corrected, who="olga", now=NOW)
+        assert messages.version(connection, number) > seen
+        assert messages.message(connection, number) == corrected
+        messages.decide_review(connection, number, ReviewState.APPROVED, who="olga", now=NOW)
+        assert messages.known_order(connection, "anna@sender.test", "Z-1")
+        assert not messages.redecide(connection, corrected, who="pavel", now=NOW)
+        changes = [one for one in messages.events(connection, number) if one.new == "corrected"]
     assert [(one.who, one.reason) for one in changes] == [("olga", "purchase_order -> hr")]
 
 
