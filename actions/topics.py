@@ -109,6 +109,7 @@ def _start(word: str) -> str:
 
 
 def _folded(words: str) -> str:
-    plain = unicodedata.normalize("NFKC", words).casefold().replace("ё", "е")
+    encodable = words.encode("utf-8", "replace").decode()  # RE2 takes no lone surrogates
+    plain = unicodedata.normalize("NFKC", encodable).casefold().replace("ё", "е")
     # Soft hyphens and the like would split a word that reads as one.
     return "".join(c for c in plain if unicodedata.category(c) != "Cf")

@@ -38,6 +38,7 @@ TOUCHED = [
     ("es gab einen Unfall", "safety"),
     ("re\u00adfund", "refund"),
     ("ｒｅｆｕｎｄ", "refund"),
+    ("\ud800 refund \x00", "refund"),
 ]
 UNTOUCHED = [
     "",
