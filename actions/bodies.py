@@ -144,7 +144,7 @@ def _party(message: Message, order: Order) -> dict[str, object]:
 def _order_line(line: OrderLine) -> dict[str, object]:
     return {
         "line": line.line,
-        "sku": one_line(line.sku),
+        "sku": one_line(line.product or line.sku),
         "gtin": one_line(line.gtin),
         "description": one_line(line.description),
         "quantity": _number(line.quantity),

@@ -215,6 +215,14 @@ class ClassificationSection(Section):
     spam_filters: tuple[Network, ...] = ()  # clients whose X-Spam and X-Rspamd headers are believed
 
 
+class CatalogueSection(Section):
+    """Our products, so that an order's lines are matched with them; off while there is no file."""
+
+    file: Path | None = None  # CSV with a heading, or 1C's import.xml; read anew when it changes
+    likeness: Probability = 0.9  # of two names, from which words alone decide
+    ahead: Probability = 0.06  # by which the likest product must lead the next
+
+
 class CategoryRow(Section):
     """What follows from one category."""
 
@@ -364,6 +372,7 @@ class Config(Section):
     signing: SigningSection = SigningSection()
     reading: ReadingSection = ReadingSection()
     classification: ClassificationSection = ClassificationSection()
+    catalogue: CatalogueSection = CatalogueSection()
     categories: dict[str, CategoryRow] = DEFAULT_CATEGORIES
     mailbox: MailboxSection = MailboxSection()
     erp: ErpSection = ErpSection()

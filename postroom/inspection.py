@@ -23,6 +23,7 @@ from .config import Config
 from .envelope import Envelope
 from .examiner import Examiner
 from .failure import PermanentFailure
+from .matching import Matcher
 from .milter.authenticate import Assumption
 from .milter.policy import disposition
 from .milter.results_header import authentication_results
@@ -131,6 +132,7 @@ class Inspector:
         self._config = config
         self._clock = RequestClock()
         self._examiner = Examiner(config, self._clock)
+        self._matcher = Matcher(config.catalogue)
 
     def close(self) -> None:
         """Ends the worker processes."""
@@ -213,8 +215,10 @@ class Inspector:
     async def _extract(self, request: Request) -> Order:
         run = self._examiner.pool.run
         if _is_message(request):
-            return await run(jobs.extract_order, request.message, self._config.reading)
-        return await run(jobs.extract_document, request.filename, request.message)
+            order = await run(jobs.extract_order, request.message, self._config.reading)
+        else:
+            order = await run(jobs.extract_document, request.filename, request.message)
+        return await self._matcher(order, order.buyer.email)
 
     def _results_header(self, verdict: Verdict, request: Request) -> str:
         return authentication_results(verdict, request.envelope, self._config.service.hostname)

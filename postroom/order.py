@@ -38,6 +38,16 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One of our products that a line may mean."""
+
+    sku: str  # our part number
+    name: str = ""
+    score: float = 0.0  # 0..1, how surely
+    by: str = ""  # what speaks for it: customer, gtin, sku, description
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     """One line; a field that could not be read is empty or None and named in problems."""
 
@@ -53,6 +63,8 @@ class OrderLine:
     confidence: float = 0.0  # 0..1 that every field of the line is right
     problems: tuple[str, ...] = ()
     source: str = ""  # where it stands: "body:12", "zayavka.xlsx:Лист1!A5"
+    product: str = ""  # our part number where the catalogue knows it; else empty
+    candidates: tuple[Candidate, ...] = ()  # where it does not: what may be meant, likeliest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

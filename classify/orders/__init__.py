@@ -4,7 +4,7 @@ In: a `Message`, or a file's name and octets. Out: an `Order`, always; what coul
 its problems. Both functions are pure and may be run in a worker process. Several sources in one
 mail are compared, structured ones win; only an order without any doubt is `complete`.
 
-Limits: no OCR (a scan asks for a person) and no catalogue: whether a product exists is not asked.
+Limits: no OCR (a scan asks for a person); whether a product exists is asked in classify/catalogue.
 """
 
 from postroom.message import Message

@@ -5,7 +5,7 @@ lines against the document's total, with VAT or without. `complete` is said only
 order, every line names a product and a positive quantity surely, nothing disagrees, and no problem
 is left that a person must see.
 
-Limits: it believes the readers' confidence; it does not know the catalogue.
+Limits: it believes the readers' confidence; the catalogue is asked later (classify/catalogue).
 """
 
 from dataclasses import replace

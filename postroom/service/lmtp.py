@@ -9,6 +9,7 @@ from postroom.config import Config
 from postroom.examiner import Examiner
 from postroom.lmtp.intake import Intake
 from postroom.lmtp.server import LmtpServer
+from postroom.matching import Matcher, learnt_from
 from postroom.message import Message
 from postroom.order import Order
 from postroom.store.engine import Database
@@ -22,8 +23,11 @@ async def run_lmtp(config: Config) -> None:
     examiner = Examiner(config, SystemClock())
     database = Database(config.store_url)
 
+    matcher = Matcher(config.catalogue, learnt_from(database))
+
     async def extract(message: Message, _classification: Classification) -> Order:
-        return await examiner.extract(message.raw)
+        order = await examiner.extract(message.raw)
+        return await matcher(order, message.author.text if message.author else "")
 
     intake = Intake(
         config=config,

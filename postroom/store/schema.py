@@ -11,6 +11,7 @@
     audit      who did what, append only, chained (store/audit.py)
     api_token  who may use the HTTP API
     event_sink how far the events were published to each place
+    part_number what customers call our products, learnt from orders a person confirmed
     dmarc_*    seen, sent, dead: aggregate reports we send; report, row: those we get
 
 Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
@@ -368,4 +369,17 @@ DMARC_ROW = Table(
     Index(None, "report"),
     Index(None, "source_ip"),
     sqlite_autoincrement=True,
+)
+
+# What customers call our products.
+PART_NUMBER = Table(
+    "part_number",
+    METADATA,
+    Column("customer", Text, primary_key=True),  # partcode.customer_of
+    Column("code", Text, primary_key=True),  # partcode.squeezed of what they say
+    Column("sku", Text, nullable=False),  # our part number
+    Column("said", Text, nullable=False),  # as they wrote it
+    Column("times", Integer, nullable=False),  # how often the same was confirmed
+    Column("confirmed_at", Float, nullable=False),
+    Column("confirmed_by", Text, nullable=False),
 )
