@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from postroom import maillog, metrics
 from postroom.classification import Classification
+from postroom.classify.second_look import Considered
 from postroom.examination import Examination, Examine
 from postroom.failure import PermanentFailure
 from postroom.message import Message
@@ -27,6 +28,7 @@ from .mailboxes import comparable
 
 Read = Callable[[bytes], Awaitable[Message]]
 Extract = Callable[[Message, Classification], Awaitable[Order]]
+Consider = Callable[[Message, Classification], Awaitable[Considered]]
 
 _LOST = "worker-"  # problems that begin so: the worker that read the bytes did not survive them
 _WITH_DOCUMENT = ("purchase_order", "invoice")  # categories whose order or invoice is read
@@ -42,6 +44,7 @@ class Findings:
     disposition: Disposition  # what the border said, or would have said
     order: Order
     doubts: tuple[str, ...]  # why a person must look, whatever the decision table says
+    considered: Considered | None = None  # with what the message is like
 
     @property
     def author(self) -> str:
@@ -49,19 +52,29 @@ class Findings:
         return self.message.author.text if self.message.author else ""
 
 
-async def find_out(arrival: Arrival, *, read: Read, examine: Examine, extract: Extract) -> Findings:
-    """Everything a decision needs.
+async def find_out(
+    arrival: Arrival,
+    *,
+    read: Read,
+    examine: Examine,
+    extract: Extract,
+    consider: Consider | None = None,
+) -> Findings:
+    """Everything a decision needs; `consider` is the second look at an unsure classification.
 
     Raises TemporaryFailure when a stage cannot say now.
     """
     message = await _read(arrival.raw, read)
     examination, unexamined = await _examination(arrival, message, examine)
-    order = await _order(message, examination.classification, extract)
+    considered = await consider(message, examination.classification) if consider else None
+    classification = considered.classification if considered else examination.classification
+    order = await _order(message, classification, extract)
     unread = [p for p in (*message.problems, *order.problems) if p.startswith(_LOST)]
     return Findings(
         message=message,
         verdict=examination.verdict,
-        classification=examination.classification,
+        classification=classification,
+        considered=considered,
         disposition=examination.disposition,
         order=order,
         doubts=(*unexamined, *(f"unreadable: reading it ended in {p}" for p in unread)),

@@ -36,13 +36,13 @@ from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import Reply, TemporaryFailure
 from postroom.stamp import StampKey
-from postroom.store import messages
+from postroom.store import likeness, messages
 from postroom.store.engine import Database
 from postroom.store.messages import Known, NewMessage, Taken
 from postroom.verdict import Disposition
 
 from .arrival import Arrival, arrive
-from .findings import Extract, Findings, Read, find_out
+from .findings import Consider, Extract, Findings, Read, find_out
 
 _WHO = "lmtp"
 _REFUSED_AT_BORDER = (Disposition.REJECT, Disposition.QUARANTINE, Disposition.DISCARD)
@@ -70,6 +70,7 @@ class Intake:
         examine: Examine,
         read: Read,
         extract: Extract,
+        consider: Consider | None = None,
     ) -> None:
         self._config = config
         self._database = database
@@ -78,6 +79,7 @@ class Intake:
         self._examine = examine
         self._read = read
         self._extract = extract
+        self._consider = consider
 
     async def take(self, envelope: Envelope, raw: bytes) -> tuple[Reply, ...]:
         """Takes one message; durable when it returns, one 250 per recipient.
@@ -98,7 +100,11 @@ class Intake:
         if known is not None:
             return known
         findings = await find_out(
-            arrival, read=self._read, examine=self._examine, extract=self._extract
+            arrival,
+            read=self._read,
+            examine=self._examine,
+            extract=self._extract,
+            consider=self._consider,
         )
         return await asyncio.to_thread(self._take_new, arrival, findings, started)
 
@@ -158,6 +164,9 @@ class Intake:
         decision = self._decide(connection, arrival, findings, is_repeated=again is not None)
         recipients = _missing(arrival, again) if again else arrival.envelope.recipients
         taken = messages.take(connection, _row(arrival, findings, decision), recipients, who=_WHO)
+        if taken.is_new and findings.considered is not None:
+            like = findings.considered
+            likeness.remember(connection, taken.id, like.features, like.vector)
         business = plan(
             decision,
             message=findings.message,

@@ -223,6 +223,17 @@ class CatalogueSection(Section):
     ahead: Probability = 0.06  # by which the likest product must lead the next
 
 
+class LlmSection(Section):
+    """A language model asked, after the queue, about mail the classifier is unsure of."""
+
+    enabled: bool = False  # the text of such mail goes to base_url: say so to whom it concerns
+    base_url: str = Field(default="http://127.0.0.1:11434/v1", pattern=r"^https?://[^\s]+$")
+    model: str = ""  # its name there; needed with enabled
+    token_file: Path | None = None  # bearer token, first line of the file
+    timeout: Seconds = 20.0  # for one answer; far below lmtp.deadline
+    max_text: int = Field(default=4_000, gt=0)  # characters of a message that are shown to it
+
+
 class CategoryRow(Section):
     """What follows from one category."""
 
@@ -373,6 +384,7 @@ class Config(Section):
     reading: ReadingSection = ReadingSection()
     classification: ClassificationSection = ClassificationSection()
     catalogue: CatalogueSection = CatalogueSection()
+    llm: LlmSection = LlmSection()
     categories: dict[str, CategoryRow] = DEFAULT_CATEGORIES
     mailbox: MailboxSection = MailboxSection()
     erp: ErpSection = ErpSection()
@@ -474,6 +486,10 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
     if config.dmarc_reports.enabled and config.dmarc_reports.author is None:
         problems.append("dmarc_reports.author: needed with enabled; the mailbox that reports")
+    if config.llm.enabled and not config.llm.model:
+        problems.append("llm.model: needed with enabled; its name at llm.base_url")
+    if config.llm.enabled and config.llm.timeout >= config.lmtp.deadline:
+        problems.append("llm.timeout: must be shorter than lmtp.deadline; lower it")
     for name, row in config.categories.items():
         if "reply" in row.steps and not row.template:
             problems.append(f'categories.{name}.template: needed because steps has "reply"')

@@ -18,18 +18,21 @@ from . import answers, jobs
 from .actions.plan import plan
 from .classification import Classification
 from .classify.decide import decide
+from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
 from .envelope import Envelope
 from .examiner import Examiner
-from .failure import PermanentFailure
+from .failure import PermanentFailure, TemporaryFailure
 from .matching import Matcher
+from .message import Message
 from .milter.authenticate import Assumption
 from .milter.policy import disposition
 from .milter.results_header import authentication_results
 from .order import Order
 from .reading.digest import content_digest
 from .reading.fields import split
+from .store.engine import Database
 from .verdict import DkimResult, SpfResult, Verdict
 
 # A document given to `extract` is a message when it opens with one of these.
@@ -37,6 +40,7 @@ _MAIL_FIELDS = frozenset(
     {b"from", b"to", b"subject", b"date", b"received", b"message-id", b"mime-version"}
     | {b"return-path", b"content-type", b"dkim-signature"}
 )
+_SIMILAR, _ALIKE = 5, 0.5  # past messages shown, and how alike they are at least
 _ORDER_CATEGORIES = ("purchase_order", "invoice")
 
 
@@ -133,10 +137,14 @@ class Inspector:
         self._clock = RequestClock()
         self._examiner = Examiner(config, self._clock)
         self._matcher = Matcher(config.catalogue)
+        self._database = _existing(config)
+        self._memory = Memory(self._database) if self._database else None
 
     def close(self) -> None:
         """Ends the worker processes."""
         self._examiner.pool.stop()
+        if self._database is not None:
+            self._database.close()
 
     async def check(self, request: Request) -> dict[str, Any]:
         """Who sent it; also for addresses the milter would trust without a check."""
@@ -163,7 +171,7 @@ class Inspector:
         """What it is; sender authentication is not looked at."""
         message = await self._examiner.read(request.message)
         classification = self._examiner.classifier.classify(message, None, request.envelope)
-        return answers.classify_answer(classification)
+        return {**answers.classify_answer(classification), "similar": self._similar(message)}
 
     async def rules(self, request: Request) -> dict[str, Any]:
         """Which rules match, and what they say without the model."""
@@ -206,11 +214,22 @@ class Inspector:
         header = self._results_header(examination.verdict, request)
         return {
             **answers.examination_answer(examination, header),
+            "similar": self._similar(message),
             "read": answers.read_answer(message),
             "order": answers.extract_answer(order),
             "decision": to_plain(decision),
             "actions": [to_plain(action) for action in actions],
         }
+
+    def _similar(self, message: Message) -> list[dict[str, Any]]:
+        """Past messages like it; none where this machine has no store that can be asked."""
+        if self._memory is None:
+            return []
+        try:
+            like = self._memory.like(self._examiner.classifier.vector(message), _SIMILAR)
+        except TemporaryFailure:
+            return []
+        return [to_plain(one) for one in like if one.likeness >= _ALIKE]
 
     async def _extract(self, request: Request) -> Order:
         run = self._examiner.pool.run
@@ -222,6 +241,12 @@ class Inspector:
 
     def _results_header(self, verdict: Verdict, request: Request) -> str:
         return authentication_results(verdict, request.envelope, self._config.service.hostname)
+
+
+def _existing(config: Config) -> Database | None:
+    """The installation's database; None where there is none yet, as on an admin's own machine."""
+    path = config.service.state_dir / "postroom.sqlite"
+    return Database(config.store_url) if config.store.url or path.is_file() else None
 
 
 def _is_message(request: Request) -> bool:

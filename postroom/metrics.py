@@ -41,6 +41,11 @@ FAMILIARITY = Histogram(
 SHADOW = Counter(
     "postroom_shadow", "Messages the candidate model was asked about too", ["live", "candidate"]
 )
+LLM = Counter(
+    "postroom_llm",
+    "Questions to the language model: answered, discarded, failed, or skipped",
+    ["outcome"],
+)
 MODEL_LOADED = Gauge(
     "postroom_model_loaded",
     "1 while the model is in use, 0 when rules go alone in one of the parts",

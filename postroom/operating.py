@@ -25,6 +25,7 @@ from .actions.plan import forward, plan
 from .answers import classify_answer, extract_answer
 from .audit import AuditLog, Recording
 from .classify.decide import decide
+from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
 from .corrections import Correction, corrected, correction_of
@@ -111,6 +112,7 @@ class Operator:
                 "authenticated_domain": stored.verdict.authenticated_domain,
             },
             "classification": classify_answer(stored.classification),
+            "similar": [to_plain(one) for one in Memory(self._database).like_stored(number, 5)],
             "order": extract_answer(stored.order),
             "decision": to_plain(stored.decision),
             "actions": [_action(story) for story in actions],

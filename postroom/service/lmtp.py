@@ -4,6 +4,9 @@ import asyncio
 import signal
 
 from postroom.classification import Classification
+from postroom.classify.llm import CALIBRATION, Llm, read_calibration
+from postroom.classify.memory import Memory
+from postroom.classify.second_look import SecondLook
 from postroom.clock import SystemClock
 from postroom.config import Config
 from postroom.examiner import Examiner
@@ -29,6 +32,14 @@ async def run_lmtp(config: Config) -> None:
         order = await examiner.extract(message.raw)
         return await matcher(order, message.author.text if message.author else "")
 
+    llm = Llm(config.llm) if config.llm.enabled else None
+    second_look = SecondLook(
+        examiner.classifier,
+        Memory(database),
+        config.classification.threshold,
+        llm,
+        read_calibration(config.models_dir / CALIBRATION),
+    )
     intake = Intake(
         config=config,
         database=database,
@@ -37,6 +48,7 @@ async def run_lmtp(config: Config) -> None:
         examine=examiner,
         read=examiner.read,
         extract=extract,
+        consider=second_look,
     )
     server = LmtpServer(config, intake.take)
     examiner.pool.start()
@@ -45,5 +57,7 @@ async def run_lmtp(config: Config) -> None:
     loop.add_signal_handler(signal.SIGHUP, reloads("lmtp", examiner.classifier))
     await terminated()
     await server.stop()
+    if llm is not None:
+        await llm.close()
     examiner.pool.stop()
     database.close()

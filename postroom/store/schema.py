@@ -12,6 +12,7 @@
     api_token  who may use the HTTP API
     event_sink how far the events were published to each place
     part_number what customers call our products, learnt from orders a person confirmed
+    likeness   what each message is like, for finding others like one
     dmarc_*    seen, sent, dead: aggregate reports we send; report, row: those we get
 
 Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
@@ -280,6 +281,15 @@ EVENT_SINK = Table(
     METADATA,
     Column("name", Text, primary_key=True),  # "redis", "webhooks", "kafka"
     Column("position", Integer, nullable=False),  # id of the last event published
+)
+
+# What each message is like: classify/similar.py.
+LIKENESS = Table(
+    "likeness",
+    METADATA,
+    Column("message", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Column("features", Integer, nullable=False),  # version of the features it was made from
+    Column("vector", LargeBinary, nullable=False),  # one signed octet a number
 )
 
 # What the border saw of each message whose author's domain publishes a DMARC policy, until it has
