@@ -55,11 +55,11 @@ def table(measured: Mapping[Cell, Sequence[Measured]], caption: str) -> Table:
             f"{size // 1000}",
             f"{concurrency}",
             name,
-            "" if is_bare else _spread([one.cpu_ms for one in rounds], 2),
-            _spread([one.per_second for one in rounds], 0),
-            "" if is_bare else _spread([one.share for one in rounds], 2),
-            "" if is_bare else _spread([one.later_p50_ms for one in rounds], 1),
-            "" if is_bare else _spread([one.later_p99_ms for one in rounds], 1),
+            "" if is_bare else spread([one.cpu_ms for one in rounds], 2),
+            spread([one.per_second for one in rounds], 0),
+            "" if is_bare else spread([one.share for one in rounds], 2),
+            "" if is_bare else spread([one.later_p50_ms for one in rounds], 1),
+            "" if is_bare else spread([one.later_p99_ms for one in rounds], 1),
             judgement(size, rounds) if name == AUTHENTICATING else "",
         )
     return told
@@ -84,6 +84,7 @@ def judgement(size: int, rounds: Sequence[Measured]) -> str:
     return f"<= {most:g} {target}\naim {aim:g} {'met' if median <= aim else 'missed'}"
 
 
-def _spread(values: Sequence[float], digits: int) -> str:
+def spread(values: Sequence[float], digits: int) -> str:
+    """The median, and below it min..max."""
     low, high = min(values), max(values)
     return f"{statistics.median(values):.{digits}f}\n{low:.{digits}f}..{high:.{digits}f}"

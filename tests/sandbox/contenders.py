@@ -146,6 +146,21 @@ def full(folder: Path, resolver: str) -> Contender:
     return _postroom(FULL, folder / "full", resolver, *command)
 
 
+def lmtp(name: str, folder: Path, milter: Contender) -> tuple[Contender, Path]:
+    """Postroom's LMTP behind the full milter, with its state; and its configuration."""
+    here = folder / "full"
+    endpoint = here / "run" / "lmtp.sock"
+    configuration = here / "lmtp.toml"
+    configuration.write_text(
+        (here / "postroom.toml").read_text()
+        + f'\n[lmtp]\nsocket = "unix:{endpoint}"\nsocket_mode = "0666"\n'
+    )
+    command = ["postroom", "serve", "--only", "lmtp", "--config", str(configuration)]
+    child = Child([sys.executable, "-m", *command], log=folder / "lmtp.log")
+    made = Contender(name=name, endpoints=(endpoint,), children=(child,), log=folder / "lmtp.log")
+    return made, configuration
+
+
 def rspamd(folder: Path, resolver: str) -> Contender | None:
     """The machine's rspamd with its own configuration; None where there is none."""
     program = installed("rspamd")
