@@ -36,9 +36,17 @@ def test_every_row_has_its_fields_and_a_known_label(path: Path) -> None:
     for row in _rows(path):
         assert {"id", "lang", "from", "subject", "body", "label", "certainty"} <= set(row), row
         assert row["label"] in CATEGORIES, row["id"]
-        assert row["certainty"] in ("h", "l"), row["id"]
+        assert row["certainty"] in ("h", "l", "unsure"), row["id"]
         assert row["lang"] in ("ru", "en", "de", "fr", "es"), row["id"]
         assert row["subject"] or row["body"] or row["attachment_names"], row["id"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_where_a_second_reader_disagrees_the_row_is_unsure(path: Path) -> None:
+    for row in _rows(path):
+        assert row.get("second", row["label"]) in CATEGORIES, row["id"]
+        differs = row.get("second", row["label"]) != row["label"]
+        assert differs == (row["certainty"] == "unsure"), row["id"]
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
