@@ -22,6 +22,19 @@ from .prose import only_noise, split_sentences
 from .prose_words import STOP_NOUNS
 
 _UNSURE = 0.6
+_MOST_WORDS = 18  # of a description in running text
+_WHEN = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d\b")
+# Nobody describes goods by them: what has one more of these ordered by it.
+_AMOUNTS = frozenset({"TNE", "MTQ", "XPX"})
+_MIXED = re.compile(r"\S*(?:[^\W\d_]\S*\d|\d\S*[^\W\d_])\S*")
+_DETAILS = frozenset(
+    """size sizes colour color type model grade red blue green black white yellow grey gray "
+    "large small
+    medium размер размера цвет цвета тип модель красный синий зеленый зелёный черный чёрный белый
+    желтый жёлтый белых черных чёрных красных синих größe farbe typ modell rot blau grün gelb
+    schwarz weiß grau groß klein new more neue weitere новых таких such those these""".split()
+)
+_SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 # What takes goods out, points at a list somewhere else, or makes the order depend on something.
 _EXCEPTS = re.compile(
     r"(?i)\b(?:leave out|leaving out|left out|except(?: for)?|apart from|but (?:not|no)\b"
@@ -53,7 +66,9 @@ _WORDED = (
     (_IF, "conditional"),
 )
 # Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
-_PACKED = re.compile(r"(?i)(?:\b(?:по|à|a|je|zu|of|per|mit|in|x|х)|/|[(\[,;*×])\s?$")
+_PACKED = re.compile(
+    r"(?i)(?:\b(?:по|à|a|je|zu|of|per|mit|in|x|х|ve|vpe|pack|inhalt|уп|упаковка)[.:]?|/|[(\[,;*×])\s?$"
+)
 
 
 def audited(
@@ -81,12 +96,26 @@ def audited(
 
 def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     """A line from text whose description still holds what may be the true quantity: unsure."""
+    if not (line.sku or line.gtin) and _only_details(line.description):
+        return _weaker(line, "description-thin")
     if _is_proved(line) or not _holds_another(line.description, language, mark):
         return line
+    return _weaker(line, "quantity-ambiguous")
+
+
+def _only_details(description: str) -> bool:
+    """True for "size 5" and "red": what it is was said of another line."""
+    words = re.findall(r"[^\W\d_]+", _MIXED.sub("", description.lower()))
+    return not _MIXED.search(description) and all(
+        len(word) < 3 or word in _DETAILS for word in words
+    )
+
+
+def _weaker(line: OrderLine, problem: str) -> OrderLine:
     return replace(
         line,
         confidence=min(line.confidence, _UNSURE),
-        problems=tuple(dict.fromkeys((*line.problems, "quantity-ambiguous"))),
+        problems=tuple(dict.fromkeys((*line.problems, problem))),
     )
 
 
@@ -100,6 +129,8 @@ def _is_proved(line: OrderLine) -> bool:
 
 
 def _holds_another(description: str, language: str, mark: str) -> bool:
+    if len(description.split()) > _MOST_WORDS or _WHEN.search(description):
+        return True  # more than a name
     for figure in figures(description, language, mark):
         before, behind = description[: figure.start], description[figure.end :]
         if "(" in before and ")" not in before[before.rfind("(") :]:
@@ -111,12 +142,21 @@ def _holds_another(description: str, language: str, mark: str) -> bool:
         if figure.money:
             return True
         packed = _PACKED.search(description[: figure.number_start])
-        if counts_things(figure) and not packed and not behind.lstrip().startswith("/"):
+        code = figure.unit.unit.code if figure.unit else ""
+        if code in _AMOUNTS or (figure.unit is None and " " in _said(description, figure)):
+            return True
+        describes = packed or behind.lstrip().startswith("/") or (code in _SHEETS and before)
+        if counts_things(figure) and not describes:
             return True
         leads = not re.search(r"\w", before) and figure.unit is None and not figure.reference
         if leads and re.match(r"\s[a-zа-яёäöü]", behind):
             return True
     return bool(ranges(description, mark))
+
+
+def _said(text: str, figure: Figure) -> str:
+    """The number as written: "45 000" is no code, "1613 7407 00" is several numbers."""
+    return text[figure.number_start : figure.number_end]
 
 
 def _values(line: OrderLine) -> list[Decimal]:
@@ -132,7 +172,7 @@ def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: 
         inside, behind = figure.start < behind, max(behind, figure.end)
         if inside or (noise and not counts_things(figure)) or _is_explained(line, figure):
             continue
-        said = line[figure.number_start : figure.number_end]
+        said = _said(line, figure)
         described = re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used)
         if (described and not counts_things(figure)) or _taken(figure, pool) or described:
             continue

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .cells import Cell, amounts, is_number, quantity_of, text_of
+from .currency import currency_in
 from .units import unit_of
 from .words import Heading, Role, heading, unit_heading
 
@@ -216,7 +217,9 @@ def _by_content(
     quantities = _all(mended, Role.QUANTITY, Role.ORDERED)
     units = _all(mended, Role.UNIT)
     if units and _numeric_share(_texts(below, units[0])) > 0.7:
-        if not quantities:
+        if quantities and any(currency_in(text) for text in _texts(below, units[0])):
+            mended[units[0]] = replace(mended[units[0]], role=Role.PRICE)
+        elif not quantities:
             mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
         elif _unit_share(_texts(below, quantities[0])) > 0.5:
             mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)

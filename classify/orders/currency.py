@@ -70,7 +70,7 @@ MARK = (
     r"|KZT|BYN|UAH|CNY|SEK|NOK"
     r"|DKK|JPY|INR|AUD|CAD)\b|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
     r"|я|ь))\b\.?"
-    r"|р\.(?!\s?п)|р\b|fr\.))"
+    r"|р\.(?!\s?п)|р\b(?![-/])|fr\.))"
 )
 _FIND = re.compile(MARK, re.IGNORECASE)
 _CODES = frozenset(_WORDS.values()) | frozenset(_SIGNS.values())

@@ -53,6 +53,7 @@ def read_delimited(filename: str, content: bytes, language: str = "") -> Reading
     return Reading(
         lines=table.lines,
         totals=table.totals,
+        charges=table.charges,
         currency=table.currency,
         around=table.around,
         problems=table.problems,

@@ -6,6 +6,8 @@ else 1. Standard: ECMA-376 WordprocessingML.
 Limits: text boxes, headers, footers and tracked deletions are not read.
 """
 
+from decimal import Decimal
+
 from lxml import etree
 
 from .body import read_body
@@ -46,6 +48,7 @@ def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
     return Reading(
         lines=numbered(line for table in held for line in table.lines),
         totals=tuple(total for table in tables for total in table.totals),
+        charges=sum((table.charges for table in tables), Decimal(0)),
         currency=held[0].currency,
         around=tuple(line for line in around if line.strip()),
         problems=tuple(dict.fromkeys(problem for table in held for problem in table.problems)),

@@ -76,9 +76,15 @@ _SPANS = re.compile(
     r"|jahre|[^\W\d_]{1,3}/)(?![^\W\d_])"
 )
 _TIMES = "xXхХ×*"
+# "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
+_HOURS = re.compile(
+    r"(?i)\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
+    r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
+)
 _LENGTH = "(?:мм|см|м|mm|cm|m)"
 _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
+_COUNTING = (Sort.COUNT, Sort.PACK)
 _MOST_FIGURES = 60
 
 
@@ -105,7 +111,7 @@ class Figure:
 
 def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
     """Every free-standing number of a line, in order."""
-    dates = date_spans(line)
+    dates = [*date_spans(line), *(match.span() for match in _HOURS.finditer(line))]
     found: list[Figure] = []
     position = 0
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
@@ -161,7 +167,12 @@ def ranges(line: str, mark: str = "") -> list[Range]:
     found: list[Range] = []
     for match in _RANGE.finditer(line):
         low, high = readings(match["low"], mark)[:1], readings(match["high"], mark)[:1]
-        if not low or not high or not 0 < low[0] < high[0] or _SPANS.match(line, match.end()):
+        if (
+            not low
+            or not high
+            or not 0 < low[0] < high[0] <= 10 * low[0]
+            or _SPANS.match(line, match.end())
+        ):
             continue
         if any(start < match.end() and match.start() < end for start, end in date_spans(line)):
             continue
@@ -318,9 +329,14 @@ def _in_size(line: str, start: int, end: int) -> bool:
     lengths = re.search(rf"\d ?{_LENGTH} ?[{_TIMES}] ?$", line[:start][-16:])
     if lengths and re.match(rf" ?{_LENGTH}\b", line[end:]):
         return True  # "50 cm x 50 m"
-    spaced = re.search(rf"[^\W\d]\d+ [{_TIMES}] $", line[:start][-16:])
+    spaced = re.search(
+        rf"(?:[^\W\d]\d+|\d(?:кг|г|л|мл|kg|g|l|ml|lb|oz)) [{_TIMES}] $", line[:start][-16:]
+    )
     if spaced and re.match(r"\s*(?:$|=|\t|[—–-])", line[end:]):
-        return False  # "IP67 × 4"
+        return False  # "IP67 × 4", "20kg x 6"
+    unit = unit_behind(line, end)
+    if re.search(rf" [{_TIMES}] $", line[:start]) and unit and unit.unit.sort in _COUNTING:
+        return False  # "Twine 9000 x 4 packs"
     if before and not re.search(rf"\d[{_TIMES}]\d+\w* [{_TIMES}] $", line[:start][-20:]):
         return True  # but "1200x2400 x 60" is sixty of that size
     follows = re.match(rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d", line[end:])

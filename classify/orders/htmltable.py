@@ -6,6 +6,8 @@ heading and rows keep in step; tables that only lay out the page are passed over
 Limits: 200 tables, 2 000 rows each; a table inside a cell is read by itself.
 """
 
+from decimal import Decimal
+
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from .cells import Cell
@@ -37,6 +39,7 @@ def read_html(html: str, source: str = "body", language: str = "") -> Reading:
     return Reading(
         lines=numbered(line for table in used for line in table.lines),
         totals=tuple(total for table in tables for total in table.totals),
+        charges=sum((table.charges for table in tables), Decimal(0)),
         currency=main.currency,
         around=around,
         problems=tuple(dict.fromkeys(problem for table in used for problem in table.problems)),

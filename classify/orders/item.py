@@ -14,7 +14,7 @@ from decimal import Decimal
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
 from .numbers import readings
-from .units import Sort
+from .units import Sort, unit_of
 
 _BULLET = re.compile(
     r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
@@ -70,6 +70,7 @@ _POLITE_END = re.compile(
     r"|gracias)\b.{0,30}$"
 )
 _PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
+_LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = re.compile(
     r"(?i)[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -141,6 +142,8 @@ def item(
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
+    if not unit and (before := _unit_before(description)):
+        description, unit = before
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
             values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
@@ -177,6 +180,17 @@ def _discount(text: str) -> tuple[str, Decimal | None]:
         return text, None
     said = readings(match["percent"], ".")
     return f"{text[: match.start()]} {text[match.end() :]}", next(iter(said), None)
+
+
+def _unit_before(description: str) -> tuple[str, str] | None:
+    """(description, unit) where the unit stands before its number: "Отвод 500х300 шт 6"."""
+    match = _LAST_WORD.search(description)
+    if match is None:
+        return None
+    unit = unit_of(match["word"])
+    if unit is None or unit.sort not in (Sort.COUNT, Sort.PACK) or len(match["word"]) > 5:
+        return None
+    return description[: match.start()].rstrip(" ,;"), match["word"]
 
 
 def _by_product(found: list[Figure]) -> tuple[float, int, Figure] | None:

@@ -135,6 +135,7 @@ def _sum_problem(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[str, D
         pieces = sum((line.quantity or Decimal(0) for line in lines), Decimal(0))
         agrees = pieces in totals or not any(line.total or line.unit_price for line in lines)
         return ("" if agrees else "total-unchecked"), None
+    sums += [one + reading.charges for one in sums if reading.charges]
     grossed = [one * (100 + rate) / 100 for one in sums for rate in _VAT_RATES]
     # What is due on an invoice is the sum with VAT; the net sum above it agrees with the lines too.
     ways = [sums + grossed] if reading.kind is OrderKind.INVOICE else [sums, grossed]

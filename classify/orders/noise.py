@@ -11,7 +11,8 @@ _FLAGS = re.IGNORECASE
 _CONTACT = re.compile(
     r"(?:\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
     r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b[.:/]?"
-    r"|https?://|\S@\S+\.\S|\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3}\)|\b8[ -]?9\d\d[ -]?\d{3}"
+    r"|https?://|\S@\S+\.\S|\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
+    r"|\(0?\d{2,5}\)[ -]?\d{2,4}[ -]\d{2,4}|\b8[ -]?9\d\d[ -]?\d{3}"
     r"|\b0\d{3,4}[ /-]\d{3,}[ /-]?\d{2,})",
     _FLAGS,
 )

@@ -8,6 +8,7 @@ Limits: see page.py and pdftable.py.
 """
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
 
@@ -85,6 +86,7 @@ def _from_tables(tables: list[Table], around: tuple[str, ...], filename: str) ->
     return Reading(
         lines=tuple(lines),
         totals=tuple(total for table in tables for total in table.totals),
+        charges=sum((table.charges for table in tables), Decimal(0)),
         currency=next((table.currency for table in tables if table.currency), ""),
         around=(*around, *(text for table in tables for text in table.around)),
         problems=tuple(dict.fromkeys(problem for table in tables for problem in table.problems)),

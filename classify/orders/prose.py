@@ -26,6 +26,7 @@ from .prose_words import (
     SENTENCE_END,
     STOP_NOUNS,
     TAIL,
+    VAT_NOTE,
     VERB,
 )
 from .units import Sort
@@ -118,7 +119,7 @@ def spoken(
         return []
     if ENQUIRES.search(sentence) and not listed:
         return []
-    parts = _agreed(list(_parts(unbulleted(sentence), language, mark)))
+    parts = _agreed(list(_parts(VAT_NOTE.sub(" ", unbulleted(sentence)), language, mark)))
     firsts = sum(part.first is not None for part in parts)
     lasts = sum(part.last is not None and part.first is None for part in parts)
     if firsts + lasts == 0:
@@ -247,10 +248,18 @@ def _orders_something(figure: Figure, before: str, behind: str, several: bool) -
 
 def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list[Candidate]:
     found: list[Candidate] = []
+    texts: list[str] = []
     for part in parts:
         if part.first is None:
-            if found and _qualifies(part.text):
+            priced = found and _only_price(part.text, language, mark)
+            if priced and (
+                candidate := item(f"{texts[-1]}, {part.text}", language, mark, first=True)
+            ):
+                kept = min(candidate.draft.confidence, found[-1].draft.confidence)
+                found[-1] = weakened(candidate, kept)
+            elif found and not priced and _qualifies(part.text):
                 found[-1] = _joined(found[-1], part.text)
+                texts[-1] = f"{texts[-1]}, {part.text}"
             continue
         text = part.text[part.first.start :]
         cut = _cut(text, part.first.end - part.first.start)
@@ -260,7 +269,14 @@ def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list
         if not names_goods(candidate.draft):
             continue
         found.append(weakened(candidate, sure))
+        texts.append(cut)
     return found
+
+
+def _only_price(text: str, language: str, mark: str) -> bool:
+    """True for a part that only prices the thing before it: "at £18.50 each"."""
+    found = figures(text, language, mark)
+    return len(found) == 1 and found[0].is_price and not re.search(r"\w", text[: found[0].start])
 
 
 def _same_quantity(candidate: Candidate, figure: Figure) -> bool:

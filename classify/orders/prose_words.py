@@ -99,6 +99,13 @@ SENTENCE_END = re.compile(
     r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg"
     r"|заранее|счет|счёт|оплата|доставка|отправляйте|привезите)\b)"
 )
+# Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
+VAT_NOTE = re.compile(
+    r"\s*[(,]?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?|zuzüglich"
+    r"|\+|с|без|включая|в т\. ?ч\.)\s?(?:\d{1,2}\s?%\s?)?(?:vat|mwst|ust|ндс"
+    r"|tax)\b\.?\s?(?:\d{1,2}\s?%)?\)?",
+    _FLAGS,
+)
 VERB = re.compile(
     r"(?i)\s(?:будет|будут|есть|нужн\w+|можно|может|закажем|оплатим|заберем|заберём|приедет"
     r"|приедем|ждем"

@@ -23,6 +23,7 @@ class Reading:
     buyer: Buyer = Buyer()
     delivery: Delivery = Delivery()
     totals: tuple[Decimal, ...] = ()  # any of these may be the sum of the lines
+    charges: Decimal = Decimal(0)  # freight and the like, which a total may hold besides the lines
     total: Decimal | None = None  # the figure that is the document's total
     due_date: datetime.date | None = None
     around: tuple[str, ...] = ()  # text that is no line: titles, parties, notes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from .cells import Cell
 from .table import Grid, Table, read_table
-from .words import Role, heading
+from .words import Role, heading, sums_up
 
 _FIELD = re.compile(
     r"^\s*[-•*]?\s*(?P<label>[^\W\d][^:\t=]{1,30}?)\s*[:=]\s*(?P<value>\S.{0,200})$"
@@ -50,8 +50,9 @@ def records_at(lines: list[str], taken: set[int], language: str, source: str) ->
     """The records of a text, as one table; none when no record is whole."""
     records: list[_Record] = []
     places: list[int] = []
+    ends = _totals_apart(lines)
     for place, line in enumerate(lines):
-        match = None if place in taken else _FIELD.match(line[:300])
+        match = None if place in taken or place in ends else _FIELD.match(line[:300])
         found = heading(match["label"]) if match else None
         if (
             match is None
@@ -74,6 +75,15 @@ def records_at(lines: list[str], taken: set[int], language: str, source: str) ->
     table = read_table(Grid(rows=rows, source=source, language=language, numbers=numbers))
     if table.lines:
         yield Records(table=table, start=whole[0].place, places=tuple(places))
+
+
+def _totals_apart(lines: list[str]) -> set[int]:
+    """Totals that stand behind a blank line, and so belong to no record."""
+    return {
+        place
+        for place, line in enumerate(lines)
+        if place and not lines[place - 1].strip() and sums_up(line.partition(":")[0])
+    }
 
 
 def _is_whole(record: _Record) -> bool:

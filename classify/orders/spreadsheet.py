@@ -12,6 +12,7 @@ Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas t
 import datetime
 import io
 from dataclasses import replace
+from decimal import Decimal
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
@@ -58,6 +59,7 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
     return Reading(
         lines=numbered(lines),
         totals=tuple(total for table in held for total in table.totals) if len(held) == 1 else (),
+        charges=main.charges if len(held) == 1 else Decimal(0),
         currency=main.currency,
         around=around,
         problems=tuple(dict.fromkeys(problems)),

@@ -49,6 +49,7 @@ class Table:
 
     lines: tuple[OrderLine, ...] = ()
     totals: tuple[Decimal, ...] = ()  # every figure of the totals rows, VAT alone left out
+    charges: Decimal = Decimal(0)  # rows that charge for freight and the like
     currency: str = ""
     around: tuple[str, ...] = ()  # the rows that are no lines, as text
     problems: tuple[str, ...] = ()
@@ -64,6 +65,7 @@ class _Walk:
     skipped: int = 0  # rows of an order form nobody filled in
     unfilled: list[OrderLine] = field(default_factory=list)
     totals: list[Decimal] = field(default_factory=list)
+    charges: Decimal = Decimal(0)
     around: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     headed: bool = False
@@ -86,6 +88,7 @@ def read_table(grid: Grid) -> Table:
     return Table(
         lines=numbered(_priced(_filled(walk, grid))),
         totals=tuple(walk.totals),
+        charges=walk.charges,
         currency=walk.columns.currency if walk.columns else "",
         around=tuple(walk.around),
         problems=tuple(dict.fromkeys(walk.problems)),
@@ -127,6 +130,10 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
     line = _line(columns, row, mark, grid.place(index), len(walk.lines) + 1)
     if line is None:
         walk.around.append(_joined(row))
+        if is_charge(label):
+            walk.charges += next(
+                (one for cell in reversed(row) for one in amounts(cell, mark)[:1]), Decimal(0)
+            )
     elif line.quantity is None or line.quantity == 0:
         walk.unfilled.append(line)
     else:

@@ -276,7 +276,7 @@ _SUMMING = frozenset(
     "zwischensumme nettosumme netto brutto nettobetrag bruttobetrag endbetrag rechnungsbetrag "
     "zahlbetrag net gross amount due payable order invoice balance vat tax mwst ust umsatzsteuer "
     "mehrwertsteuer incl inkl excl exkl zzgl zzgl. including excluding of the ндс налог "
-    "без с в т ч том "
+    "без с в т ч том ohne exklusive inklusive "
     "числе к оплате по заказу заказа документу сумма счету счета за заявке заявки montant "
     "ht ttc tva "
     "sous général net à payer importe suma iva base imponible document value nett "
