@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from .failure import PermanentFailure
 
 DEFAULT_PATH = Path("/etc/postroom/postroom.toml")
+_SHORTEST_AGE = 7  # days; longer than Postfix's maximal_queue_lifetime
 
 
 class ConfigError(PermanentFailure):
@@ -57,6 +58,13 @@ def _mailbox(value: str) -> str:
     return value.lower()
 
 
+def _address(value: str) -> str:
+    try:
+        return str(ipaddress.ip_address(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is no address; write it like 192.0.2.7") from error
+
+
 def _domain(value: str) -> str:
     name = value.lower().removesuffix(".")
     try:
@@ -72,6 +80,7 @@ Network = Annotated[str, AfterValidator(_network)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Address = Annotated[str, AfterValidator(_address)]
 Seconds = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -183,6 +192,16 @@ class SigningSection(Section):
 
     domains: tuple[Domain, ...] = ()  # signed for, where keys are active; empty: ours of [service]
     keys_dir: Path | None = None  # private keys, a folder per domain; unset: state_dir/dkim
+
+
+class ZoneSection(Section):
+    """What our domains publish in DNS: `postroom dns` prints it, `postroom doctor` looks it up."""
+
+    addresses: tuple[Address, ...] = ()  # this host's public ones: A, AAAA, PTR and SPF
+    dmarc_policy: Literal["none", "quarantine", "reject"] = "quarantine"  # p= of our domains
+    dmarc_reports: Mailbox | None = None  # rua=, one of the mailboxes: its reports are read
+    tls_reports: Mailbox | None = None  # where TLS-RPT goes (RFC 8460); unset: not published
+    mta_sts: Literal["", "testing", "enforce"] = ""  # RFC 8461; needs the file on a web server
 
 
 class ReadingSection(Section):
@@ -358,6 +377,24 @@ class StoreSection(Section):
     auto_upgrade: bool = True  # migrate at the start of `serve`
 
 
+Days = Annotated[int, Field(ge=0)]
+
+
+class RetentionSection(Section):
+    """How long what is kept, in days; `postroom db purge`, once a day. 0 keeps it for ever."""
+
+    mail: Days = 0  # then a message's bytes and texts are emptied; its number and story stay
+    audit: Days = 0  # then its row goes too, with actions, attempts and events
+    reports: Days = 400  # DMARC: what was seen, sent and read
+
+
+class CanarySection(Section):
+    """A mail to ourselves whose arrival is checked; `postroom canary`, every few minutes."""
+
+    mailbox: Mailbox | None = None  # its address, one of service.mailboxes; unset: no canary
+    deadline: Seconds = 60.0  # how long it may take from Postfix to the database
+
+
 class MetricsSection(Section):
     """Prometheus."""
 
@@ -381,6 +418,7 @@ class Config(Section):
     authentication: AuthenticationSection = AuthenticationSection()
     policy: PolicySection = PolicySection()
     signing: SigningSection = SigningSection()
+    zone: ZoneSection = ZoneSection()
     reading: ReadingSection = ReadingSection()
     classification: ClassificationSection = ClassificationSection()
     catalogue: CatalogueSection = CatalogueSection()
@@ -394,6 +432,8 @@ class Config(Section):
     audit: AuditSection = AuditSection()
     worker: WorkerSection = WorkerSection()
     store: StoreSection = StoreSection()
+    retention: RetentionSection = RetentionSection()
+    canary: CanarySection = CanarySection()
     metrics: MetricsSection = MetricsSection()
     log: LogSection = LogSection()
 
@@ -490,6 +530,10 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("llm.model: needed with enabled; its name at llm.base_url")
     if config.llm.enabled and config.llm.timeout >= config.lmtp.deadline:
         problems.append("llm.timeout: must be shorter than lmtp.deadline; lower it")
+    problems += _too_short(config.retention)
+    mailboxes, canary = config.service.mailboxes, config.canary.mailbox
+    if canary and mailboxes and canary not in mailboxes:
+        problems.append(f"canary.mailbox: LMTP refuses {canary}; add it to service.mailboxes")
     for name, row in config.categories.items():
         if "reply" in row.steps and not row.template:
             problems.append(f'categories.{name}.template: needed because steps has "reply"')
@@ -498,3 +542,15 @@ def _contradictions(config: Config) -> list[str]:
                 f'categories.{name}.ticket_kind: needed because steps has "ticket-create"'
             )
     return problems
+
+
+def _too_short(ages: RetentionSection) -> list[str]:
+    """Ages that would let a message be forgotten while Postfix may still deliver it again."""
+    found = [
+        f"retention.{name}: at least {_SHORTEST_AGE} days, or 0; Postfix tries for five days"
+        for name, days in ages.model_dump().items()
+        if 0 < days < _SHORTEST_AGE
+    ]
+    if ages.audit and (not ages.mail or ages.mail > ages.audit):
+        found.append("retention.mail: must be set and not longer than retention.audit; lower it")
+    return found

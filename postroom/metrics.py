@@ -4,6 +4,8 @@ Several processes of one `postroom serve` share a folder of counters (prometheus
 multiprocess mode, PROMETHEUS_MULTIPROC_DIR set by service.py before this module is imported).
 """
 
+from dataclasses import dataclass
+
 from prometheus_client import Counter, Gauge, Histogram
 
 # From one look at the clock to the next; 5 ms to 10 s, closer around the promised 1 s and 2 s.
@@ -79,4 +81,42 @@ DMARC_SEEN = Counter(
 )
 DMARC_REPORTS = Counter(
     "postroom_dmarc_reports", "Aggregate reports that came in, by what became of them", ["outcome"]
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vital:
+    """A gauge that is asked for at every scrape (vitals.py)."""
+
+    name: str
+    meaning: str
+    labels: tuple[str, ...] = ()
+
+
+DATABASE_UP = Vital(name="postroom_database_up", meaning="1 while the database answers")
+LAST_MAIL = Vital(
+    name="postroom_last_mail_timestamp_seconds", meaning="When the last mail was stored"
+)
+USUAL_MAIL = Vital(
+    name="postroom_usual_messages_per_hour",
+    meaning="Mails an hour at this hour of the week, over the last four weeks",
+)
+CANARY = Vital(name="postroom_canary_timestamp_seconds", meaning="When the last canary was stored")
+OLDEST_REVIEW = Vital(
+    name="postroom_oldest_review_timestamp_seconds",
+    meaning="Since when the longest waiting message waits for a person",
+)
+FREE_SPACE = Vital(name="postroom_free_space_bytes", meaning="Free space below service.state_dir")
+NEEDED_SPACE = Vital(
+    name="postroom_needed_space_bytes", meaning="lmtp.min_free_space: below it mail is deferred"
+)
+CERTIFICATE = Vital(
+    name="postroom_certificate_end_timestamp_seconds",
+    meaning="When the certificate ends that Postfix shows at reply.submit",
+)
+PART_UP = Vital(name="postroom_part_up", meaning="1 while the part runs", labels=("part",))
+PART_DEATHS = Vital(
+    name="postroom_part_deaths",
+    meaning="How often the part ended without being asked, since the service started",
+    labels=("part",),
 )

@@ -18,12 +18,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from prometheus_client import CollectorRegistry, multiprocess, start_http_server
+from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from . import maillog
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
+from .vitals import Part, Parts
 
 PARTS = ("milter", "lmtp", "worker")
 _WITH_RULES = ("milter", "lmtp")
@@ -41,6 +42,7 @@ class Supervisor:
         self._config_path = config_path
         self._written = _content(config_path)
         self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._deaths = dict.fromkeys(PARTS, 0)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
@@ -49,11 +51,18 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._take_anew)
-        serve_metrics(self._config, self._counters())
+        serve_metrics(self._config, self._counters(), self.parts)
         async with asyncio.TaskGroup() as watching:
             for part in PARTS:
                 watching.create_task(self._watch(part))
             watching.create_task(self._drain())
+
+    def parts(self) -> dict[str, Part]:
+        """How the parts are, for those who watch (health.py)."""
+        return {
+            name: Part(is_up=child.returncode is None, deaths=self._deaths[name], pid=child.pid)
+            for name, child in self._children.items()
+        }
 
     async def _watch(self, part: str) -> None:
         """Keeps one part running until the service stops."""
@@ -66,6 +75,7 @@ class Supervisor:
             if self._stopping.is_set():
                 return
             multiprocess.mark_process_dead(child.pid, str(self._counters()))  # type: ignore[no-untyped-call]
+            self._deaths[part] += 1
             deaths = 0 if loop.time() - began > _STABLE_AFTER_S else deaths + 1
             pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
             maillog.part_died(part=part, status=status, restart_in=pause)
@@ -155,21 +165,24 @@ def prepared(config: Config) -> Iterator[None]:
         yield
 
 
-def serve_metrics(config: Config, counters: Path | None) -> None:
-    """Answers Prometheus at `metrics.listen`, from the shared counters where there are any.
+def serve_metrics(config: Config, counters: Path | None, parts: Parts = dict) -> None:
+    """Answers Prometheus, and who asks for health, at `metrics.listen`; for the parts together
+    where they share counters.
 
     Raises PermanentFailure(metrics-address) when the address is taken.
     """
     if not config.metrics.listen:
         return
+    from .health import serve_health  # only who serves it shall load it
+
     host, _, port = config.metrics.listen.rpartition(":")
     try:
         if counters is None:
-            start_http_server(int(port), host)
+            registry = REGISTRY
         else:
             registry = CollectorRegistry()
             multiprocess.MultiProcessCollector(registry, str(counters))  # type: ignore[no-untyped-call]
-            start_http_server(int(port), host, registry)
+        serve_health(config, registry, parts, host.strip("[]"), int(port))
     except OSError as error:
         raise PermanentFailure("metrics-address", error) from error
 

@@ -144,6 +144,9 @@ def metric_page() -> str:
             name = f"{family.name}_total" if family.type == "counter" else family.name
             labels = ", ".join(f"`{label}`" for label in metric._labelnames)
             rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+        elif isinstance(metric, metrics.Vital):
+            labels = ", ".join(f"`{label}`" for label in metric.labels)
+            rows.append(f"| `{metric.name}` | gauge | {labels} | {metric.meaning} |")
     return "\n".join(rows) + "\n"
 
 

@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import audit, dkim, dmarc, inspect, queue, template, upkeep
+from . import audit, dkim, dmarc, inspect, keep, queue, template, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -31,6 +31,10 @@ app.add_typer(dkim.app, name="dkim")
 app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")
 app.add_typer(upkeep.model, name="model")
+app.add_typer(keep.person, name="person")
+upkeep.database.command("backup")(keep.backup)
+upkeep.database.command("restore")(keep.restore)
+upkeep.database.command("purge")(keep.purge)
 app.add_typer(inspect.rules, name="rules")
 app.command()(inspect.check)
 app.command()(inspect.read)
@@ -39,6 +43,8 @@ app.command()(inspect.extract)
 app.command()(inspect.explain)
 app.command()(upkeep.serve)
 app.command()(upkeep.doctor)
+app.command()(keep.canary)
+app.command("dns")(upkeep.show_zone)
 app.command("config")(upkeep.show_configuration)
 
 

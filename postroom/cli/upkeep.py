@@ -75,6 +75,31 @@ def doctor(config: ConfigOption = None, json: JsonOption = False) -> None:
         raise typer.Exit(1)
 
 
+def show_zone(config: ConfigOption = None, json: JsonOption = False) -> None:
+    """Print the DNS records that our domains need, ready for a zone file."""
+    from postroom import zone
+    from postroom.milter.keyring import Keyring, SelectorState
+
+    settings = configuration(config)
+    ring = Keyring(settings.dkim_keys_dir)
+    keys = [
+        key
+        for domain in zone.domains(settings)
+        for one in ring.selectors(domain)
+        if one.state is not SelectorState.RETIRED
+        for key in ring.keys(domain, one.name)
+    ]
+    for record in zone.records(settings, keys):
+        if json:
+            show(to_plain(record), as_json=True)
+        else:
+            typer.echo(f"; {record.why}\n{record.zone_line}")
+    if settings.zone.mta_sts and not json:
+        text = zone.policy_file(settings).replace("\r\n", "\n")
+        typer.echo("; to be served at https://mta-sts.DOMAIN/.well-known/mta-sts.txt")
+        typer.echo("".join(f";   {line}\n" for line in text.splitlines()), nl=False)
+
+
 def show_configuration(config: ConfigOption = None, json: JsonOption = False) -> None:
     """Check the configuration and print every key with its value, defaults included."""
     show(configuration(config).model_dump(mode="json"), json)

@@ -1,113 +1,88 @@
-"""The Ansible role: its syntax, its variables, and `configure` for real, twice."""
+"""The Ansible collection as text: variables against their specification, Postfix against ours."""
 
-import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from postroom.config import load
+from tests.ansible.mailroom import ansible_environment
+from tests.sandbox.postfix import ROOT, parameters_of
 
-ROOT = Path(__file__).resolve().parents[2]
-ROLE = ROOT / "ansible" / "roles" / "postroom"
-PLAYBOOK = shutil.which("ansible-playbook", path=str(Path(sys.executable).parent))
+ROLES = ROOT / "ansible" / "roles"
+_BIN = Path(sys.executable).parent
 
-needs_ansible = pytest.mark.skipif(PLAYBOOK is None, reason="ansible-core is not installed")
+needs_lint = pytest.mark.skipif(
+    shutil.which("ansible-lint", path=str(_BIN)) is None, reason="ansible-lint is not installed"
+)
 
 
-def _play(folder: Path, *arguments: str) -> str:
-    """Runs the role on this machine with everything below `folder`; what Ansible printed."""
-    (folder / "venv" / "bin").mkdir(parents=True, exist_ok=True)
-    program = folder / "venv" / "bin" / "postroom"
-    program.unlink(missing_ok=True)
-    program.symlink_to(Path(sys.executable).parent / "postroom")
-    variables = {
-        "postroom_package": "postroom",
-        "postroom_hostname": "mx.company.test",
-        "postroom_mailboxes": ["info@company.test"],
-        "postroom_erp_url": "https://erp.company.test",
-        "postroom_erp_token": "a secret",
-        "postroom_company": 'Company "Ltd"',
-        "postroom_settings": "[classification]\nthreshold = 0.9",
-        "postroom_etc": str(folder / "etc"),
-        "postroom_state": str(folder / "state"),
-        "postroom_run": str(folder / "run"),
-        "postroom_venv": str(folder / "venv"),
-        "postroom_user": "root",
-        "postroom_systemd": False,
-    }
-    play = [{"hosts": "localhost", "connection": "local", "gather_facts": False,
-             "vars": variables, "roles": [{"role": str(ROLE)}]}]  # fmt: skip
-    (folder / "play.yml").write_text(yaml.safe_dump(play), encoding="utf-8")
+def _of(role: str, path: str) -> Any:
+    return yaml.safe_load((ROLES / role / path).read_text(encoding="utf-8"))
+
+
+@needs_lint
+@pytest.mark.slow
+def test_the_collection_holds_to_the_production_profile(tmp_path: Path) -> None:
+    environment = ansible_environment(tmp_path)
+    place = tmp_path / "collections/ansible_collections/postroom/mailroom"
     done = subprocess.run(
-        [str(PLAYBOOK), "-i", "localhost,", str(folder / "play.yml"), *arguments],
+        [str(_BIN / "ansible-lint"), "--profile", "production", "--offline", "--nocolor"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
-        env={
-            "PATH": "/usr/bin:/bin",
-            "HOME": str(folder),
-            "LC_ALL": "C.UTF-8",
-            "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
-            "ANSIBLE_LOCALHOST_WARNING": "False",
-        },
+        cwd=place,
+        env=environment | {"PWD": str(place)},
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
-@needs_ansible
-@pytest.mark.slow
-def test_the_syntax_holds(tmp_path: Path) -> None:
-    assert "playbook:" in _play(tmp_path, "--syntax-check")
-
-
-@needs_ansible
-@pytest.mark.slow
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files to a user")
-def test_configure_writes_what_postroom_reads_and_changes_nothing_the_second_time(
-    tmp_path: Path,
-) -> None:
-    first = _play(tmp_path, "--tags", "configure")
-    config = load(tmp_path / "etc" / "postroom.toml")
-    assert config.service.mailboxes == ("info@company.test",)
-    assert config.reply.company == 'Company "Ltd"'
-    assert config.erp.token_file == tmp_path / "etc" / "erp.token"
-    assert config.classification.threshold == 0.9
-    token = tmp_path / "etc" / "erp.token"
-    assert token.stat().st_mode & 0o777 == 0o400
-    assert "a secret" not in first
-    assert "changed=0" in _play(tmp_path, "--tags", "configure")
-
-
-def test_every_variable_is_specified_and_every_default_agrees() -> None:
-    specified = yaml.safe_load((ROLE / "meta/argument_specs.yml").read_text(encoding="utf-8"))
-    options = specified["argument_specs"]["main"]["options"]
-    defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
+@pytest.mark.parametrize("role", ["postroom", "mail_host"])
+def test_every_variable_is_specified_and_every_default_agrees(role: str) -> None:
+    options = _of(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    defaults = _of(role, "defaults/main.yml")
     assert {name for name, option in options.items() if not option.get("required")} == set(defaults)
     for name, value in defaults.items():
         assert options[name]["default"] == value, name
+        assert name.startswith(f"{role}_")
 
 
-def test_postfix_parameters_are_those_of_the_fragment() -> None:
-    fragment = (ROOT / "postfix" / "main.cf.fragment").read_text(encoding="utf-8")
-    wanted = dict(
-        (name.strip(), value.strip())
-        for name, found, value in (line.partition("=") for line in fragment.splitlines())
-        if found and not name.startswith("#")
-    )
-    given = yaml.safe_load((ROLE / "vars/main.yml").read_text(encoding="utf-8"))
+def test_postrooms_parameters_are_those_of_the_fragment() -> None:
+    wanted = parameters_of((ROOT / "postfix/main.cf.fragment").read_text(encoding="utf-8"))
+    given = _of("postroom", "vars/main.yml")
+    ours = given["postroom_postfix_first"] | given["postroom_postfix_parameters"]
     parameters = {
-        one["name"]: one["value"].replace("{{ postroom_run }}", "/run/postroom")
-        for one in given["postroom_postfix_parameters"]
+        name: value.replace("{{ postroom_run }}", "/run/postroom") for name, value in ours.items()
     }
     assert parameters == wanted
-    master = (ROOT / "postfix" / "master.cf.fragment").read_text(encoding="utf-8")
-    line = " ".join(
-        word for row in master.splitlines() if not row.startswith("#") for word in row.split()
-    )
+    (line,) = _services("master.cf.fragment")
     assert given["postroom_master_line"] == line
+
+
+def test_the_hosts_parameters_are_those_of_the_fragment() -> None:
+    wanted = parameters_of((ROOT / "postfix/mail_host.cf.fragment").read_text(encoding="utf-8"))
+    given = _of("mail_host", "vars/main.yml")
+    assert set(given["mail_host_postfix"]) == set(wanted)
+    for name, value in given["mail_host_postfix"].items():
+        assert "{{" in value or value == wanted[name], name
+    _smtp, submission = _services("submission.cf.fragment")
+    said = given["mail_host_submission_line"].replace(
+        "{{ 'none' if mail_host_tls == 'none' else 'encrypt' }}", "encrypt"
+    )
+    assert said.replace("{{ mail_host_submission }}", "submission") == submission
+
+
+def _services(fragment: str) -> list[str]:
+    """The services of a master.cf, one line each, with single blanks."""
+    rows = (ROOT / "postfix" / fragment).read_text(encoding="utf-8").splitlines()
+    services: list[str] = []
+    for row in rows:
+        if row.startswith(" "):
+            services[-1] += " " + " ".join(row.split())
+        elif row and not row.startswith("#"):
+            services.append(" ".join(row.split()))
+    return services

@@ -20,13 +20,19 @@ def test_continuation_lines_and_comments_are_read_like_postfix_does() -> None:
     assert parameters_of(text) == {"a": "1", "b": "2, 3", "c": ""}
 
 
-def test_the_fragments_hold_what_the_readme_explains() -> None:
+@pytest.mark.parametrize("name", ["main.cf", "mail_host.cf"])
+def test_the_readme_explains_every_parameter_of_a_fragment(name: str) -> None:
     readme = (ROOT / "postfix/README.md").read_text()
-    parameters = parameters_of((ROOT / "postfix/main.cf.fragment").read_text())
+    parameters = parameters_of((ROOT / f"postfix/{name}.fragment").read_text())
     assert [name for name in parameters if f"`{name}" not in readme] == []
+
+
+@pytest.mark.parametrize("name", ["master.cf", "submission.cf"])
+def test_the_readme_explains_every_option_of_a_service(name: str) -> None:
+    readme = (ROOT / "postfix/README.md").read_text()
     options = [
         line.split("-o ", 1)[1].strip()
-        for line in (ROOT / "postfix/master.cf.fragment").read_text().splitlines()
+        for line in (ROOT / f"postfix/{name}.fragment").read_text().splitlines()
         if line.startswith("  -o ")
     ]
     assert [option for option in options if f"`{option}`" not in readme] == []

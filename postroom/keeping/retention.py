@@ -1,0 +1,119 @@
+"""Retention: what is kept longer than [retention] says is emptied, then deleted.
+
+In: the configuration and the time. Out: how much went, per kind. Three ages apart:
+
+    mail     the message's bytes and every text read from it are emptied; numbers, dates,
+             category, outcome, states and the story stay, so that "what happened to it" can
+             still be answered
+    audit    the rows themselves go, with actions, attempts and events
+    reports  DMARC: what was seen, sent, and read from others' reports
+
+A message that somebody or something still waits for is left alone, whatever its age.
+
+Limits: a message whose row is gone would be taken as a new one if it were delivered again, hence
+the lower bound of the ages (Postfix gives up after five days). SQLite gives the space back to
+later messages, not to the file system.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, select, update
+
+from postroom.classification import Classification
+from postroom.codec import to_json
+from postroom.config import Config
+from postroom.decision import Decision, Outcome
+from postroom.envelope import Envelope
+from postroom.order import Order, OrderKind
+from postroom.store.engine import Database
+from postroom.store.schema import ACTION, DMARC_REPORT, DMARC_SEEN, DMARC_SENT, MESSAGE
+from postroom.verdict import Verdict
+
+from .deletion import delete_messages, unsettled
+
+_AT_ONCE = 200  # messages in one transaction, so that mail is not kept waiting for its turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purged:
+    """How many rows went."""
+
+    emptied: int = 0  # messages that lost their content
+    deleted: int = 0  # messages that are gone
+    reports: int = 0  # rows of DMARC reports
+
+
+def purge(config: Config, database: Database, now: datetime) -> Purged:
+    """Does what the three ages ask for, in short transactions."""
+    ages = config.retention
+    return Purged(
+        deleted=sum(_delete(database, _before(now, ages.audit))) if ages.audit else 0,
+        emptied=sum(_empty(database, _before(now, ages.mail))) if ages.mail else 0,
+        reports=_reports(database, _before(now, ages.reports)) if ages.reports else 0,
+    )
+
+
+def _before(now: datetime, days: int) -> float:
+    return (now - timedelta(days=days)).timestamp()
+
+
+def _empty(database: Database, before: float) -> Iterator[int]:
+    """Empties the content of old messages; how many, transaction by transaction."""
+    while True:
+        with database.transaction() as connection:
+            rows = connection.execute(
+                select(MESSAGE.c.id, MESSAGE.c.category, MESSAGE.c.outcome)
+                .where(MESSAGE.c.received_at < before, MESSAGE.c.size > 0)
+                .where(MESSAGE.c.id.not_in(unsettled()))
+                .limit(_AT_ONCE)
+            ).all()
+            for row in rows:
+                _empty_one(connection, row.id, row.category, Outcome(row.outcome))
+        yield len(rows)
+        if len(rows) < _AT_ONCE:
+            return
+
+
+def _empty_one(connection: Connection, number: int, category: str, outcome: Outcome) -> None:
+    said = ("purged: content older than retention.mail",)
+    kept = {
+        "raw": b"",
+        "size": 0,
+        "subject": "",
+        "author": "",
+        "message_id": "",
+        "order_number": "",
+        "envelope": to_json(Envelope()),
+        "verdict": to_json(Verdict()),
+        "classification": to_json(Classification(category=category, review=False)),
+        "order": to_json(Order(kind=OrderKind.NONE)),
+        "decision": to_json(Decision(outcome=outcome, category=category, reasons=said)),
+    }
+    connection.execute(update(MESSAGE).where(MESSAGE.c.id == number).values(**kept))
+    # What an action was asked to do quotes the message.
+    connection.execute(update(ACTION).where(ACTION.c.message == number).values(body="{}"))
+
+
+def _delete(database: Database, before: float) -> Iterator[int]:
+    while True:
+        with database.transaction() as connection:
+            numbers = connection.scalars(
+                select(MESSAGE.c.id)
+                .where(MESSAGE.c.received_at < before)
+                .where(MESSAGE.c.id.not_in(unsettled()))
+                .limit(_AT_ONCE)
+            ).all()
+            delete_messages(connection, numbers)
+        yield len(numbers)
+        if len(numbers) < _AT_ONCE:
+            return
+
+
+def _reports(database: Database, before: float) -> int:
+    with database.transaction() as connection:
+        return sum(
+            connection.execute(delete(column.table).where(column < before)).rowcount
+            for column in (DMARC_SEEN.c.at, DMARC_SENT.c.at, DMARC_REPORT.c.taken_at)
+        )

@@ -1,0 +1,131 @@
+"""What must be well for mail to be taken here and now: folders and disk, sockets, database.
+
+In: the configuration. Out: findings, each ok, a warning or a fault, with a mend. Quick, and light
+to import, because /ready (health.py) asks often; `postroom doctor` looks at the rest as well.
+"""
+
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from .config import Config
+from .failure import Failure
+
+
+class State(Enum):
+    """How a thing is."""
+
+    OK = "ok"
+    WARNING = "warning"  # works, but not as it should
+    FAULT = "fault"  # mail or actions will be held up
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at."""
+
+    state: State
+    what: str
+    mend: str = ""
+
+    @property
+    def is_fault(self) -> bool:
+        """True when something must be mended."""
+        return self.state is State.FAULT
+
+    def plain(self) -> dict[str, str]:
+        """The finding ready for JSON."""
+        return {"state": self.state.value, "what": self.what, "mend": self.mend}
+
+
+def ok(what: str) -> Finding:
+    """A thing that is as it should be."""
+    return Finding(state=State.OK, what=what)
+
+
+def warning(what: str, mend: str) -> Finding:
+    """A thing that works, but not as it should."""
+    return Finding(state=State.WARNING, what=what, mend=mend)
+
+
+def fault(what: str, mend: str) -> Finding:
+    """A thing that holds up mail or actions."""
+    return Finding(state=State.FAULT, what=what, mend=mend)
+
+
+def readiness(config: Config) -> list[Finding]:
+    """What must be well for mail to be taken here and now; quick enough to ask often."""
+    return [finding for look in (folders, sockets, database) for finding in look(config)]
+
+
+def folders(config: Config) -> Iterator[Finding]:
+    """Our folders, the space in them, and who may read the key."""
+    for name, folder in (
+        ("service.state_dir", config.service.state_dir),
+        ("service.run_dir", config.service.run_dir),
+    ):
+        if not folder.is_dir():
+            yield fault(f"{name} {folder} is missing", f"mkdir -p {folder}, owned by the service")
+        elif not os.access(folder, os.W_OK):
+            yield fault(f"{name} {folder} is not writable", "run as the service's user, or chown")
+        else:
+            yield ok(f"{name} {folder}")
+    if config.service.state_dir.is_dir():
+        free = shutil.disk_usage(config.service.state_dir).free
+        if free < config.lmtp.min_free_space:
+            yield fault(
+                f"{free // 1_048_576} MiB free on {config.service.state_dir}: mail is deferred",
+                "make room, or lower lmtp.min_free_space",
+            )
+        else:
+            yield ok(f"{free // 1_048_576} MiB free on {config.service.state_dir}")
+    if not config.service.mailboxes:
+        yield warning(
+            "service.mailboxes is empty: every recipient Postfix sends is taken",
+            'list the company addresses: mailboxes = ["info@example.com"]',
+        )
+    key = config.service.secret_file or config.service.state_dir / "stamp.key"
+    if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        yield fault(f"{key} can be read by others", f"chmod 600 {key}")
+
+
+def sockets(config: Config) -> Iterator[Finding]:
+    """Whether milter and LMTP answer."""
+    for part, endpoint in (("milter", config.milter.socket), ("lmtp", config.lmtp.socket)):
+        kind, _, rest = endpoint.partition(":")
+        try:
+            if kind == "unix":
+                with socket.socket(socket.AF_UNIX) as peer:
+                    peer.settimeout(2)
+                    peer.connect(rest)
+            else:
+                host, _, port = rest.rpartition(":")
+                socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        except OSError as error:
+            yield fault(
+                f"{part} does not answer at {endpoint} ({error.strerror})",
+                "start it: systemctl start postroom (or `postroom serve`), then read its log",
+            )
+        else:
+            yield ok(f"{part} answers at {endpoint}")
+
+
+def database(config: Config) -> Iterator[Finding]:
+    """Whether the database answers and is of this version."""
+    from .store.engine import Database
+    from .store.upgrade import is_current
+
+    store = Database(config.store_url)
+    try:
+        if is_current(store):
+            yield ok("database is up to date")
+        else:
+            yield fault("database has another version's schema", "postroom db upgrade")
+    except Failure as failure:
+        yield fault(f"database: {failure.reason}", "check store.url, rights and disk")
+    finally:
+        store.close()

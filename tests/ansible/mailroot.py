@@ -1,0 +1,211 @@
+"""A root of a fresh Debian or Ubuntu, of the release that this machine runs, for Ansible to fill.
+
+In: nothing, or a wheelhouse. Out: a folder with a minimal system in it, namespaces of its own for
+mounts and processes, and a process that keeps both: when it ends, in whatever way, the kernel
+ends everything inside and takes the mounts away. The network is this machine's, so services
+inside listen on loopback ports above 10000.
+
+debootstrap takes its packages from where this machine's apt takes them. What it makes is kept as
+a tar file in $XDG_CACHE_HOME/postroom, named after everything it was made from, so that a second
+run starts in seconds.
+
+Limits: root only, as chroot and namespaces need it; no systemd inside.
+"""
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.sandbox.waiting import wait_until
+
+_PACKAGES = ("python3", "python3-apt", "python3-venv", "ca-certificates", "openssl", "zstd")
+_KEEPER = """
+set -e
+mount --make-rprivate /
+mount --bind "$1" "$1"
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+mount -t tmpfs -o mode=755 tmpfs "$1/run"
+mount --bind -o ro "$2" "$1/srv"
+exec chroot "$1" /bin/sh -c 'echo ready; exec sleep infinity' </dev/null
+"""
+# 101: "action forbidden by policy" (Debian's invoke-rc.d): what apt installs is not started.
+_NOTHING_STARTS = "#!/bin/sh\nexit 101\n"
+
+
+class MailRoot:
+    """One root; use it as a context manager. `shared` is what it sees read-only as /srv."""
+
+    def __init__(self, shared: Path) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="postroom-root-"))
+        self.folder.chmod(0o755)  # the users inside pass through
+        self._shared = shared
+        self._keeper: subprocess.Popen[str] | None = None
+        self.pid = 0  # of the process inside, for nsenter
+
+    def __enter__(self) -> "MailRoot":
+        try:
+            _unpack(_archive(), self.folder)
+            self._keep()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends everything inside, then deletes the folder."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.kill()
+            keeper.wait(20)
+            assert keeper.stdout is not None
+            keeper.stdout.close()
+            _wait_until_gone(self.pid)
+        # The mounts were private to the keeper; what is left here are plain files.
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def run(
+        self, *command: str, given: str = "", check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a command inside as root. Raises RuntimeError with what it printed."""
+        done = subprocess.run(
+            [*self.enter(), *command],
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{command}: {done.returncode}\n{done.stdout}{done.stderr}")
+        return done
+
+    def start(self, log: str, *command: str) -> None:
+        """Starts a command inside that runs until it is ended, or the root is closed."""
+        inner = 'log=$1; shift; exec setsid "$@" >>"$log" 2>&1 </dev/null'
+        subprocess.Popen(
+            [*self.enter(), "/bin/sh", "-c", inner, "sh", log, *command],
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+        )
+
+    def enter(self) -> list[str]:
+        """What to put before a command that shall run inside."""
+        return ["nsenter", "-t", str(self.pid), "-m", "-p", "-r", "-w", "--"]
+
+    def read(self, path: str) -> str:
+        """A file inside, as this machine sees it."""
+        return (self.folder / path.lstrip("/")).read_text()
+
+    def exists(self, path: str) -> bool:
+        """True when there is such a file inside; a link counts, wherever it leads."""
+        return os.path.lexists(self.folder / path.lstrip("/"))
+
+    def _keep(self) -> None:
+        policy = self.folder / "usr/sbin/policy-rc.d"
+        policy.write_text(_NOTHING_STARTS)
+        policy.chmod(0o755)
+        shutil.copyfile("/etc/resolv.conf", self.folder / "etc/resolv.conf")
+        self._keeper = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork",
+             "--kill-child", "sh", "-c", _KEEPER, "keeper", str(self.folder),
+             str(self._shared)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )  # fmt: skip
+        assert self._keeper.stdout is not None
+        if self._keeper.stdout.readline().strip() != "ready":
+            raise RuntimeError("the root's namespaces could not be made")
+        own = self._keeper.pid
+        children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+        self.pid = int(children[0])
+
+
+def release() -> tuple[str, str]:
+    """This machine's distribution and the code name of its release."""
+    facts = platform.freedesktop_os_release()
+    return facts["ID"], facts["VERSION_CODENAME"]
+
+
+def mirror(code_name: str) -> str:
+    """Where this machine's apt takes packages of its own release from."""
+    for path in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
+        for stanza in re.split(r"\n\s*\n", path.read_text()):
+            uris = re.search(r"(?m)^URIs:\s*(\S+)", stanza)
+            suites = re.search(r"(?m)^Suites:\s*(.*)", stanza)
+            if uris and suites and code_name in suites[1].split():
+                return uris[1]
+    for path in [Path("/etc/apt/sources.list"), *Path("/etc/apt/sources.list.d").glob("*.list")]:
+        if path.exists():
+            found = re.search(
+                rf"(?m)^deb\s+(?:\[[^]]*\]\s+)?(\S+)\s+{code_name}\s", path.read_text()
+            )
+            if found:
+                return found[1]
+    raise RuntimeError(f"apt's sources name nothing for {code_name}")
+
+
+def _archive() -> Path:
+    """The root as a tar file, made when there is none that was made from the same."""
+    distribution, code_name = release()
+    made_from = (*_PACKAGES, distribution, code_name, platform.machine(), Path(__file__).name)
+    key = hashlib.sha256("\n".join((*made_from, _recipe())).encode()).hexdigest()[:16]
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "postroom"
+    cache.mkdir(parents=True, exist_ok=True)
+    archive = cache / f"root-{code_name}-{key}.tar"
+    if not archive.exists():
+        with tempfile.TemporaryDirectory(prefix="postroom-bootstrap-") as place:
+            root = Path(place) / "root"
+            _bootstrap(root, code_name)
+            partial = archive.with_suffix(".partial")
+            _call("tar", "-C", str(root), "-cf", str(partial), ".")
+            partial.rename(archive)
+    return archive
+
+
+def _recipe() -> str:
+    return Path(__file__).read_text().partition("def _bootstrap")[2]
+
+
+def _bootstrap(root: Path, code_name: str) -> None:
+    packages = ",".join(_PACKAGES)
+    place = mirror(code_name)
+    universe = ["--components=main,universe"] if release()[0] == "ubuntu" else []
+    _call(
+        *("debootstrap", "--variant=minbase", f"--include={packages}", *universe, code_name),
+        *(str(root), place),
+    )
+    components = "main universe" if universe else "main"
+    (root / "etc/apt/sources.list").write_text(f"deb {place} {code_name} {components}\n")
+    for setting in Path("/etc/apt/apt.conf.d").iterdir():
+        if "Acquire" in setting.read_text():
+            shutil.copyfile(setting, root / "etc/apt/apt.conf.d" / setting.name)
+    for heavy in ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt/archives"):
+        shutil.rmtree(root / heavy, ignore_errors=True)
+    (root / "var/cache/apt/archives/partial").mkdir(parents=True)
+
+
+def _unpack(archive: Path, folder: Path) -> None:
+    _call("tar", "-C", str(folder), "-xf", str(archive))
+
+
+def _call(*command: str) -> None:
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", timeout=900, check=False
+    )
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+
+
+def _wait_until_gone(pid: int) -> None:
+    wait_until(lambda: not Path(f"/proc/{pid}").exists(), 20, "the root's processes to end")

@@ -1,0 +1,66 @@
+"""Retention: content first, rows later, and never what somebody still waits for."""
+
+import json
+
+from postroom.config import Config
+from postroom.decision import Outcome
+from postroom.keeping.retention import purge
+from postroom.operating import Operator
+from postroom.store import messages
+from postroom.store.engine import Database
+from tests.fakes.kept import NOW, taken
+
+
+def _stored(database: Database, number: int) -> messages.StoredMessage | None:
+    with database.reading() as connection:
+        return messages.message(connection, number)
+
+
+def test_content_goes_after_its_days_and_the_story_stays(
+    config: Config, database: Database
+) -> None:
+    old = taken(config, database, "anna@kunde.test", days_ago=31)
+    young = taken(config, database, "anna@kunde.test", days_ago=29)
+    assert purge(config, database, NOW).emptied == 1
+    kept, emptied = _stored(database, young), _stored(database, old)
+    assert kept and kept.raw and emptied and emptied.raw == b""
+    told = json.dumps(Operator(config, database).explain(old), ensure_ascii=False)
+    assert "anna" not in told and "secret" not in told
+    assert "support" in told and '"new": "taken"' in told
+    assert purge(config, database, NOW).emptied == 0, "once is enough"
+
+
+def test_rows_go_after_the_days_of_the_audit(config: Config, database: Database) -> None:
+    old = taken(config, database, "anna@kunde.test", days_ago=91)
+    young = taken(config, database, "anna@kunde.test", days_ago=89)
+    purged = purge(config, database, NOW)
+    assert (purged.deleted, purged.emptied) == (1, 1)
+    assert _stored(database, old) is None
+    assert _stored(database, young) is not None
+
+
+def test_what_waits_for_a_person_or_an_action_is_left_alone(
+    config: Config, database: Database
+) -> None:
+    waiting = taken(config, database, "a@kunde.test", days_ago=99, outcome=Outcome.REVIEW)
+    unsent = taken(config, database, "b@kunde.test", days_ago=99, done=False)
+    purged = purge(config, database, NOW)
+    assert (purged.deleted, purged.emptied) == (0, 0)
+    for number in (waiting, unsent):
+        left = _stored(database, number)
+        assert left and left.raw
+
+
+def test_nothing_goes_where_no_age_is_set(config: Config, database: Database) -> None:
+    number = taken(config, database, "anna@kunde.test", days_ago=9_999)
+    forever = config.retention.model_copy(update={"mail": 0, "audit": 0, "reports": 0})
+    purge(config.model_copy(update={"retention": forever}), database, NOW)
+    assert _stored(database, number) is not None
+
+
+def test_many_go_in_several_transactions(config: Config, database: Database) -> None:
+    for day in range(450):
+        taken(config, database, "anna@kunde.test", days_ago=100 + day, done=False)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("UPDATE action SET state = 'dropped', finished_at = 1")
+    assert purge(config, database, NOW).deleted == 450
