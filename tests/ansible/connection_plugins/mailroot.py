@@ -21,7 +21,7 @@ options: {}
 class Connection(ConnectionBase):  # type: ignore[misc]
     """One root."""
 
-    transport = "mailroot"
+    transport = "mailroot"  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
     has_pipelining = True
 
     def _connect(self) -> "Connection":
@@ -60,7 +60,7 @@ class Connection(ConnectionBase):  # type: ignore[misc]
         return printed
 
     def _run(self, command: list[str], content: bytes | None) -> Any:
-        keeper = self._play_context.remote_addr
+        keeper = str(self._play_context.remote_addr)
         return subprocess.run(
             ["nsenter", "-t", keeper, "-m", "-p", "-r", "-w", "--", *command],
             input=content or b"",
