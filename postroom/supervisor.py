@@ -42,7 +42,7 @@ class Supervisor:
         self._config_path = config_path
         self._written = _content(config_path)
         self._children: dict[str, asyncio.subprocess.Process] = {}
-        self._deaths = dict.fromkeys(PARTS, 0)
+        self._deaths: dict[str, int] = dict.fromkeys(PARTS, 0)
         self._stopping = asyncio.Event()
 
     async def run(self) -> None:
