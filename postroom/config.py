@@ -301,15 +301,16 @@ class ErpSection(Section):
     """The ERP that takes orders, invoices and tickets (contract section 4); docs/erp.md."""
 
     destination: ClassVar[str] = "erp"  # names its secret, its places and its breaker
-    kind: Literal["rest", "tryton", "roundup"] = "rest"
+    kind: Literal["rest", "tryton", "odoo", "erpnext", "onec", "roundup", "webhook"] = "rest"
     base_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")  # empty: nothing is sent
     # Secret, first line of the file; unset: a systemd credential or the environment (docs/erp.md).
     token_file: Path | None = None
-    user: str = ""  # login the secret belongs to (tryton, roundup)
+    user: str = ""  # login the secret belongs to (tryton, onec, roundup; odoo over JSON-RPC)
     password_file: Path | None = None  # tryton: password of `user`, for on_change over JSON-RPC
-    database: str = ""  # name of the ERP's database (tryton)
+    database: str = ""  # name of the ERP's database (tryton, odoo)
     company: str = ""  # id of our company in the ERP, where it has several
     mapping_file: Path | None = None  # YAML laid over the shipped mapping of fields
+    protocol: Literal["json2", "jsonrpc"] = "json2"  # odoo: json2 from 19 on, jsonrpc before
     lookup: bool = False  # rest: GET by external_ref before a request is repeated
     timeout: Seconds = 10.0  # for one attempt
     settle: float = Field(default=30.0, ge=0)  # how long a request may go on after we gave it up
@@ -518,9 +519,10 @@ def _contradictions(config: Config) -> list[str]:
         name = erp.destination
         if config.worker.lease <= erp.timeout:
             problems.append(f"worker.lease: must be longer than {name}.timeout; raise it")
-        if erp.kind == "tryton" and not erp.database:
+        if erp.kind in ("tryton", "odoo") and not erp.database:
             problems.append(f'{name}.database: needed with kind = "{erp.kind}"')
-        if erp.kind == "roundup" and not erp.user:
+        by_login = erp.kind in ("onec", "roundup") or erp.protocol == "jsonrpc"
+        if by_login and not erp.user:
             problems.append(f'{name}.user: needed with kind = "{erp.kind}", for the login')
     if config.dns.deadline >= config.milter.deadline:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")

@@ -3,15 +3,28 @@
 In: the settings of [erp] or [tickets]. Out: an `Erp`.
 """
 
+from collections.abc import Callable
+
 from postroom.clock import Clock
 from postroom.config import ErpSection
 
 from .contract import Erp
-from .documents import Documents
+from .documents import Documents, System
+from .erpnext import ErpNext
 from .mapping import load
+from .odoo import Odoo
+from .onec import OneC
 from .rest import RestErp
 from .roundup import Roundup
 from .tryton import Tryton
+from .webhook import Webhook
+
+_SYSTEMS: dict[str, Callable[[ErpSection, Clock], System]] = {
+    "tryton": Tryton,
+    "odoo": Odoo,
+    "erpnext": ErpNext,
+    "onec": OneC,
+}
 
 
 def connect(settings: ErpSection, clock: Clock) -> Erp:
@@ -21,6 +34,9 @@ def connect(settings: ErpSection, clock: Clock) -> Erp:
             return RestErp(settings, clock)
         case "roundup":
             return Roundup(settings, clock)
-        case "tryton":
-            mapping = load("tryton", settings.mapping_file)
-            return Documents(Tryton(settings, clock), mapping, settings=settings, clock=clock)
+        case "webhook":
+            return Webhook(settings, clock)
+        case kind:
+            mapping = load(kind, settings.mapping_file)
+            system = _SYSTEMS[kind](settings, clock)
+            return Documents(system, mapping, settings=settings, clock=clock)

@@ -84,6 +84,7 @@ class Documents:
         self._system = system
         self._mapping = mapping
         self._settle_s = settings.settle
+        self._company = settings.company
         self._clock = clock
 
     async def send(self, request: ErpRequest) -> str:
@@ -161,7 +162,7 @@ class Documents:
 
     async def _context(self, document: Document, body: Record) -> Record:
         """The body with the customer and, in each line, the product as the ERP knows them."""
-        context = dict(body)
+        context = self._plain(body)
         uses = json.dumps(document.values)
         if "$customer.id" in uses:
             lookup = self._lookup("customer")
@@ -175,6 +176,11 @@ class Documents:
         if "$product." in uses:
             context["lines"] = [await self._with_product(line) for line in body["lines"]]
         return context
+
+    def _plain(self, body: Record) -> Record:
+        """The body, and what every template may need besides."""
+        received = str(body["source"]["received_at"])
+        return {**body, "received": received, "company": self._company}
 
     async def _with_product(self, line: Record) -> Record:
         lookup = self._lookup("product")
@@ -266,14 +272,14 @@ class Documents:
         return _said(dig(record, document.number)) or _said(identifier)
 
     async def _context_of_invoice(self, body: Record) -> Record:
-        lookup = self._lookup("customer")
+        lookup = self._lookup("seller" if self._mapping.seller else "customer")
         record = await self._one(lookup, body["seller"], "erp-customer-ambiguous")
         if record is None:
             raise PermanentFailure("erp-customer-unknown", detail=body["seller"]["email"])
         if not body["invoice_number"]:
             raise PermanentFailure("erp-invoice-unknown", detail="the mail names no number")
         known = {word: dig(record, path) for word, path in lookup.fields.items()}
-        return {**body, "customer": {**body["seller"], **known}}
+        return {**self._plain(body), "customer": {**body["seller"], **known}}
 
     # Look-ups.
 

@@ -6,7 +6,8 @@ turns a body of contract section 4 into what the ERP takes.
 
 In `values`, a text `$path` is replaced by what stands there in the body (`$customer.id`,
 `$invoice_number`), perhaps converted (`$quantity|number`); `{path}` inside a longer text likewise;
-`{each: lines, as: ...}` repeats its template for every line. What is empty is left out.
+`$a or b` takes the first that is not empty; `{each: lines, as: ...}` repeats its template for
+every line. What is empty is left out.
 docs/erp.md describes every key.
 
 Limits: no conditions and no arithmetic but `amount`; what needs more is a connector's code.
@@ -25,7 +26,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from postroom.failure import PermanentFailure
 
-_VALUE = re.compile(r"\$([\w.]+)(?:\|([\w-]+))?")
+_VALUE = re.compile(r"\$([\w.]+(?: or [\w.]+)*)(?:\|([\w-]+))?")
 _IN_TEXT = re.compile(r"\{([\w.]+)\}")
 
 
@@ -72,6 +73,7 @@ class Mapping(Entry):
     """The whole file."""
 
     customer: Lookup | None = None
+    seller: Lookup | None = None  # who bills us; missing: as `customer`
     product: Lookup | None = None
     order: Document | None = None
     invoice: Document | None = None
@@ -129,7 +131,8 @@ def _text(template: str, body: AnyMapping[str, Any]) -> Any:
         return _IN_TEXT.sub(lambda found: str(dig(body, found[1]) or ""), template)
     if whole[2] == "amount":
         return _amount(body)
-    value = dig(body, whole[1])
+    found = (dig(body, path) for path in whole[1].split(" or "))
+    value = next((one for one in found if not _empty(one)), None)
     return value if _empty(value) or not whole[2] else _convert(value, whole[2])
 
 
@@ -147,6 +150,8 @@ def _convert(value: Any, how: str) -> Any:
             return str(value)
         case "date":
             return str(value)[:10]
+        case "onec-date":
+            return f"{str(value)[:10]}T00:00:00"
         case "tryton-decimal":
             return {"__class__": "Decimal", "decimal": str(value)}
         case "tryton-date":
