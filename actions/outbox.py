@@ -9,122 +9,59 @@ In: actions, put in the transaction that takes their message; leases and endings
     late workers lose    a lease is known by its own name; who no longer holds it changes nothing
     no return            `mark_committed` is written before what cannot be repeated; an attempt
                          that has it and no happy end is "outcome-unknown", never tried again
-    order                an action that waits for another (`after`) is not due before that is done
+    order                an action that waits for another (`after`) is not due before that is done;
+                         of those with the same `sequence` an earlier one must be done or dropped
 
 SQLite claims under BEGIN IMMEDIATE, PostgreSQL with FOR UPDATE SKIP LOCKED; both read the index
-(state, due_at) from its start, so that a claim costs the same in a table of any size.
+(state, step, due_at) from the start of each step asked for, so that a claim costs the same in a
+table of any size, and a step that is held up costs the others nothing.
 
 Limits: workers on several hosts must agree on the time to within a small part of `worker.lease`.
-Over 300 lines because everything a worker may change stands here and nowhere else.
+Over 300 lines because everything a worker may change stands here and nowhere else; its SQL is in
+statements.py.
 """
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Integer, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.config import WorkerSection
 from postroom.decision import Action, Step
 from postroom.failure import TemporaryFailure
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, ATTEMPT, EVENT, MESSAGE
+from postroom.store.schema import ACTION, ATTEMPT, EVENT
 
 from .retry import survives_loss
+from .statements import (
+    CLAIM,
+    DUE,
+    END_ACTION,
+    END_ATTEMPT,
+    FIRST_DUE,
+    FIRST_END,
+    HELD,
+    READY,
+    RECENT,
+    START,
+    TELL,
+    UNDO_ATTEMPT,
+    WAKE_FOLLOWERS,
+)
 
 NOT_YET = 1e11  # due_at of an action that waits for another; far beyond any date
 _LONGEST_REASON = 500  # characters
 UNKNOWN = "outcome-unknown"  # reason of a dead action that may have happened
-
-_PRIOR = ACTION.alias("prior")
-_TRIES = select(func.max(ATTEMPT.c.number)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
-_LATEST = (
-    select(func.max(ATTEMPT.c.started_at)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
-)
-
-# The statements of every attempt, built once: building them anew costs more than running them.
-
-# The oldest due actions of one state whose turn it is.
-DUE = (
-    select(
-        ACTION,
-        MESSAGE.c.received_at,
-        _PRIOR.c.result.label("prior_result"),
-        _TRIES.label("tries"),
-        _LATEST.label("latest"),
-    )
-    .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
-    .join(_PRIOR, _PRIOR.c.key == ACTION.c.after, isouter=True)
-    .where(
-        ACTION.c.state == bindparam("wanted"),
-        ACTION.c.due_at <= bindparam("at"),
-        (ACTION.c.after == "") | (_PRIOR.c.state == "done"),
-    )
-    .order_by(ACTION.c.due_at)
-    .limit(bindparam("most", type_=Integer))
-    .with_for_update(of=ACTION, skip_locked=True)
-)
-# A claimed action is its new owner's until the lease runs out.
-_CLAIM = (
-    update(ACTION)
-    .where(ACTION.c.id == bindparam("this"))
-    .values(
-        state="leased",
-        attempts=bindparam("new_attempts"),
-        lease_until=bindparam("new_until"),
-        lease_owner=bindparam("new_owner"),
-        reason="",
-    )
-)
-_START = insert(ATTEMPT)
-_TELL = insert(EVENT)
-# Which of these actions are leased, to whom, and whether past the point of no return.
-_HELD = (
-    select(ACTION.c.lease_owner, ATTEMPT.c.committed_at)
-    .join(ATTEMPT, (ATTEMPT.c.action == ACTION.c.id) & ATTEMPT.c.outcome.is_(None))
-    .where(ACTION.c.id.in_(bindparam("ids", expanding=True)), ACTION.c.state == "leased")
-    .with_for_update(of=ACTION)
-)
-_END_ACTION = (
-    update(ACTION)
-    .where(ACTION.c.id == bindparam("this"))
-    .values(
-        state=bindparam("new_state"),
-        reason=bindparam("new_reason"),
-        result=bindparam("new_result"),
-        due_at=bindparam("new_due"),
-        finished_at=bindparam("new_finished"),
-        attempts=ACTION.c.attempts - bindparam("given_back"),
-        lease_until=None,
-        lease_owner=None,
-    )
-)
-_END_ATTEMPT = (
-    update(ATTEMPT)
-    .where(ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number"))
-    .values(
-        outcome=bindparam("new_outcome"),
-        reason=bindparam("new_reason"),
-        finished_at=bindparam("now"),
-    )
-)
-# What was postponed was no attempt.
-_UNDO_ATTEMPT = delete(ATTEMPT).where(
-    ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number")
-)
-_WAKE_FOLLOWERS = (
-    update(ACTION)
-    .where(
-        ACTION.c.message == bindparam("its_message"),
-        ACTION.c.after == bindparam("its_after"),
-        ACTION.c.state == "pending",
-    )
-    .values(due_at=bindparam("new_due"))
-)
-_FIRST_DUE = select(func.min(ACTION.c.due_at)).where(ACTION.c.state == bindparam("wanted"))
-_FIRST_END = select(func.min(ACTION.c.lease_until)).where(ACTION.c.state == "leased")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +97,7 @@ class Later:
     due_at: datetime
     reason: str
     detail: str = ""  # for the operator; stored beside the reason
+    counts: bool = True  # against worker.attempts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,6 +146,7 @@ def put(
                 state="pending",
                 body=action.body,
                 after=action.after,
+                sequence=action.sequence,
                 created_at=now.timestamp(),
                 due_at=due_at(connection, action.after, now),
             )
@@ -224,9 +163,14 @@ def put(
 class Agenda:
     """What the outbox asks for at one moment."""
 
-    due: bool  # something can be leased now
+    steps: frozenset[Step]  # something of these can be leased now
     expired: bool  # a lease ran out: `reclaim`
     next_at: datetime | None  # when something becomes due or runs out next
+
+    @property
+    def due(self) -> bool:
+        """Something can be leased now."""
+        return bool(self.steps)
 
 
 def agenda(database: Database, now: datetime) -> Agenda:
@@ -236,39 +180,54 @@ def agenda(database: Database, now: datetime) -> Agenda:
     """
     at = now.timestamp()
     with database.reading() as connection:
-        ready = [
-            connection.execute(_FIRST_DUE, {"wanted": state}).scalar()
-            for state in ("pending", "waiting")
-        ]
-        ends = connection.execute(_FIRST_END).scalar()
-    times = [t for t in ready if t is not None]
+        ready = [row for row in connection.execute(FIRST_DUE) if row.at is not None]
+        ends = connection.execute(FIRST_END).scalar()
+    times = [row.at for row in ready]
     later = [t for t in (*times, *([] if ends is None else [ends])) if at < t < NOT_YET]
     return Agenda(
-        due=any(t <= at for t in times),
+        steps=frozenset(Step(row.step) for row in ready if row.at <= at),
         expired=ends is not None and ends <= at,
         next_at=moment(min(later)) if later else None,
     )
 
 
-def lease(
-    database: Database, now: datetime, limit: int, lease_s: float, owner: str
-) -> list[Leased]:
-    """Claims up to `limit` due actions, oldest first, and writes their attempts; durable.
+def recent(database: Database, number: int) -> list[tuple[Step, str, str, datetime]]:
+    """Step, outcome, reason and end of the latest attempts, the newest first.
 
-    Raises TemporaryFailure(database or storage-full); then nothing was claimed.
+    Raises TemporaryFailure(database).
+    """
+    with database.reading() as connection:
+        return [
+            (Step(row.step), row.outcome, row.reason, moment(row.finished_at))
+            for row in connection.execute(RECENT, {"most": number})
+        ]
+
+
+def lease(
+    database: Database,
+    now: datetime,
+    limit: int,
+    lease_s: float,
+    owner: str,
+    steps: Collection[Step] = tuple(Step),
+) -> list[Leased]:
+    """Claims up to `limit` due actions of these steps, oldest first, and writes their attempts.
+
+    Durable on return. Raises TemporaryFailure(database or storage-full); then nothing was claimed.
     """
     at = now.timestamp()
     with database.transaction() as connection:
         rows: list[Row[Any]] = []
-        for state in ("pending", "waiting"):
-            rows += connection.execute(DUE, {"wanted": state, "at": at, "most": limit}).all()
+        for step, state in itertools.product(steps, READY):
+            asked = {"wanted": state, "of_step": step.value, "at": at, "most": limit}
+            rows += connection.execute(DUE, asked).all()
         rows = sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
         claims = [_leased(row, owner, at + lease_s) for row in rows]
         if claims:
-            connection.execute(_CLAIM, [_claim(claim) for claim in claims])
-            connection.execute(_START, [_start(claim, at) for claim in claims])
+            connection.execute(CLAIM, [_claim(claim) for claim in claims])
+            connection.execute(START, [_start(claim, at) for claim in claims])
             connection.execute(
-                _TELL,
+                TELL,
                 [
                     _event(claim, at, row.state, "leased", "")
                     for row, claim in zip(rows, claims, strict=True)
@@ -314,7 +273,7 @@ def finish_all(database: Database, ended: Sequence[tuple[Leased, End]], now: dat
     with database.transaction() as connection:
         held = {
             row.lease_owner: row.committed_at
-            for row in connection.execute(_HELD, {"ids": [leased.id for leased, _ in ended]})
+            for row in connection.execute(HELD, {"ids": [leased.id for leased, _ in ended]})
         }
         ours = [(leased, end) for leased, end in ended if leased.lease in held]
         ends = [
@@ -322,15 +281,15 @@ def finish_all(database: Database, ended: Sequence[tuple[Leased, End]], now: dat
             for leased, end in ours
         ]
         if ends:
-            connection.execute(_END_ACTION, ends)
-            undone = [end for end in ends if end["given_back"]]
-            tried = [end for end in ends if not end["given_back"]]
+            connection.execute(END_ACTION, ends)
+            undone = [end for end in ends if end["undo"]]
+            tried = [end for end in ends if not end["undo"]]
             if tried:
-                connection.execute(_END_ATTEMPT, tried)
+                connection.execute(END_ATTEMPT, tried)
             if undone:
-                connection.execute(_UNDO_ATTEMPT, undone)
+                connection.execute(UNDO_ATTEMPT, undone)
             connection.execute(
-                _TELL,
+                TELL,
                 [
                     _event(leased, at, "leased", end["new_state"], end["new_reason"])
                     for (leased, _), end in zip(ours, ends, strict=True)
@@ -338,7 +297,7 @@ def finish_all(database: Database, ended: Sequence[tuple[Leased, End]], now: dat
             )
         done = [leased for leased, end in ours if isinstance(end, Done)]
         if done:
-            connection.execute(_WAKE_FOLLOWERS, [_follower(leased, at) for leased in done])
+            connection.execute(WAKE_FOLLOWERS, [_follower(leased, at) for leased in done])
     return set(held) & {leased.lease for leased, _ in ended}
 
 
@@ -422,19 +381,26 @@ def _ended(leased: Leased, end: End, at: float, *, committed: bool) -> dict[str,
         "new_result": "",
         "new_reason": "",
         "given_back": 0,
+        "undo": False,
     }
     match end:
         case Done(result=result):
             return row | {"new_state": "done", "new_outcome": "done", "new_result": result}
         case _ if committed:
             return row | {"new_state": "dead", "new_outcome": "lost", "new_reason": UNKNOWN}
-        case Later(due_at=due_at, reason=reason, detail=detail):
+        case Later(due_at=due_at, reason=reason, detail=detail, counts=counts):
             row |= {"new_finished": None, "new_due": due_at.timestamp()}
+            row |= {"given_back": int(not counts)}
             row |= {"new_reason": _explained(reason, detail)}
             return row | {"new_state": "waiting", "new_outcome": "temporary"}
         case Postponed(due_at=due_at, reason=reason):
             row |= {"new_finished": None, "new_due": due_at.timestamp(), "new_reason": reason}
-            return row | {"new_state": "waiting", "new_outcome": "temporary", "given_back": 1}
+            return row | {
+                "new_state": "waiting",
+                "new_outcome": "temporary",
+                "given_back": 1,
+                "undo": True,
+            }
         case GivenUp(reason=reason, detail=detail):
             row |= {"new_reason": _explained(reason, detail)}
             return row | {"new_state": "dead", "new_outcome": "permanent"}

@@ -24,7 +24,7 @@ from postroom.config import Config, ErpSection
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.message import AutomaticKind, Message
-from postroom.order import Order
+from postroom.order import Order, order_key
 from postroom.verdict import Verdict
 
 from .bodies import erp_body, one_line, our_mailbox, source_of
@@ -32,6 +32,7 @@ from .gates import ReplyFacts, facts_of
 
 _NAMESPACE = uuid.UUID("6d1f0e0a-3c57-5f0e-9f5b-2b3c1a9f7e41")  # never changes: keys depend on it
 _ERP_STEPS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
+_LONGEST_SEQUENCE = 500  # characters
 _MOST_REFERENCES, _LONGEST_MESSAGE_ID = 10, 250
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")  # printable ASCII, RFC 5322 3.6.4 loosely
 
@@ -116,7 +117,8 @@ def plan(
         if step in _ERP_STEPS and _destination(step, config).base_url:
             key = action_key(digest, step)
             body = erp_body(step, key, decision, message, classification, order, source)
-            actions.append(Action(key=key, step=step, body=body))
+            sequence = _sequence(step, order, message)
+            actions.append(Action(key=key, step=step, body=body, sequence=sequence))
             waits_for = waits_for or key
     if Step.REPLY in decision.steps and decision.template:
         quotes_erp = any(step in _ERP_STEPS for step in decision.steps)
@@ -137,6 +139,14 @@ def plan(
     if Step.FORWARD in decision.steps and config.mailbox.hr:
         actions.append(forward(config.mailbox.hr, envelope=envelope, digest=digest, config=config))
     return tuple(actions)
+
+
+def _sequence(step: Step, order: Order, message: Message) -> str:
+    """What is about the same order, or invoice, of the same author happens in turn."""
+    number = order_key(order.number)
+    if step is Step.TICKET_CREATE or not number or message.author is None:
+        return ""
+    return f"{step.value} {message.author.text.lower()} {number}"[:_LONGEST_SEQUENCE]
 
 
 def _destination(step: Step, config: Config) -> ErpSection:

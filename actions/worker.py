@@ -2,15 +2,14 @@
 
 In: the outbox, a performer per step, a doorbell. Out: finished attempts; what ends together is
 recorded in one commit. The worker looks into the outbox when the doorbell rings, when something
-becomes due, when a place is free, and at the latest every `worker.poll` seconds. `stop` drains:
-what runs is finished, nothing new is leased.
+becomes due, when a place is free, and at the latest every `worker.poll` seconds. Each destination
+has its own places, rate and circuit breaker (lanes.py). `stop` drains: what runs is finished,
+nothing new is leased.
 
 Failure policy: a performer's TemporaryFailure is retried, its PermanentFailure is a dead letter,
 anything else is a bug, logged with its traceback and retried like a temporary failure. Trouble
 with the database stops nothing for good: leasing pauses, and an ending that cannot be written is
 tried again until the lease runs out, after which the action comes back by itself.
-
-Limits: an ERP that hangs occupies places that other steps could use, for `erp.timeout` each.
 """
 
 import asyncio
@@ -30,7 +29,9 @@ from postroom.failure import Failure, PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
 
 from . import desk, outbox
+from .breaker import is_away, rebuilt
 from .erp.contract import NotYet
+from .lanes import Lane, destinations
 from .outbox import Done, End, GivenUp, Later, Leased, Postponed, Withheld
 from .performers import Performer, ReplyWithheld
 from .retry import next_time
@@ -39,6 +40,7 @@ _BUSINESS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
 _AT_RECEIPT_S = 60.0  # an action planned later than this waited for a person, not for us
 _FIGURES_S = 5.0  # between two looks at the queue's depth
 _TROUBLE_S = 0.2  # before the database is asked again
+_RECENT = 200  # attempts from which breakers are rebuilt
 _LEASE_USED = 0.9  # part of a lease an attempt may take; the rest is for writing its end
 
 
@@ -69,6 +71,7 @@ class Worker:
         self._bell = bell
         self._owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._running = 0
+        self._lanes: dict[Step, Lane] = {}  # made when `run` starts
         self._stopping = False
         self._wake = asyncio.Event()
         self._ended: list[tuple[Leased, End]] = []  # performed, not yet recorded
@@ -78,6 +81,7 @@ class Worker:
         """Works until `stop`; returns when the last attempt is recorded."""
         maillog.started("worker", concurrency=self._settings.concurrency)
         await asyncio.to_thread(self._reclaim_orphans)
+        self._lanes = await asyncio.to_thread(self._open_lanes)
         async with asyncio.TaskGroup() as attempts:
             listener = attempts.create_task(self._listen())
             while not self._stopping or self._running:
@@ -115,9 +119,6 @@ class Worker:
 
     async def _lease(self, attempts: asyncio.TaskGroup) -> float:
         """Leases what is due and starts it; how long there is nothing more to do, in seconds."""
-        free = self._settings.concurrency - self._running
-        if free <= 0:
-            return self._settings.poll
         now = self._clock.now()
         if self._figures_due(now):
             await asyncio.to_thread(self._show_figures, now)
@@ -126,13 +127,28 @@ class Worker:
             await asyncio.to_thread(outbox.reclaim, self._database, now, self._settings)
         if self._stopping or not (agenda.due or agenda.expired):
             return self._pause(agenda, now)
-        leased = await asyncio.to_thread(
-            outbox.lease, self._database, now, free, self._settings.lease, self._owner
-        )
-        for action in leased:
-            self._running += 1
-            attempts.create_task(self._attempt(action))
+        for lane in {self._lanes[step] for step in agenda.steps}:
+            if free := lane.free(now):
+                await self._lease_for(lane, free, now, attempts)
         return self._settings.poll
+
+    async def _lease_for(
+        self, lane: Lane, free: int, now: datetime, attempts: asyncio.TaskGroup
+    ) -> None:
+        is_probe = lane.is_probing(now)
+        leased = await asyncio.to_thread(
+            outbox.lease,
+            self._database,
+            now,
+            free,
+            self._settings.lease,
+            self._owner,
+            lane.steps,
+        )
+        lane.started(len(leased))
+        self._running += len(leased)
+        for action in leased:
+            attempts.create_task(self._attempt(action, lane, is_probe))
 
     def _pause(self, agenda: outbox.Agenda, now: datetime) -> float:
         """Until the next thing is due, at most `worker.poll`; a free place wakes us anyway."""
@@ -140,35 +156,51 @@ class Worker:
             return self._settings.poll
         return min(max((agenda.next_at - now).total_seconds(), 0.001), self._settings.poll)
 
-    async def _attempt(self, leased: Leased) -> None:
-        end = await self._perform(leased)
+    async def _attempt(self, leased: Leased, lane: Lane, is_probe: bool) -> None:
+        end = await self._perform(leased, lane, is_probe)
+        lane.ended()
         self._ended.append((leased, end))
         self._wake.set()
 
-    async def _perform(self, leased: Leased) -> End:
+    async def _perform(self, leased: Leased, lane: Lane, is_probe: bool) -> End:
+        failure: Failure | None = None
         remaining = (leased.lease_until - self._clock.now()).total_seconds()
         try:
             async with asyncio.timeout(max(remaining * _LEASE_USED, 0.0)):
                 performer = self._performers.get(leased.step)
                 if performer is None:  # planned under another configuration
                     raise PermanentFailure("no-performer")
-                return await performer(leased)
+                done = await performer(leased)
+            lane.told(None, self._clock.now())
+            return done
         except ReplyWithheld as closed:
             maillog.reply_withheld(message=leased.message, reason=closed.gate)
             metrics.REPLIES_WITHHELD.labels(closed.gate).inc()
             return Withheld(reason=closed.reason)
-        except NotYet as failure:
-            due_at = self._clock.now() + timedelta(seconds=failure.wait_s)
-            return Postponed(due_at=due_at, reason=failure.reason)
-        except Failure as failure:
-            return self._after(failure, leased)
+        except NotYet as not_yet:
+            due_at = self._clock.now() + timedelta(seconds=not_yet.wait_s)
+            return Postponed(due_at=due_at, reason=not_yet.reason)
+        except Failure as found:
+            failure = found
         except TimeoutError as error:
-            return self._after(TemporaryFailure("deadline", error), leased)
+            failure = TemporaryFailure("deadline", error)
         except Exception as error:  # noqa: BLE001  boundary: one action's trouble is its own
             maillog.bug(f"step {leased.step.value}", error)
-            return self._after(TemporaryFailure("bug", error), leased)
+            failure = TemporaryFailure("bug", error)
+        is_refusal = isinstance(failure, PermanentFailure)
+        lane.told(None if is_refusal else failure, self._clock.now())
+        return self._after(failure, leased, is_probe)
 
-    def _after(self, failure: Failure, leased: Leased) -> Later | GivenUp:
+    def _after(self, failure: Failure, leased: Leased, is_probe: bool) -> Later | GivenUp:
+        if is_probe and is_away(failure) and not self._is_old(leased):
+            # It only found out that the destination is still away. Others come first next time.
+            pause = timedelta(seconds=self._settings.breaker_pause)
+            return Later(
+                due_at=self._clock.now() + pause,
+                reason=failure.reason,
+                detail=failure.detail,
+                counts=False,
+            )
         due_at = next_time(
             failure,
             step=leased.step,
@@ -181,6 +213,11 @@ class Worker:
         if due_at is None:
             return GivenUp(reason=failure.reason, detail=failure.detail)
         return Later(due_at=due_at, reason=failure.reason, detail=failure.detail)
+
+    def _is_old(self, leased: Leased) -> bool:
+        """An action that is tried for days is not what a breaker waits for."""
+        age_s = (self._clock.now() - leased.created_at).total_seconds()
+        return age_s >= self._settings.delivery_lifetime
 
     async def _record(self) -> None:
         """Writes what ended meanwhile, all of it in one transaction.
@@ -236,6 +273,20 @@ class Worker:
             metrics.QUEUE_DEPTH.labels(state).set(number)
         metrics.QUEUE_AGE.set(depth.oldest_s)
         metrics.REVIEWS.set(depth.reviews)
+
+    def _open_lanes(self) -> dict[Step, Lane]:
+        """A lane for each step, its breaker as the latest attempts left it."""
+        try:
+            latest = outbox.recent(self._database, _RECENT)
+        except TemporaryFailure as failure:
+            maillog.degraded(part="worker", reason=failure.reason)
+            latest = []
+        lanes: dict[Step, Lane] = {}
+        for destination in destinations(self._config):
+            ended = [(o, r, at) for step, o, r, at in latest if step in destination.steps]
+            lane = Lane(destination, self._settings, rebuilt(ended, self._settings))
+            lanes |= dict.fromkeys(destination.steps, lane)
+        return lanes
 
     def _reclaim_orphans(self) -> None:
         """Takes back at once what workers of this host held that no longer run.

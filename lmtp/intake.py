@@ -35,6 +35,7 @@ from postroom.doorbell import bell_path, ring
 from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import Reply, TemporaryFailure
+from postroom.order import order_key
 from postroom.stamp import StampKey
 from postroom.store import likeness, messages
 from postroom.store.engine import Database
@@ -260,7 +261,7 @@ def _repeat(connection: Connection, arrival: Arrival) -> Taken | None:
 
 
 def _queue_up(connection: Connection, arrival: Arrival, findings: Findings) -> None:
-    number = messages.order_key(findings.order.number)
+    number = order_key(findings.order.number)
     order = f"{findings.author}\n{number}" if number else ""
     messages.queue_up(connection, arrival.digest, arrival.envelope.queue_id, order)
 

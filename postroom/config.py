@@ -313,6 +313,8 @@ class ErpSection(Section):
     protocol: Literal["json2", "jsonrpc"] = "json2"  # odoo: json2 from 19 on, jsonrpc before
     lookup: bool = False  # rest: GET by external_ref before a request is repeated
     timeout: Seconds = 10.0  # for one attempt
+    concurrency: int = Field(default=4, ge=1)  # requests at once
+    rate: float = Field(default=0.0, ge=0)  # requests a second; 0: no limit
     settle: float = Field(default=30.0, ge=0)  # how long a request may go on after we gave it up
     link_base: str = ""  # prefix of the link to the message shown in the ERP
 
@@ -367,8 +369,11 @@ class WorkerSection(Section):
     backoff_max: Seconds = 3_600.0
     delivery_lifetime: Seconds = 432_000.0  # handing mail on is tried for so long (5 days)
     lease: Seconds = 60.0  # a worker's claim; must exceed erp.timeout
-    concurrency: int = Field(default=8, ge=1)
+    concurrency: int = Field(default=8, ge=1)  # actions at once, for each destination but ERPs
     poll: Seconds = 1.0  # at the latest, should a wake-up be missed
+    breaker_failures: int = Field(default=5, ge=1)  # in a row: the destination is left alone
+    breaker_pause: Seconds = 30.0  # for so long; doubles while it stays away
+    breaker_pause_max: Seconds = 300.0
 
 
 class StoreSection(Section):

@@ -51,3 +51,6 @@ class Action:
     step: Step
     body: str  # JSON, frozen when planned, so that every attempt sends the same bytes
     after: str = ""  # key of the action whose success this one waits for; empty for none
+    # Actions with the same text here happen one after the other, in the order they were planned:
+    # a change never overtakes its order. Empty: no matter.
+    sequence: str = ""

@@ -129,6 +129,18 @@ def attempted(
     )
 
 
+def destination_away(*, destination: str, reason: str, failures: int, pause: float) -> None:
+    """A destination failed too often in a row; its actions wait, no attempt is used up."""
+    _log().error(
+        "destination-away", destination=destination, reason=reason, failures=failures, pause=pause
+    )
+
+
+def destination_back(*, destination: str) -> None:
+    """A destination that was away has answered."""
+    _log().info("destination-back", destination=destination)
+
+
 def reply_withheld(*, message: int, reason: str) -> None:
     """A reply that was planned is not sent."""
     _log().info("reply-withheld", message=message, reason=reason)

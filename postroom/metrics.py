@@ -71,6 +71,12 @@ QUEUE_AGE = Gauge(
     "Age of the oldest action that is due",
     multiprocess_mode="mostrecent",
 )
+DESTINATION_AWAY = Gauge(
+    "postroom_destination_away",
+    "1 while a destination's circuit breaker is open: its actions wait",
+    ["destination"],
+    multiprocess_mode="mostrecent",
+)
 REVIEWS = Gauge(
     "postroom_reviews_waiting", "Messages waiting for a person", multiprocess_mode="mostrecent"
 )

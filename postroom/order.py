@@ -82,3 +82,8 @@ class Order:
     due_date: datetime.date | None = None  # invoices
     problems: tuple[str, ...] = ()
     complete: bool = False  # every line sure: safe to send to the ERP without a person
+
+
+def order_key(number: str) -> str:
+    """An order number as it is compared: upper case, without white space."""
+    return "".join(number.split()).upper()

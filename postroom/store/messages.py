@@ -30,7 +30,7 @@ from postroom.classification import Classification
 from postroom.codec import from_json, to_json
 from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
-from postroom.order import Order, OrderKind
+from postroom.order import Order, OrderKind, order_key
 from postroom.verdict import Verdict
 
 from .schema import DELIVERY, EVENT, MESSAGE, REVIEW
@@ -224,11 +224,6 @@ def known_order(
         {"author": _clean(author).lower(), "order_number": _clean(wanted), "besides": besides},
     )
     return found is not None
-
-
-def order_key(number: str) -> str:
-    """An order number as it is compared: upper case, without white space."""
-    return "".join(number.split()).upper()
 
 
 def queue_up(connection: Connection, *names: str) -> None:

@@ -117,6 +117,7 @@ ACTION = Table(
     Column("state", String(16), nullable=False),
     Column("body", Text, nullable=False),  # JSON, the same bytes at every attempt
     Column("after", String(36), nullable=False, default=""),  # key of the action waited for
+    Column("sequence", Text, nullable=False, default="", server_default=""),  # one at a time
     Column("attempts", Integer, nullable=False, default=0),
     Column("created_at", Float, nullable=False),
     Column("due_at", Float, nullable=False),
@@ -130,8 +131,15 @@ ACTION = Table(
     CheckConstraint(
         "(state IN ('done', 'dead', 'dropped')) = (finished_at IS NOT NULL)", name="finished"
     ),
-    Index(None, "state", "due_at"),
+    Index(None, "state", "step", "due_at"),
     Index(None, "message"),
+    Index(
+        None,
+        "sequence",
+        "id",
+        sqlite_where=text("sequence <> ''"),
+        postgresql_where=text("sequence <> ''"),
+    ),
     sqlite_autoincrement=True,
 )
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, update
 from sqlalchemy.dialects import sqlite
 
-from postroom.actions import desk, outbox
+from postroom.actions import desk, outbox, statements
 from postroom.actions.outbox import Done, GivenUp, Later, Leased, Withheld
 from postroom.config import WorkerSection
 from postroom.decision import Step
@@ -411,12 +411,12 @@ def test_every_change_of_state_has_its_event(database: Database) -> None:
 
 @pytest.mark.parametrize("waiting", ["pending", "waiting"])
 def test_a_claim_reads_the_index_from_its_start(database: Database, waiting: str) -> None:
-    wanted = {"wanted": waiting, "at": NOW.timestamp(), "most": 8}
-    query = outbox.DUE.params(wanted).compile(
+    wanted = {"wanted": waiting, "of_step": "deliver", "at": NOW.timestamp(), "most": 8}
+    query = statements.DUE.params(wanted).compile(
         dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}
     )
     with database.reading() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").fetchall()
     steps = [row[3] for row in plan]
-    assert steps[0].startswith("SEARCH action USING INDEX ix_action_state_due_at (state=? AND")
+    assert steps[0].startswith("SEARCH action USING INDEX ix_action_state_step_due_at (state=? AND")
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps), steps

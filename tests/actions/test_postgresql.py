@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from postroom.actions import desk, outbox
+from postroom.actions import desk, outbox, statements
 from postroom.actions.answered import one_at_a_time
 from postroom.actions.outbox import Done, GivenUp, Later, Leased
 from postroom.actions.worker import Worker
@@ -91,7 +91,13 @@ def test_a_claim_passes_by_what_another_claim_holds(database: Database) -> None:
     put(database, 4)
     with database.transaction() as connection:
         held = connection.execute(
-            outbox.DUE, {"wanted": "pending", "at": NOW.timestamp(), "most": 2}
+            statements.DUE,
+            {
+                "wanted": "pending",
+                "of_step": "order-create",
+                "at": NOW.timestamp(),
+                "most": 2,
+            },
         ).all()
         free = outbox.lease(database, NOW, 10, 60, "b")  # would wait here without SKIP LOCKED
     assert len(held) == len(free) == 2
@@ -190,13 +196,13 @@ def test_a_claim_reads_the_index_when_the_table_is_full(database: Database) -> N
     put(database, 50)
     with database.transaction() as connection:
         connection.execute(text("ANALYZE"))
-        wanted = {"wanted": "pending", "at": NOW.timestamp(), "most": 8}
-        statement = outbox.DUE.params(wanted).compile(
+        wanted = {"wanted": "pending", "of_step": "order-create", "at": NOW.timestamp(), "most": 8}
+        statement = statements.DUE.params(wanted).compile(
             dialect=connection.dialect, compile_kwargs={"literal_binds": True}
         )
         plan = connection.execute(text(f"EXPLAIN {statement}".replace(":", r"\:"))).scalars().all()
     steps = "\n".join(plan)
-    assert "ix_action_state_due_at" in steps, steps
+    assert "ix_action_state_step_due_at" in steps, steps
     assert "Seq Scan on action" not in steps, steps
 
 

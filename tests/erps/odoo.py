@@ -37,8 +37,10 @@ def odoo(folder: Path, build: Path) -> Iterator[str]:
     """An Odoo of its own on a copy of the prepared database "postroom"; its base URL."""
     with postgresql.PostgreSql(folder) as server:
         server.create("postroom")
+        dump = folder / "prepared.dump"  # the server's user cannot read the cache
+        dump.write_bytes((build / "prepared.dump").read_bytes())
         restore = ("pg_restore", "-h", str(folder), "-U", "test", "-d", "postroom", "--no-owner")
-        server.run(*restore, str(build / "prepared.dump"))
+        server.run(*restore, str(dump))
         port = free_port()
         conf = configure(folder, build, port)
         url = f"http://127.0.0.1:{port}"
