@@ -361,6 +361,13 @@ class AuditSection(Section):
     key_file: Path | None = None  # seals and encrypts it; made in state_dir when unset
 
 
+class ApiSection(Section):
+    """The HTTP API, for a web console and for programs; docs/api.md."""
+
+    listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")  # HOST:PORT; empty: none
+    failures_per_minute: int = Field(default=20, ge=1)  # wrong tokens from one address, then 429
+
+
 class WorkerSection(Section):
     """How actions are carried out."""
 
@@ -436,6 +443,7 @@ class Config(Section):
     reply: ReplySection = ReplySection()
     dmarc_reports: DmarcReportsSection = DmarcReportsSection()
     audit: AuditSection = AuditSection()
+    api: ApiSection = ApiSection()
     worker: WorkerSection = WorkerSection()
     store: StoreSection = StoreSection()
     retention: RetentionSection = RetentionSection()

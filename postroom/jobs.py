@@ -23,6 +23,14 @@ def read_message(raw: bytes, limits: ReadingSection) -> Message:
     return replace(message, raw=b"", attachments=attachments)
 
 
+def read_part(raw: bytes, limits: ReadingSection, sha256: str) -> tuple[str, bytes] | None:
+    """Name and contents of the attachment with that digest, or None."""
+    for attachment in read(raw, limits).attachments:
+        if attachment.sha256 == sha256:
+            return attachment.filename, attachment.data
+    return None
+
+
 def extract_order(raw: bytes, limits: ReadingSection) -> Order:
     """The order or invoice in a message."""
     from .classify import orders

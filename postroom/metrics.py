@@ -80,6 +80,7 @@ DESTINATION_AWAY = Gauge(
 REVIEWS = Gauge(
     "postroom_reviews_waiting", "Messages waiting for a person", multiprocess_mode="mostrecent"
 )
+API_ANSWERS = Counter("postroom_api_answers", "Answers of the HTTP API", ["status"])
 DMARC_SEEN = Counter(
     "postroom_dmarc_seen",
     "Messages noted for aggregate reports: written, dropped, failed",

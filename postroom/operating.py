@@ -11,7 +11,7 @@ can still be given by hand, to the training data.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -39,16 +39,18 @@ from .store import labels, messages
 from .store.engine import Database
 from .store.messages import ReviewState, StoredMessage
 
-VERBS = ("hold", "release", "retry", "drop")  # of actions
+Read = Callable[[bytes], Message]
 
 
 class Operator:
     """An operator's view of one installation."""
 
-    def __init__(self, config: Config, database: Database) -> None:
+    def __init__(self, config: Config, database: Database, read: Read | None = None) -> None:
+        """`read` reads hostile bytes; without it a worker process is started for each message."""
         self._config = config
         self._database = database
         self._audit = AuditLog(config)
+        self._parse = read or self._read_once
 
     @classmethod
     @contextmanager
@@ -369,16 +371,19 @@ class Operator:
 
         Raises WorkerLost when it cannot be read.
         """
+        return replace(self._parse(stored.raw), raw=stored.raw)
+
+    def _read_once(self, raw: bytes) -> Message:
 
         async def read() -> Message:
             workers = min(1, self._config.reading.workers)
             pool = WorkerPool(self._config.reading.model_copy(update={"workers": workers}))
             try:
-                return await pool.run(jobs.read_message, stored.raw, self._config.reading)
+                return await pool.run(jobs.read_message, raw, self._config.reading)
             finally:
                 pool.stop()
 
-        return replace(asyncio.run(read()), raw=stored.raw)
+        return asyncio.run(read())
 
     def _put(
         self,

@@ -26,7 +26,7 @@ from .failure import PermanentFailure
 from .lineage import environment_for_child
 from .vitals import Part, Parts
 
-PARTS = ("milter", "lmtp", "worker")
+PARTS = ("milter", "lmtp", "worker", "api")  # in the order in which they drain
 _WITH_RULES = ("milter", "lmtp")
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
@@ -40,6 +40,7 @@ class Supervisor:
     def __init__(self, config: Config, config_path: Path) -> None:
         self._config = config
         self._config_path = config_path
+        self._parts = tuple(part for part in PARTS if part != "api" or config.api.listen)
         self._written = _content(config_path)
         self._children: dict[str, asyncio.subprocess.Process] = {}
         self._deaths: dict[str, int] = dict.fromkeys(PARTS, 0)
@@ -53,7 +54,7 @@ class Supervisor:
         loop.add_signal_handler(signal.SIGHUP, self._take_anew)
         serve_metrics(self._config, self._counters(), self.parts)
         async with asyncio.TaskGroup() as watching:
-            for part in PARTS:
+            for part in self._parts:
                 watching.create_task(self._watch(part))
             watching.create_task(self._drain())
 
@@ -100,7 +101,7 @@ class Supervisor:
 
     async def _drain(self) -> None:
         await self._stopping.wait()
-        for part in PARTS:
+        for part in self._parts:
             child = self._children.get(part)
             if child is None or child.returncode is not None:
                 continue
@@ -121,7 +122,7 @@ class Supervisor:
             maillog.degraded(part="configuration", reason=str(error))
             return
         self._written = written
-        self._signal(signal.SIGTERM, PARTS)
+        self._signal(signal.SIGTERM, self._parts)
 
     def _signal(self, number: signal.Signals, parts: tuple[str, ...]) -> None:
         for part in parts:

@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import audit, dkim, dmarc, inspect, keep, queue, template, upkeep
+from . import api, audit, dkim, dmarc, inspect, keep, queue, template, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -27,6 +27,7 @@ app = typer.Typer(
 app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
 app.add_typer(audit.app, name="audit")
+app.add_typer(api.app, name="api")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")

@@ -23,7 +23,7 @@ model = typer.Typer(help="The classification model.")
 
 def serve(
     only: Annotated[
-        str, typer.Option("--only", help="Run one part alone: milter, lmtp or worker.")
+        str, typer.Option("--only", help="Run one part alone: milter, lmtp, worker or api.")
     ] = "",
     config: ConfigOption = None,
 ) -> None:

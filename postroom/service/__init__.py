@@ -3,6 +3,7 @@
     milter.py   examiner (authenticate, read, classify, policy) behind libmilter
     lmtp.py     intake (stamp or examiner, read, extract, decide, plan, commit) behind LMTP
     worker.py   outbox and the performers of each step
+    api.py      the HTTP API behind uvicorn, where `api.listen` is set
     state.py    what must be there before any of them starts: key and schema
 
 The stages know each other only by the functions handed to them here. Each part is a process
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def run_part(config: Config, part: str) -> None:
-    """Runs one part, milter, lmtp or worker, in this process until SIGTERM."""
+    """Runs one part, milter, lmtp, worker or api, in this process until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the part listens, it has nothing older
     die_with_parent()
     if not is_supervised():
@@ -42,6 +43,10 @@ def run_part(config: Config, part: str) -> None:
             from .worker import run_worker
 
             asyncio.run(run_worker(config))
+        case "api":
+            from .api import run_api
+
+            asyncio.run(run_api(config))
 
 
 def reloads(part: str, classifier: "Classifier") -> Callable[[], None]:
