@@ -528,7 +528,9 @@ def _contradictions(config: Config) -> list[str]:
         problems.append(
             'mailbox.lmtp: needed with kind = "lmtp"; write unix:/path or inet:HOST:PORT'
         )
-    for erp in (config.erp, config.tickets):
+    # A ticket system that is not there cannot keep a worker waiting.
+    asked = (config.erp, config.tickets) if config.tickets.base_url else (config.erp,)
+    for erp in asked:
         name = erp.destination
         if config.worker.lease <= erp.timeout:
             problems.append(f"worker.lease: must be longer than {name}.timeout; raise it")

@@ -20,16 +20,18 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from postroom.milter.keyring import Keyring, SelectorState
 from tests.fakes.dns import DnsServer
 from tests.fakes.smtp_sink import SmtpSink
 
 from . import world
 from .erp import Erp
 from .mails import Mail
-from .postfix import ROOT, Postfix, as_root, free_ports
+from .postfix import ROOT, Postfix, PostfixTrouble, as_root, free_ports
 from .processes import Child
 from .smtp_client import send
 from .waiting import wait_until
@@ -80,7 +82,7 @@ poll = 0.5
 [metrics]
 listen = "{metrics}"
 """
-_READY_S = 60.0
+_READY_S = 120.0
 _DRAIN_S = 50.0  # longer than the supervisor waits for its parts
 
 
@@ -179,12 +181,14 @@ class Stack:
         return {state for (state,) in found}
 
     def wait_until_ready(self, timeout_s: float = _READY_S) -> None:
-        """Returns when milter, LMTP and Postfix answer. Raises TimeoutError."""
-        wait_until(
-            lambda: all(_listens(path) for path in (self.milter_socket, self.lmtp_socket)),
-            timeout_s,
-            "postroom serve to open its sockets",
-        )
+        """Returns when milter and LMTP answer. Raises TimeoutError; PostfixTrouble if one ends."""
+
+        def is_ready() -> bool:
+            if not all(child.is_running for child in self._children.values()):
+                raise PostfixTrouble(f"postroom serve ended:\n{_tail(self.log, 20)}")
+            return all(_listens(path) for path in (self.milter_socket, self.lmtp_socket))
+
+        wait_until(is_ready, timeout_s, "postroom serve to open its sockets")
 
     def send(self, mail: Mail) -> str:
         """Sends a mail over SMTP from its party's address; the reply as "250 2.0.0 ...".
@@ -233,6 +237,7 @@ class Stack:
             sink_port=self.sink.port,
         )
         self._write_configuration()
+        self._publish_keys()
         self._open.callback(self._stop_children)
         if self._separate:
             for part in ("lmtp", "worker", "milter"):
@@ -264,6 +269,13 @@ class Stack:
                 metrics="" if self._separate else f"127.0.0.1:{self.metrics_port}",
             )
         )
+
+    def _publish_keys(self) -> None:
+        """Keys as an operator has them, so that replies leave signed."""
+        ring, now = Keyring(self.folder / "state" / "dkim"), datetime.now(UTC)
+        for key in ring.make(world.COMPANY, "s0", now):
+            self.dns.zone.add(key.name, "TXT", key.record)
+        ring.change(world.COMPANY, "s0", SelectorState.ACTIVE, now)
 
     def _stop_children(self) -> None:
         for child in self._children.values():
