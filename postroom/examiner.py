@@ -50,6 +50,7 @@ class Examiner:
         verdict, message = await asyncio.gather(self.authenticate(envelope, raw), self.read(raw))
         with metrics.STAGE_SECONDS.labels("classify").time():
             classification = self.classifier.classify(message, verdict, envelope)
+        metrics.CONFIDENCE.observe(classification.confidence)
         answer = disposition(verdict, classification, self.config.policy, envelope)
         examination = Examination(
             verdict=verdict,

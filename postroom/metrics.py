@@ -35,6 +35,11 @@ CLASSIFIED = Counter(
     "Messages classified, by who had the last word and whether it was sure of it",
     ["category", "source", "sure"],
 )
+CONFIDENCE = Histogram(
+    "postroom_confidence",
+    "How sure the classification was; below classification.threshold a person decides",
+    buckets=(0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.99, 1.0),
+)
 FAMILIARITY = Histogram(
     "postroom_familiarity",
     "Share of a message's words that the model was trained on: falls as mail drifts away",
