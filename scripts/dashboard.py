@@ -248,6 +248,11 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                 ),
             ),
             Panel(
+                title="Destinations away",
+                means="1 while the circuit breaker is open",
+                lines=(("postroom_destination_away", "{{destination}}"),),
+            ),
+            Panel(
                 title="Replies not sent, and why",
                 means="An hour",
                 stacked=True,
