@@ -215,6 +215,7 @@ class ReadingSection(Section):
     max_addresses: int = Field(default=1_000, gt=0)  # per header field
     max_parameters: int = Field(default=100, gt=0)  # per header field
     max_attachments: int = Field(default=200, gt=0)
+    max_containers: int = Field(default=16, gt=0)  # winmail.dat and S/MIME, opened in one message
     max_text: int = Field(default=2_097_152, gt=0)  # characters of text kept
     max_expanded: int = Field(default=209_715_200, gt=0)  # octets an attachment may unpack to
     max_pages: int = Field(default=2_000, gt=0)  # of one PDF

@@ -69,7 +69,7 @@ def _zip(octets: bytes, limits: ReadingSection) -> Listing:
         if flags & 1:
             problems["encrypted"] = None
         if len(members) < _MEMBERS_SHOWN:
-            name = octets[position + _ENTRY.size : position + _ENTRY.size + name_length]
+            name = octets[position + _ENTRY.size : position + _ENTRY.size + min(name_length, 1_020)]
             members.append(_name(name, bool(flags & 0x800)))
         position += _ENTRY.size + name_length + extra + comment
         seen += 1

@@ -5,18 +5,17 @@ The plain form is taken where it says as much as the HTML; it does not when it i
 program cannot show HTML") or when it lost the rows of a table, which is how order lists arrive.
 Standard: RFC 2046 5.1.4 leaves the choice to us.
 
-Limits: text is cut at the limit; "text-limit" says so.
+Limits: text is cut where the budget ends (budget.py).
 """
 
 import re
 from dataclasses import dataclass
 
-from postroom.config import ReadingSection
-
+from .budget import Budget
 from .content import Content, Segment
 from .html import read_html
 from .problems import Problems
-from .quotes import LINES, plain_lines
+from .quotes import plain_lines
 from .text import Line, joined
 
 _STUB = 60  # characters; a plain text below it may only say that there is HTML
@@ -32,37 +31,45 @@ class Body:
     html: str  # every HTML part, joined
 
 
-def best_body(content: Content, limits: ReadingSection, problems: Problems) -> Body:
+def best_body(content: Content, budget: Budget, problems: Problems) -> Body:
     """The best text of the message."""
     lines: list[Line] = []
-    left = limits.max_text
+    most = budget.text
+    html = content.html[: budget.html]
     for segment in content.segments:
-        if left <= 0:
+        if budget.text <= 0 or budget.lines <= 0:
             problems.add("text-limit")
             break
-        chosen = _best_lines(segment, left, problems)
-        left -= sum(len(line.text) + 1 for line in chosen)
+        chosen = _best_lines(segment, budget, problems)
+        budget.text -= sum(len(line.text) + 1 for line in chosen)
+        budget.lines -= len(chosen)
         if lines and chosen:
             lines.append(Line(text=""))
         lines.extend(chosen)
     text = joined(lines).strip("\n")
-    return Body(
-        lines=tuple(lines), text=text[: limits.max_text], html=content.html[: limits.max_text]
-    )
+    return Body(lines=tuple(lines), text=text[: max(most, 0)], html=html)
 
 
-def _best_lines(segment: Segment, limit: int, problems: Problems) -> tuple[Line, ...]:
+def _best_lines(segment: Segment, budget: Budget, problems: Problems) -> tuple[Line, ...]:
     plain = "\n".join(segment.plain)
     html = "\n".join(segment.html)
     if html and (not plain.strip() or _may_say_more(plain, html)):
-        if len(html) > limit:
-            problems.add("text-limit")
-        from_html = read_html(html[:limit], limit)
+        from_html = _lines_of_html(html, budget, problems)
         if not plain.strip() or _says_more(plain, from_html):
             return from_html
-    if len(plain) > limit or plain.count("\n") > LINES:
+    if len(plain) > budget.text or plain.count("\n") > budget.lines:
         problems.add("text-limit")
-    return plain_lines(plain[:limit])
+    return plain_lines(plain[: budget.text], budget.lines)
+
+
+def _lines_of_html(html: str, budget: Budget, problems: Problems) -> tuple[Line, ...]:
+    if len(html) > budget.html:
+        problems.add("text-limit")
+        html = html[: max(budget.html, 0)]
+    budget.html -= len(html)
+    lines, cut = read_html(html, budget.text, budget.lines)
+    problems.add("text-limit" if cut else "")
+    return lines
 
 
 def _may_say_more(plain: str, html: str) -> bool:

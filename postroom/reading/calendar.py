@@ -4,7 +4,8 @@ In: the octets of a text/calendar part. Out: `Calendar`, or ValueError for what 
 Standards: RFC 5545 (content lines, folding, text escapes), RFC 5546 (METHOD). A calendar with a
 METHOD is a scheduling message: it is answered by calendars, never by us.
 
-Limits: times are kept as written; recurrence is not worked out; no more than 10,000 lines.
+Limits: times are kept as written; recurrence is not worked out; no more than 1 MB and 10,000
+lines.
 """
 
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 
 from . import charsets
 
+_OCTETS = 1_048_576
 _LINES = 10_000
 _FOLD = re.compile(r"\n[ \t]")
 _LINE = re.compile(
@@ -41,7 +43,7 @@ class Calendar:
 
 def read_calendar(octets: bytes, charset: str = "") -> Calendar:
     """The calendar in these octets; raises ValueError when there is none."""
-    text = charsets.decode(octets, charset or "utf-8")[0]
+    text = charsets.decode(octets[:_OCTETS], charset or "utf-8")[0]
     text = _FOLD.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
     lines = [line for line in text.split("\n", _LINES)[:_LINES] if line.strip()]
     if not lines or lines[0].strip().upper() != "BEGIN:VCALENDAR":

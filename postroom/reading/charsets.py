@@ -12,7 +12,6 @@ between two charsets of one script other than Cyrillic is not noticed.
 
 import codecs
 import re
-from collections import Counter
 from functools import lru_cache
 
 # Only these codecs are ever used: Python has others that are no charsets (unicode_escape, idna,
@@ -161,8 +160,8 @@ def guess(octets: bytes, likely: str = "") -> tuple[str, str]:
     if _mostly_utf8(octets):
         return octets.decode("utf-8", "replace"), "utf-8"
     probe = octets[:_PROBE]
-    best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
-    if _russian_score(probe, best) > 0.55 and _in_runs(probe):
+    best, score = _best_cyrillic(probe)
+    if score > 0.55 and _in_runs(probe):
         return octets.decode(best, "replace"), best
     for name in _EAST_ASIAN:
         if _looks_east_asian(probe, name):
@@ -201,8 +200,8 @@ def _cyrillic(octets: bytes, wanted: str) -> tuple[str, str]:
     probe = octets[:_PROBE]
     if len(_HIGH_OCTET.findall(probe[:2_000])) >= 6 and _in_runs(probe):
         declared_score = _russian_score(probe, wanted) if wanted in _CYRILLIC else 0.0
-        best = max(_CYRILLIC, key=lambda name: _russian_score(probe, name))
-        if _russian_score(probe, best) > max(0.7, declared_score + 0.25):
+        best, score = _best_cyrillic(probe)
+        if score > max(0.7, declared_score + 0.25):
             return octets.decode(best, "replace"), "charset-repaired"
     if wanted == "cp1252":
         return _latin(octets), ""
@@ -281,20 +280,41 @@ def _in_runs(octets: bytes) -> bool:
     return sum(len(run) for run in runs if len(run) > 1) * 10 >= sum(map(len, runs)) * 7
 
 
+def _best_cyrillic(octets: bytes) -> tuple[str, float]:
+    """The charset in which the 8-bit letters look most like Russian, and how much."""
+    best = max(_CYRILLIC, key=lambda name: _russian_score(octets, name))
+    return best, _russian_score(octets, best)
+
+
 def _russian_score(octets: bytes, name: str) -> float:
     """How much the 8-bit letters look like Russian: about 1 for Russian, below 0.5 for others."""
-    high = "".join(_HIGH_CHARACTER.findall(octets.decode(name, "replace")))
+    high = octets.translate(None, _SEVEN_BITS)
     if not high:
         return 0.0
-    small = high.lower()
     # Wrong charsets of the family give rare letters, signs and swapped case.
-    frequency = sum(_FREQUENCY.get(letter, 0) * count for letter, count in Counter(small).items())
-    letters = sum(small.count(letter) for letter in _FREQUENCY)
-    swapped = len(_ODD_CASE.findall(octets.decode(name, "replace")))
+    weights, odd_case = _ALPHABETS[name]
+    counts = [(weights[octet], high.count(octet)) for octet in set(high)]
+    frequency = sum(weight * count for weight, count in counts)
+    letters = sum(count for weight, count in counts if weight)
+    swapped = len(odd_case.findall(octets))
     usual = min(frequency / len(high) / 45, 1.0)
     return 0.75 * usual + 0.25 * letters / len(high) - 2.0 * swapped / len(high)
 
 
+def _alphabet(name: str) -> tuple[tuple[int, ...], re.Pattern[bytes]]:
+    """How frequent each octet is in Russian, and a small letter followed by a capital."""
+    letters = [bytes([octet]).decode(name, "replace") for octet in range(256)]
+    small, capital = (
+        b"".join(
+            re.escape(bytes([octet])) for octet in range(256) if re.fullmatch(kind, letters[octet])
+        )
+        for kind in ("[а-яё]", "[А-ЯЁ]")
+    )
+    weights = tuple(_FREQUENCY.get(letter.lower(), 0) for letter in letters)
+    return weights, re.compile(b"[" + small + b"][" + capital + b"]")
+
+
+_SEVEN_BITS = bytes(range(0x80))
+_ALPHABETS = {name: _alphabet(name) for name in _CYRILLIC}
 _HIGH_RUN = re.compile(rb"[\x80-\xff]+")
 _TELLING = re.compile(rb"\xc3[\x80-\xbf]|\xe2(?:\x80[\x90-\xa6]|\x82\xac)")
-_ODD_CASE = re.compile("[а-яё][А-ЯЁ]")

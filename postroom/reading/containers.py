@@ -7,6 +7,7 @@ says why: "encrypted", "smime-broken", "tnef-broken".
 
 from postroom.config import ReadingSection
 
+from .budget import Budget
 from .fields import Field
 from .mime import parse_message
 from .parameters import Parameterised
@@ -20,13 +21,18 @@ _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _DEPTH = 10  # containers in containers
 
 
-def opened(part: Part, name: str, limits: ReadingSection, problems: Problems) -> list[Part]:
+def opened(
+    part: Part, name: str, limits: ReadingSection, budget: Budget, problems: Problems
+) -> list[Part]:
     """The parts inside a container; empty for any other part."""
-    if part.type in _TNEF or name.lower() == "winmail.dat":
-        return _tnef_parts(part, problems)
-    if part.type in _SMIME or name.lower().endswith(".p7m"):
-        return _smime_parts(part, limits, problems)
-    return []
+    is_tnef = part.type in _TNEF or name.lower() == "winmail.dat"
+    if not is_tnef and part.type not in _SMIME and not name.lower().endswith(".p7m"):
+        return []
+    budget.containers -= 1
+    if budget.containers < 0:
+        problems.add("containers-limit")
+        return []
+    return _tnef_parts(part, problems) if is_tnef else _smime_parts(part, limits, problems)
 
 
 def _smime_parts(part: Part, limits: ReadingSection, problems: Problems) -> list[Part]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from postroom.config import ReadingSection
 
 from . import armor, charsets, transfer
+from .budget import Budget
 from .calendar import read_calendar
 from .containers import made, opened
 from .flowed import unflow
@@ -56,7 +57,7 @@ class Content:
         return "\n".join(text for segment in self.segments for text in segment.html)
 
 
-def sort_parts(root: Part, limits: ReadingSection, problems: Problems) -> Content:
+def sort_parts(root: Part, limits: ReadingSection, budget: Budget, problems: Problems) -> Content:
     """Sorts the parts of a message; the messages inside it are listed, not sorted."""
     content = Content()
     waiting: list[tuple[Part, Segment | None, bool]] = [(root, None, False)]
@@ -76,16 +77,16 @@ def sort_parts(root: Part, limits: ReadingSection, problems: Problems) -> Conten
             continue
         content.leaves.append(part)
         name = filename(part)
-        if inside := opened(part, name, limits, problems):
+        if inside := opened(part, name, limits, budget, problems):
             is_tnef = inside[0].main_type != "multipart" and not inside[0].fields
             waiting.extend((one, None, is_tnef) for one in reversed(inside))
         elif from_tnef and not name and part.main_type == "text":
-            _add_text(part, content.spare, content, problems)
+            _add_text(part, content.spare, content, budget, problems)
         elif _is_own_text(part, name):
             if segment is None:
                 segment = Segment()
                 content.segments.append(segment)
-            _add_text(part, segment, content, problems)
+            _add_text(part, segment, content, budget, problems)
         elif part.type not in _SIGNATURES:
             content.documents.append(part)
     if not any(text.strip() for one in content.segments for text in (*one.plain, *one.html)):
@@ -114,18 +115,29 @@ def _is_own_text(part: Part, name: str) -> bool:
     return not name or part.disposition.value == "inline" or part.is_message_root
 
 
-def _add_text(part: Part, segment: Segment, content: Content, problems: Problems) -> None:
+def _add_text(
+    part: Part, segment: Segment, content: Content, budget: Budget, problems: Problems
+) -> None:
     if not content.charset:
         content.charset = part.content_type.get("charset")
-    if part.type == "text/html":
-        segment.html.append(part_text(part, problems))
-    elif part.type in ("text/enriched", "text/richtext"):
-        segment.html.append(_enriched(part_text(part, problems)))
+    octets = part.decoded(problems)
+    if len(octets) > budget.octets:
+        problems.add("text-limit")
+        octets = octets[: budget.octets]
+    budget.octets -= len(octets)
+    is_plain = part.type not in ("text/html", "text/enriched", "text/richtext")
+    if is_plain and b"begin " in octets:
+        octets = _without_uuencode(octets, part, content)
+    text = _decode(octets, part, problems)
+    if len(text) > budget.text:
+        problems.add("text-limit")
+        text = text[: max(budget.text, 0)]
+    if is_plain:
+        segment.plain.append(_plain(text, part, problems))
+    elif part.type == "text/html":
+        segment.html.append(text)
     else:
-        octets = part.decoded(problems)
-        if b"begin " in octets:
-            octets = _without_uuencode(octets, part, content)
-        segment.plain.append(_plain(_decode(octets, part, problems), part, problems))
+        segment.html.append(_enriched(text))
 
 
 def _enriched(text: str) -> str:

@@ -15,6 +15,7 @@ from postroom.message import Forwarded
 from . import marks, words
 from .addresses import read_addresses
 from .bodies import best_body
+from .budget import Budget
 from .content import Content, sort_parts
 from .dates import read_date
 from .parts import Part
@@ -26,15 +27,15 @@ _HEADER_LINES = 14
 
 
 def attached(
-    content: Content, limits: ReadingSection, problems: Problems
+    content: Content, limits: ReadingSection, budget: Budget, problems: Problems
 ) -> list[tuple[Forwarded, Content]]:
     """The message/rfc822 parts, read, with what each holds."""
     found = []
     for part in content.messages[:_OPENED]:
         if part.children:
             root = part.children[0]
-            inside = sort_parts(root, limits, problems)
-            body = best_body(inside, limits, problems)
+            inside = sort_parts(root, limits, budget, problems)
+            body = best_body(inside, budget, problems)
             found.append((_read(root, divide(body.lines), body.text, problems), inside))
     return found
 

@@ -13,6 +13,7 @@ Limits: a tag with a quote that never closes ends at its first ">"; style sheets
 import html
 import re
 
+from .budget import LINES
 from .page import EFFECTIVE, INLINE, Page
 from .text import Line
 
@@ -27,11 +28,12 @@ _RAW = frozenset({"script", "style", "title", "textarea", "noframes", "xmp", "if
 _SHOWN_RAW = frozenset({"textarea", "xmp"})
 
 
-def read_html(source: str, limit: int) -> tuple[Line, ...]:
-    """The text of an HTML document, at most `limit` characters of it."""
-    page = Page(limit)
+def read_html(source: str, limit: int, lines: int = LINES) -> tuple[tuple[Line, ...], bool]:
+    """The text of an HTML document, about so many characters and lines of it, and whether it was
+    cut."""
+    page = Page(limit, lines)
     _Tokenizer(source, page).run()
-    return page.finish()
+    return page.finish(), page.left <= 0
 
 
 class _Tokenizer:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from postroom.config import ReadingSection
 
+from .budget import Budget
 from .containers import opened
 from .content import part_text
 from .labels import filename, label
@@ -37,6 +38,7 @@ def leaves(raw: bytes, limits: ReadingSection = _DEFAULTS) -> tuple[Leaf, ...]:
     """The leaves of a message; never raises."""
     problems = Problems()
     found: list[Leaf] = []
+    budget = Budget.of(limits)
     waiting = [parse_message(raw, limits, problems)]
     while waiting:
         part = waiting.pop()
@@ -47,7 +49,7 @@ def leaves(raw: bytes, limits: ReadingSection = _DEFAULTS) -> tuple[Leaf, ...]:
         name = filename(part)
         text = part_text(part, problems) if part.main_type == "text" else ""
         found.append(_leaf(part.type, name, octets, text))
-        waiting.extend(reversed(opened(part, name, limits, problems)))
+        waiting.extend(reversed(opened(part, name, limits, budget, problems)))
         if part.type == "text/plain" and (b"\nbegin " in octets or octets.startswith(b"begin ")):
             for file_name, content, _, _ in uuencoded_files(octets):
                 named = label(file_name.decode("utf-8", "replace"))

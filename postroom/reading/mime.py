@@ -46,7 +46,7 @@ def parse_message(raw: bytes, limits: ReadingSection, problems: Problems) -> Par
     reader = _Reader(limits, problems)
     root = reader.read_buffer(raw, 0)
     # A message or multipart under a transfer encoding is a buffer of its own.
-    left = min(limits.max_expanded, 2 * limits.max_size)  # octets of such buffers together
+    left = min(limits.max_expanded, limits.max_size)  # octets of such buffers together
     while reader.encoded:
         part = reader.encoded.pop()
         inner = part.decoded(problems) if left > 0 else b""

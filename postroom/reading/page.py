@@ -80,8 +80,9 @@ class _Table:
 class Page:
     """Tags and texts in, lines out."""
 
-    def __init__(self, limit: int) -> None:
-        self.left = limit
+    def __init__(self, characters: int, lines: int) -> None:
+        self.left = characters  # 0 or less: no more is read
+        self._lines_left = lines
         self._sinks: list[list[Line]] = [[]]  # document, then the open cell of each table
         self._tables: list[_Table] = []
         self._pieces: list[str] = []  # of the line being written
@@ -347,6 +348,9 @@ class Page:
         self._gap = False
         sink.append(self._line(text))
         self._rule = False
+        self._lines_left -= 1
+        if self._lines_left <= 0:
+            self.left = 0
 
     def _line(self, text: str) -> Line:
         return Line(

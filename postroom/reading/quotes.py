@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from . import marks
+from .budget import LINES
 from .text import Line
 
 _QUOTE = re.compile(r"^ {0,3}((?:[>|»] {0,2}){1,40})(?<! \| )")
@@ -22,7 +23,6 @@ _ATTRIBUTION_LINES = 4
 _BLOCK_LINES = 12  # that a header block may span
 _SIGNATURE_LINES = 14
 _TRIES = 3_000  # lines that may open a quotation; no honest message has more
-LINES = 50_000  # of plain text; more are one message in a million, and hostile
 _DASHES = frozenset("-_=~+—–*")
 _ITEM = re.compile(
     r"\t|\b\d{1,9}(?:[.,]\d{1,3})?\s{0,2}(?:шт|pcs?|pieces?|stk|stück|st|units?|kg|кг|уп|м|unidades|"
@@ -43,10 +43,10 @@ class Division:
     unsure: bool = False  # marks contradict; new may hold old text
 
 
-def plain_lines(text: str) -> tuple[Line, ...]:
-    """Plain text as lines, their quote marks counted and removed."""
+def plain_lines(text: str, most: int = LINES) -> tuple[Line, ...]:
+    """Plain text as lines, at most so many, their quote marks counted and removed."""
     lines = []
-    for raw in text.split("\n", LINES)[:LINES]:
+    for raw in text.split("\n", most)[:most]:
         depth = 0
         if raw[:4].lstrip(" ")[:1] in (">", "|", "»") and (found := _QUOTE.match(raw)):
             mark = found[1]
@@ -86,7 +86,8 @@ def _text(lines: Iterable[str]) -> str:
 def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
     """For each line whether it is quoted; whether by a forward; whether that is unsure."""
     quoted = [line.cited or line.depth > 0 for line in lines]
-    forwarded = unsure = False
+    last_marked = max((at for at, old in enumerate(quoted) if old), default=-1)
+    forwarded = unsure = own_above = False
     count = len(lines)
     index = 0
     tries = _TRIES
@@ -95,6 +96,7 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
         if not text or len(text) > marks.LONGEST or quoted[index]:
             if quoted[index] and text and not forwarded and _is_forward(text):
                 forwarded = True
+            own_above = own_above or bool(text and not quoted[index])
             index += 1
             continue
         kind, end = "", index
@@ -102,6 +104,7 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
             tries -= 1
             kind, end = _opening(lines, quoted, index)
         if not kind:
+            own_above = True
             index += 1
             continue
         forwarded = forwarded or kind == "forward"
@@ -112,15 +115,13 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
         if marked_below:
             index = end
             continue
-        if kind == "attribution" and any(quoted[end:]) and following is not None:
+        if kind == "attribution" and end <= last_marked and following is not None:
             # Marked quotations further down, but text at once: an inline answer to a one-line
             # attribution, or a program that marks only part. The text is kept as new.
             unsure = True
             index = end
             continue
-        if kind == "attribution" and not any(
-            line.text and not old for line, old in zip(lines[:index], quoted[:index], strict=True)
-        ):
+        if kind == "attribution" and not own_above:
             # "X writes to the list:" above a whole message: quoting all of it would leave nothing.
             unsure = True
             index = end

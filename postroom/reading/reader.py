@@ -19,6 +19,7 @@ from . import automatic, documents, forwards, language, quotes, words
 from .addresses import read_addresses
 from .author import find_author
 from .bodies import Body, best_body
+from .budget import Budget
 from .content import Content, sort_parts
 from .dates import read_date, read_ids
 from .mime import parse_message
@@ -35,17 +36,18 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     """The message in `raw`; whatever the octets are, a Message comes back."""
     problems = Problems()
     root = parse_message(raw, limits, problems)
-    content = sort_parts(root, limits, problems)
+    budget = Budget.of(limits)
+    content = sort_parts(root, limits, budget, problems)
     headers = _headers(root, limits, problems, content.charset)
     authors = _addresses(root, b"from", limits, problems)
     author = find_author(root.fields)
     problems.add(author.problem and f"author-{author.problem}")
     subject = _first(headers, "subject")
-    body = best_body(content, limits, problems)
+    body = best_body(content, budget, problems)
     division = quotes.divide(body.lines)
     if division.unsure:
         problems.add("quotes-unsure")
-    inside = forwards.attached(content, limits, problems)
+    inside = forwards.attached(content, limits, budget, problems)
     forwarded = _forwarded(division, [one for one, _ in inside], problems)
     new_text = _new_text(division, forwarded, problems)
     return Message(

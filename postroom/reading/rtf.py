@@ -4,11 +4,13 @@ In: RTF octets, or the compressed form TNEF carries. Out: text, or HTML where th
 it. Standards: MS-OXRTFCP (compression), MS-OXRTFEX (encapsulated HTML), RTF 1.9.1 as far as text
 needs it.
 
-Limits: tables become tabs and line ends; code page by \\ansicpg only; sizes are capped.
+Limits: tables become tabs and line ends; code page by \\ansicpg only; sizes, tokens and
+groups are capped.
 """
 
 import re
 import struct
+from itertools import islice
 
 from . import charsets
 
@@ -23,6 +25,8 @@ _TOKEN = re.compile(
     rb"\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-fA-F]{2})|\\([^a-zA-Z'])|([{}])|[\r\n]+|"
     rb"([^\\{}\r\n]+)|\\"
 )
+_TOKENS = 300_000  # read of one document
+_DEPTH = 1_000  # of groups
 _SKIPPED = frozenset(
     b"fonttbl colortbl stylesheet info pict object header footer headerl headerr headerf footerl "
     b"footerr footerf footnote generator listtable listoverridetable rsidtbl themedata datastore "
@@ -130,7 +134,7 @@ class _Reader:
 
     def feed(self, octets: bytes) -> None:
         """Reads a whole document."""
-        for found in _TOKEN.finditer(octets):
+        for found in islice(_TOKEN.finditer(octets), _TOKENS):
             word, number, hexadecimal, symbol, brace, plain = found.groups()
             if plain is not None:
                 self._plain(plain)
@@ -138,7 +142,7 @@ class _Reader:
                 self._word(word.lower(), int(number) if number else None)
             elif hexadecimal is not None:
                 self._plain(bytes.fromhex(hexadecimal.decode("ascii")))
-            elif brace == b"{":
+            elif brace == b"{" and len(self._groups) < _DEPTH:
                 self._groups.append((self._skipped, self._tag))
                 self._star = False
             elif brace == b"}" and self._groups:

@@ -5,7 +5,7 @@ Standards: RFC 8551 3.5.2, RFC 5652 5.1 (SignedData, EncapsulatedContentInfo), X
 with indefinite lengths and constructed strings, which old clients write). Signatures are not
 verified here.
 
-Limits: nesting of 32, 200,000 elements.
+Limits: nesting of 32, 50,000 elements.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ _SIGNED = bytes.fromhex("2a864886f70d010702")  # 1.2.840.113549.1.7.2
 _OBJECT_IDENTIFIER = 0x06
 _SEQUENCE = 0x10
 _DEPTH = 32
-_ELEMENTS = 200_000  # of one part; a chunk of an honest sender has a thousand octets
+_ELEMENTS = 50_000  # of one part; a chunk of an honest sender has a thousand octets
 
 
 class _Broken(ValueError):

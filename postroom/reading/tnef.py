@@ -17,7 +17,9 @@ _SIGNATURE = 0x223E9F78
 _NESTED = bytes.fromhex("0703020000000000c000000000000046")  # IID_IMessage: TNEF follows
 _DEPTH = 5
 _FILES = 500
+_ATTRIBUTES = 5_000
 _PROPERTIES = 20_000
+_VALUES = 100_000  # of properties that have several, in the whole stream
 _BODY_LIMIT = 8_388_608  # octets of body, unpacked
 
 # Attributes (MS-OXTNEF 2.1.3.2)
@@ -99,7 +101,9 @@ class _Reader:
         self._rtf = b""
         self._files: list[File] = []
         self._broken = False
+        self._attributes_left = _ATTRIBUTES
         self._properties = _PROPERTIES
+        self._values_left = _VALUES
 
     def result(self) -> Tnef:
         text, html = self._text, self._html
@@ -149,7 +153,8 @@ class _Reader:
         while position + 9 <= len(octets):
             level, attribute, _, length = struct.unpack_from("<BHHI", octets, position)
             position += 9
-            if level not in (1, 2) or position + length > len(octets):
+            self._attributes_left -= 1
+            if level not in (1, 2) or position + length > len(octets) or self._attributes_left < 0:
                 self._broken = True
                 return
             yield level, attribute, octets[position : position + length]
@@ -224,10 +229,41 @@ class _Reader:
                     position = _skip_name(content, position)
                 multiple = bool(kind & 0x1000)
                 kind &= 0x0FFF
-                value, position = _values(content, position, kind, multiple)
+                value, position = self._values(content, position, kind, multiple)
                 yield identity, kind, value
         except (struct.error, TnefError):
             self._broken = True
+
+    def _values(
+        self, content: bytes, position: int, kind: int, multiple: bool
+    ) -> tuple[bytes, int]:
+        """The first value of a property and where the next property starts."""
+        if kind in _FIXED:
+            size = _FIXED[kind]
+            count = 1
+            if multiple:
+                (count,) = struct.unpack_from("<I", content, position)
+                position += 4
+            first = content[position : position + size]
+            position += size * count
+        elif kind in _VARIABLE:
+            (count,) = struct.unpack_from("<I", content, position)
+            position += 4
+            self._values_left -= count
+            if self._values_left < 0:
+                raise TnefError("too many values")
+            first = b""
+            for index in range(count):
+                (length,) = struct.unpack_from("<I", content, position)
+                position += 4
+                if index == 0:
+                    first = content[position : position + length]
+                position += _padded(length)
+        else:
+            raise TnefError("unknown property type")
+        if position > len(content) + 3:
+            raise TnefError("value runs over the end")
+        return first, position
 
     def _string(self, content: bytes) -> str:
         return charsets.decode(content.split(b"\0", 1)[0], self._charset)[0]
@@ -246,35 +282,6 @@ def _skip_name(content: bytes, position: int) -> int:
         return position + 4
     (length,) = struct.unpack_from("<I", content, position)
     return position + 4 + _padded(length)
-
-
-def _values(content: bytes, position: int, kind: int, multiple: bool) -> tuple[bytes, int]:
-    """The first value of a property and where the next property starts."""
-    if kind in _FIXED:
-        size = _FIXED[kind]
-        count = 1
-        if multiple:
-            (count,) = struct.unpack_from("<I", content, position)
-            position += 4
-        first = content[position : position + size]
-        position += size * count
-    elif kind in _VARIABLE:
-        (count,) = struct.unpack_from("<I", content, position)
-        position += 4
-        if count > 1_000:
-            raise TnefError("too many values")
-        first = b""
-        for index in range(count):
-            (length,) = struct.unpack_from("<I", content, position)
-            position += 4
-            if index == 0:
-                first = content[position : position + length]
-            position += _padded(length)
-    else:
-        raise TnefError("unknown property type")
-    if position > len(content) + 3:
-        raise TnefError("value runs over the end")
-    return first, position
 
 
 def _padded(length: int) -> int:

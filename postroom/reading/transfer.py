@@ -4,7 +4,7 @@ In: octets as they stand in the message and the declared encoding, however missp
 decoded octets. Standards: RFC 2045 section 6; uuencode (POSIX) as x-uuencode and inside text.
 
 Limits: broken base64 loses at most the last incomplete group of each run; yEnc and BinHex are
-left as they stand.
+left as they stand. The constants below cap how many runs, lines and files are looked at.
 """
 
 import binascii
@@ -14,9 +14,12 @@ from collections.abc import Iterator
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 _NOT_BASE64 = bytes(set(range(256)) - set(_ALPHABET))
 _NOT_BASE64_BUT_PAD = bytes(set(_NOT_BASE64) - {ord("=")})
+_RUNS = 100_000  # of base64 in one part that end with padding; more are read as one
+_QP_LINES = 1_000_000  # of quoted-printable, beyond which trailing white space stays
+_UU_FILES = 500  # in one text
 _BASE64_AND_SPACE = _ALPHABET + b"= \t\r\n"
-_TRAILING = re.compile(rb"[ \t](?=\r?\n)")
 _UU_BEGIN = re.compile(rb"^begin[ \t]+([0-7]{3,4})[ \t]+([^\r\n]{1,255})\r?$", re.MULTILINE)
+_UU_END = re.compile(rb"^end[ \t]*\r?$", re.MULTILINE)
 
 
 def encoding(declared: bytes) -> str:
@@ -74,7 +77,8 @@ def base64_decode(octets: bytes) -> bytes:
     if octets[pad:].translate(None, _BASE64_AND_SPACE):
         return _run(octets[:pad].translate(None, _NOT_BASE64))
     kept = octets.translate(None, _NOT_BASE64_BUT_PAD)
-    return b"".join(_run(run) for run in kept.split(b"=") if run)
+    *runs, rest = kept.split(b"=", _RUNS)
+    return b"".join([_run(run) for run in runs if run]) + _run(rest.replace(b"=", b""))
 
 
 def _run(letters: bytes) -> bytes:
@@ -88,7 +92,9 @@ def _run(letters: bytes) -> bytes:
 
 def quoted_printable_decode(octets: bytes) -> bytes:
     """RFC 2045 6.7; white space that transport added at line ends is not part of the text."""
-    if b" \n" in octets or b"\t\n" in octets or b" \r\n" in octets or b"\t\r\n" in octets:
+    newlines = octets.count(b"\n")
+    # Looking for white space takes longer than removing it where lines are few and huge.
+    if 0 < newlines <= _QP_LINES and (newlines * 200 < len(octets) or _has_trailing_space(octets)):
         octets = b"\n".join(
             line[:-1].rstrip(b" \t") + b"\r" if line.endswith(b"\r") else line.rstrip(b" \t")
             for line in octets.split(b"\n")
@@ -96,39 +102,45 @@ def quoted_printable_decode(octets: bytes) -> bytes:
     return binascii.a2b_qp(octets)
 
 
+def _has_trailing_space(octets: bytes) -> bool:
+    return b" \n" in octets or b"\t\n" in octets or b" \r\n" in octets or b"\t\r\n" in octets
+
+
 def uuencoded_files(octets: bytes) -> Iterator[tuple[bytes, bytes, int, int]]:
     """Each uuencoded file in a text: name, content, where it begins and ends."""
-    position = 0
-    while opening := _UU_BEGIN.search(octets, position):
+    position = found = 0
+    closing: re.Match[bytes] | None = None
+    while found < _UU_FILES and (opening := _UU_BEGIN.search(octets, position)):
+        if closing is None or closing.start() < opening.end():
+            closing = _UU_END.search(octets, opening.end())
+            if closing is None:
+                return  # no file ends behind here
         lines: list[bytes] = []
         position = opening.end() + 1
-        complete = False
-        while 0 < position < len(octets):
-            end = octets.find(b"\n", position)
-            line = octets[position : end if end >= 0 else len(octets)].rstrip(b"\r")
-            position = end + 1 if end >= 0 else len(octets)
-            if line.rstrip(b" \t") == b"end":
-                complete = True
-                break
-            decoded = _uu_line(line)
+        while position < closing.start():
+            end = octets.index(b"\n", position)
+            decoded = _uu_line(octets[position:end].rstrip(b"\r"))
             if decoded is None:
                 break
             lines.append(decoded)
-        if lines and complete:
-            yield opening[2].strip(), b"".join(lines), opening.start(), min(position, len(octets))
-        position = max(position, opening.end())
+            position = end + 1
+        if lines and position >= closing.start():
+            found += 1
+            position = min(closing.end() + 1, len(octets))
+            yield opening[2].strip(), b"".join(lines), opening.start(), position
 
 
 def _uu_line(line: bytes) -> bytes | None:
     """One line decoded; None for a line that cannot be uuencode."""
     if not line:
         return b""
-    count = (line[0] - 32) & 63
     if not 32 <= line[0] <= 96:
         return None
-    needed = (count + 2) // 3 * 4
-    body = line[1 : 1 + needed].ljust(needed)  # trailing spaces get lost on the way
     try:
-        return binascii.a2b_uu(line[:1] + body)[:count]
-    except binascii.Error:
-        return None
+        return binascii.a2b_uu(line)
+    except binascii.Error:  # rubbish behind the octets that are counted
+        count = (line[0] - 32) & 63
+        try:
+            return binascii.a2b_uu(line[: 1 + (count + 2) // 3 * 4])
+        except binascii.Error:
+            return None

@@ -1,8 +1,29 @@
 """Jobs for the worker pool that behave and misbehave."""
 
 import os
+import resource
 import signal
 import time
+from pathlib import Path
+
+import pytest
+
+from postroom.config import ReadingSection
+from postroom.jobs import read_message
+from postroom.message import Message
+
+
+def worker_environment(patch: pytest.MonkeyPatch) -> None:
+    """Lets workers find the jobs of this file."""
+    patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
+
+
+def measure_reading(raw: bytes, limits: ReadingSection) -> tuple[float, Message]:
+    """The CPU seconds that reading takes, and what was read."""
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    message = read_message(raw, limits)
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, message
 
 
 def double(number: int) -> int:

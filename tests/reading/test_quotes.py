@@ -149,7 +149,7 @@ def test_an_unmarked_outlook_quotation_in_html_is_found() -> None:
         "padding:3.0pt 0cm 0cm 0cm'><p><b>Von:</b> Max<br><b>Gesendet:</b> Dienstag<br><b>An:</b> "
         "Anna<br><b>Betreff:</b> Auftrag</p></div></div><p>Wie viele?</p></div>"
     )
-    division = divide(read_html(source, 10_000))
+    division = divide(read_html(source, 10_000)[0])
     assert division.new == "Passt, 5 Stück."
     assert "Wie viele?" in division.quoted
 
@@ -159,7 +159,7 @@ def test_a_ruled_header_block_in_an_unknown_language_is_found() -> None:
         "<p>Dobrze</p><div style='border-top:solid #E1E1E1 1.0pt'><p><b>From:</b> Jan<br>"
         "<b>Sent:</b> wtorek</p></div><p>stare</p>"
     )
-    assert divide(read_html(source, 10_000)).new == "Dobrze"
+    assert divide(read_html(source, 10_000)[0]).new == "Dobrze"
 
 
 @given(

@@ -34,7 +34,7 @@ def cases() -> list[dict[str, Any]]:
 def new_text(case: dict[str, Any]) -> str:
     raw = (SUITE / case["file"]).read_bytes()
     if case["kind"] == "html":
-        return divide(read_html(raw.decode("utf-8", "replace"), 1_000_000)).new
+        return divide(read_html(raw.decode("utf-8", "replace"), 1_000_000)[0]).new
     if case["kind"] == "text":
         text = raw.decode("utf-8", "replace").replace("\r\n", "\n")
         return divide(plain_lines(text)).new
