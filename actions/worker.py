@@ -26,6 +26,7 @@ from postroom.clock import Clock
 from postroom.config import Config
 from postroom.decision import Step
 from postroom.failure import Failure, PermanentFailure, TemporaryFailure
+from postroom.store import decided
 from postroom.store.engine import Database
 
 from . import desk, outbox
@@ -38,6 +39,7 @@ from .retry import next_time
 
 _BUSINESS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
 _AT_RECEIPT_S = 60.0  # an action planned later than this waited for a person, not for us
+_REVIEWED = 200  # newest reviews of which agreement is shown
 _FIGURES_S = 5.0  # between two looks at the queue's depth
 _TROUBLE_S = 0.2  # before the database is asked again
 _RECENT = 200  # attempts from which breakers are rebuilt
@@ -273,6 +275,10 @@ class Worker:
             metrics.QUEUE_DEPTH.labels(state).set(number)
         metrics.QUEUE_AGE.set(depth.oldest_s)
         metrics.REVIEWS.set(depth.reviews)
+        with self._database.reading() as connection:
+            reviewed = decided.agreement(connection, newest=_REVIEWED)
+        for category, (mails, agreed) in reviewed.items():
+            metrics.REVIEW_AGREEMENT.labels(category).set(agreed / mails)
 
     def _open_lanes(self) -> dict[Step, Lane]:
         """A lane for each step, its breaker as the latest attempts left it."""

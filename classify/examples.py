@@ -23,6 +23,7 @@ from postroom.message import Attachment, Message
 from postroom.reading import language, quotes
 from postroom.reading.addresses import make_address
 
+SHIPPED = Path(__file__).parent / "corpus"
 _SMALL_DOMAIN = 25  # mails; a larger domain (a provider, a corporation) is split by address
 _PREFIX = re.compile(r"(?:\s{0,3}(?:re|fw|fwd|aw|wg|ответ|отв)(?:\[\d{1,3}\])?:)+\s{0,5}", re.I)
 _FROM = re.compile(r"^\s*(?:\"?(?P<name>[^\"<]*)\"?\s*)<(?P<address>[^<>]*)>\s*$")
@@ -49,6 +50,11 @@ class Example:
     language: str  # as the row says
     is_certain: bool  # false where a careful colleague could choose another label
     source: str  # the file's name without its suffix
+
+
+def read_path(path: Path) -> list[Example]:
+    """Every example of a *.jsonl file or of a folder of them. Raises CorpusError."""
+    return read_folder(path) if path.is_dir() else read_file(path)
 
 
 def read_folder(folder: Path) -> list[Example]:

@@ -31,6 +31,11 @@ def read_part(raw: bytes, limits: ReadingSection, sha256: str) -> tuple[str, byt
     return None
 
 
+def read_messages(raws: list[bytes], limits: ReadingSection) -> list[Message]:
+    """Several messages as `read_message` gives them: one crossing of the border for all."""
+    return [read_message(raw, limits) for raw in raws]
+
+
 def extract_order(raw: bytes, limits: ReadingSection) -> Order:
     """The order or invoice in a message."""
     from .classify import orders

@@ -82,6 +82,12 @@ DESTINATION_AWAY = Gauge(
     ["destination"],
     multiprocess_mode="mostrecent",
 )
+REVIEW_AGREEMENT = Gauge(
+    "postroom_review_agreement",
+    "Share of the newest reviewed messages of a category of which the model's guess stood",
+    ["category"],
+    multiprocess_mode="mostrecent",
+)
 REVIEWS = Gauge(
     "postroom_reviews_waiting", "Messages waiting for a person", multiprocess_mode="mostrecent"
 )

@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import api, audit, dkim, dmarc, inspect, keep, queue, template, upkeep
+from . import api, audit, dkim, dmarc, inspect, keep, model, queue, template, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -31,7 +31,7 @@ app.add_typer(api.app, name="api")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")
-app.add_typer(upkeep.model, name="model")
+app.add_typer(model.app, name="model")
 app.add_typer(keep.person, name="person")
 upkeep.database.command("backup")(keep.backup)
 upkeep.database.command("restore")(keep.restore)

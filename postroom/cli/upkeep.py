@@ -1,7 +1,6 @@
-"""`postroom serve`, `doctor`, `db`, `model` and `rules`: running and keeping the installation."""
+"""`postroom serve`, `doctor`, `db`: running and keeping the installation."""
 
 import asyncio
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,12 +12,10 @@ from .options import (
     ConfigOption,
     JsonOption,
     configuration,
-    configuration_or_defaults,
     show,
 )
 
 database = typer.Typer(help="The database.")
-model = typer.Typer(help="The classification model.")
 
 
 def serve(
@@ -120,38 +117,3 @@ def upgrade_database(config: ConfigOption = None) -> None:
         typer.echo(f"database: {before or 'empty'} -> {version(store)}")
     finally:
         store.close()
-
-
-@model.command("info")
-def model_info(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Say which model is in use and how good it was when made."""
-    from postroom.classify.train import info
-
-    show(info(configuration_or_defaults(config).classification), json)
-
-
-@model.command("train")
-def model_train(
-    sources: Annotated[list[Path], typer.Argument(help="Labelled *.jsonl files, or folders.")],
-    out: Annotated[Path, typer.Option("--out", help="The model file; its card lies beside it.")],
-    seed: Annotated[int, typer.Option("--seed", help="Same data and seed, same model.")] = 0,
-    json: JsonOption = False,
-) -> None:
-    """Train a model and judge it on senders and threads it has not seen."""
-    from postroom.classify.train import train
-
-    show(to_plain(train(sources, out, seed)), json)
-
-
-@model.command("eval")
-def model_eval(
-    source: Annotated[Path, typer.Argument(help="A labelled *.jsonl file, or a folder of them.")],
-    config: ConfigOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Judge the model in use on labelled mail that it was not trained on."""
-    from postroom.classify.train import evaluate
-
-    section = configuration_or_defaults(config).classification
-    for figures in evaluate(source, section.model_file, threshold=section.threshold):
-        show(to_plain(figures), json)
