@@ -65,6 +65,30 @@ def purge(config: ConfigOption = None, json: JsonOption = False) -> None:
         show(to_plain(purge_old(settings, database, datetime.now(UTC))), json)
 
 
+def move(
+    url: Annotated[str, typer.Argument(help="The empty database to fill, as in store.url.")],
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Copy everything into another database, such as PostgreSQL; the service must be stopped.
+
+    Afterwards set store.url, start the service, and put the old database aside.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from postroom.keeping.moving import move as move_to
+
+    with Progress(transient=True, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("moving")
+
+        def tell(table: str, done: int, number: int) -> None:
+            progress.update(bar, description=table, completed=done, total=number)
+
+        moved = move_to(configuration(config), url, tell)
+    show({"moved": {name: rows for name, rows in moved.items() if rows}}, json)
+
+
 @person.command("export")
 def export_person(
     address: AddressArgument,

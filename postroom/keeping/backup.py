@@ -109,7 +109,7 @@ def restore(config: Config, backup: Path, now: datetime, who: str) -> Path:
         raise PermanentFailure("not-sqlite", RuntimeError(f"stop the service and run: {command}"))
     target = Path(url.database)
     aside = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
-    with _stopped(config):
+    with stopped(config):
         for suffix in ("", "-wal", "-shm"):
             old = target.with_name(target.name + suffix)
             if old.exists():
@@ -225,7 +225,7 @@ def held_replies(database: Database) -> list[int]:
 
 
 @contextmanager
-def _stopped(config: Config) -> Iterator[None]:
+def stopped(config: Config) -> Iterator[None]:
     """Holds the service's lock. Raises PermanentFailure(running) when a service has it."""
     config.service.run_dir.mkdir(parents=True, exist_ok=True)
     with (config.service.run_dir / "serve.lock").open("w", encoding="ascii") as lock:
