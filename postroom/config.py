@@ -235,6 +235,18 @@ class ClassificationSection(Section):
     spam_filters: tuple[Network, ...] = ()  # clients whose X-Spam and X-Rspamd headers are believed
 
 
+class OrdersSection(Section):
+    """How orders and invoices are read."""
+
+    templates_dir: Path | None = None  # layouts of senders, *.yaml (docs/orders.md)
+    template: Path | None = None  # one template for everything, whoever wrote it; to try it
+    ocr: bool = False  # read scans with tesseract; what it reads is never sure
+    ocr_command: Path = Path("/usr/bin/tesseract")
+    ocr_languages: str = Field(default="rus+deu+eng", pattern=r"^[a-z_]+(\+[a-z_]+)*$")
+    ocr_timeout: Seconds = 3.0  # CPU time for one page, which counts towards reading.worker_cpu
+    ocr_pages: int = Field(default=3, ge=1)  # of one document
+
+
 class CatalogueSection(Section):
     """Our products, so that an order's lines are matched with them; off while there is no file."""
 
@@ -435,6 +447,7 @@ class Config(Section):
     zone: ZoneSection = ZoneSection()
     reading: ReadingSection = ReadingSection()
     classification: ClassificationSection = ClassificationSection()
+    orders: OrdersSection = OrdersSection()
     catalogue: CatalogueSection = CatalogueSection()
     llm: LlmSection = LlmSection()
     categories: dict[str, CategoryRow] = DEFAULT_CATEGORIES

@@ -13,6 +13,7 @@ from time import perf_counter
 
 from . import jobs, metrics
 from .classify.classifier import Classifier
+from .classify.orders.templatefile import load_templates
 from .clock import Clock
 from .config import Config
 from .envelope import Address, Envelope
@@ -37,7 +38,12 @@ class Examiner:
     """Owns the workers, the resolver's cache and the loaded model of one process."""
 
     def __init__(self, config: Config, clock: Clock, note: Note | None = None) -> None:
-        """`note` is told of every examination; it neither waits nor raises."""
+        """`note` is told of every examination; it neither waits nor raises.
+
+        Raises TemplateError for templates of senders that cannot be used.
+        """
+        if config.orders.templates_dir is not None:
+            load_templates(config.orders.templates_dir)
         self.config = config
         self._note = note
         self.pool = WorkerPool(config.reading, WORKER_MODULES)
@@ -91,7 +97,9 @@ class Examiner:
         """The order or invoice in a message; one that cannot be read has that as its problem."""
         started = perf_counter()
         try:
-            order = await self.pool.run(jobs.extract_order, raw, self.config.reading)
+            order = await self.pool.run(
+                jobs.extract_order, raw, self.config.reading, self.config.orders
+            )
         except WorkerLost as lost:
             order = Order(problems=(lost.reason,))
         metrics.STAGE_SECONDS.labels("extract").observe(perf_counter() - started)

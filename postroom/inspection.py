@@ -184,6 +184,19 @@ class Inspector:
         """The order or invoice in a message or in a bare document."""
         return answers.extract_answer(await self._extract(request))
 
+    async def proof(self, request: Request) -> str:
+        """A page of HTML: the message or document beside what was read of it."""
+        order = await self._extract(request)
+        name = request.filename or "message"
+        return await self._examiner.pool.run(
+            jobs.proof_page,
+            name,
+            request.message,
+            _is_message(request),
+            self._config.reading,
+            order,
+        )
+
     async def explain(self, request: Request) -> dict[str, Any]:
         """The whole way, dry: what would be done, and why not more."""
         self._clock.said = request.now
@@ -232,11 +245,11 @@ class Inspector:
         return [to_plain(one) for one in like if one.likeness >= _ALIKE]
 
     async def _extract(self, request: Request) -> Order:
-        run = self._examiner.pool.run
+        run, orders = self._examiner.pool.run, self._config.orders
         if _is_message(request):
-            order = await run(jobs.extract_order, request.message, self._config.reading)
+            order = await run(jobs.extract_order, request.message, self._config.reading, orders)
         else:
-            order = await run(jobs.extract_document, request.filename, request.message)
+            order = await run(jobs.extract_document, request.filename, request.message, orders)
         return await self._matcher(order, order.buyer.email)
 
     def _results_header(self, verdict: Verdict, request: Request) -> str:

@@ -9,7 +9,7 @@ import base64
 from dataclasses import replace
 from typing import Any
 
-from .config import ReadingSection
+from .config import OrdersSection, ReadingSection
 from .message import Message
 from .order import Order
 from .reading.leaves import leaves
@@ -36,11 +36,12 @@ def read_messages(raws: list[bytes], limits: ReadingSection) -> list[Message]:
     return [read_message(raw, limits) for raw in raws]
 
 
-def extract_order(raw: bytes, limits: ReadingSection) -> Order:
+def extract_order(raw: bytes, limits: ReadingSection, section: OrdersSection) -> Order:
     """The order or invoice in a message."""
     from .classify import orders
+    from .teaching import means_of
 
-    return orders.extract(read(raw, limits))
+    return orders.extract(read(raw, limits), means_of(section))
 
 
 def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:
@@ -58,8 +59,31 @@ def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:
     ]
 
 
-def extract_document(filename: str, content: bytes) -> Order:
+def extract_document(filename: str, content: bytes, section: OrdersSection) -> Order:
     """The order or invoice in a bare document."""
     from .classify import orders
+    from .teaching import means_of
 
-    return orders.extract_document(filename, content)
+    return orders.extract_document(filename, content, means_of(section))
+
+
+def proof_page(
+    name: str, content: bytes, is_message: bool, limits: ReadingSection, order: Order
+) -> str:
+    """The page that shows a document or message beside what was read of it."""
+    from .classify.orders.shown import parts_of_document, parts_of_message
+    from .classify.proof.page import page_of
+    from .classify.proof.picture import pictures_of
+
+    if not is_message:
+        parts, documents = parts_of_document(name, content), {name: content}
+    else:
+        message = read(content, limits)
+        parts = parts_of_message(message)
+        documents = {one.filename or "attachment": one.data for one in message.attachments}
+    pictures = {
+        named: pictures_of(octets)
+        for named, octets in documents.items()
+        if b"%PDF-" in octets[:1024]
+    }
+    return page_of(name, order, parts, pictures)

@@ -2,31 +2,42 @@
 
 In: a `Message`, or a file's name and octets. Out: an `Order`, always; what could not be read is in
 its problems. Both functions are pure and may be run in a worker process. Several sources in one
-mail are compared, structured ones win; only an order without any doubt is `complete`.
+mail are compared, structured ones win; only an order without any doubt is `complete`. `Means`
+brings templates that an admin taught, and OCR where it is switched on.
 
-Limits: no OCR (a scan asks for a person); whether a product exists is asked in classify/catalogue.
+Limits: whether a product exists is asked in classify/catalogue.
 """
+
+from dataclasses import replace
 
 from postroom.message import Message
 from postroom.order import Order
 
-from .document import read_document
 from .hostile import Unreadable
 from .judge import judged
+from .known import read_known
 from .mail import read_mail
+from .means import Means
 from .reading import Reading
 
-__all__ = ["extract", "extract_document"]
+__all__ = ["Means", "extract", "extract_document"]
+
+_NONE = Means()
 
 
-def extract(message: Message) -> Order:
+def extract(message: Message, means: Means = _NONE) -> Order:
     """The order in a message: its documents, its tables, its words."""
-    return judged(read_mail(message))
+    return judged(with_problems(read_mail(message, means), means))
 
 
-def extract_document(filename: str, content: bytes) -> Order:
+def extract_document(filename: str, content: bytes, means: Means = _NONE) -> Order:
     """The order in a bare document; the name is only a label and a hint at its kind."""
     try:
-        return judged(read_document(filename, content))
+        return judged(with_problems(read_known(filename, content, means=means), means))
     except Unreadable as error:
         return judged(Reading(problems=(f"attachment-unreadable:{filename}", error.reason)))
+
+
+def with_problems(reading: Reading, means: Means) -> Reading:
+    """The reading with what is wrong with the means it was read by."""
+    return replace(reading, problems=(*reading.problems, *means.problems))

@@ -87,11 +87,7 @@ def looks_like_dbf(content: bytes) -> bool:
 
 def read_dbf(filename: str, content: bytes, language: str = "ru") -> Reading:
     """The order in a DBF. Raises Unreadable for a broken one."""
-    check_size(content)
-    names, rows = _records(content)
-    heading: list[Cell] = [_NAMES.get(name.upper(), name) for name in names]
-    grid = Grid(rows=[heading, *rows], source=f"{filename}:", first_row=0, language=language)
-    table = read_table(grid)
+    table = read_table(grid_of_dbf(filename, content, language))
     return Reading(
         lines=table.lines,
         totals=table.totals,
@@ -100,6 +96,14 @@ def read_dbf(filename: str, content: bytes, language: str = "ru") -> Reading:
         strength=2,
         source=filename,
     )
+
+
+def grid_of_dbf(filename: str, content: bytes, language: str = "ru") -> Grid:
+    """The records under a heading of their names. Raises Unreadable for a broken file."""
+    check_size(content)
+    names, rows = _records(content)
+    heading: list[Cell] = [_NAMES.get(name.upper(), name) for name in names]
+    return Grid(rows=[heading, *rows], source=f"{filename}:", first_row=0, language=language)
 
 
 def _records(content: bytes) -> tuple[list[str], list[list[Cell]]]:

@@ -28,6 +28,26 @@ _MOST_CHARACTERS = 5_000_000
 
 def read_delimited(filename: str, content: bytes, language: str = "") -> Reading | None:
     """The order in a CSV file; None when it is no table at all."""
+    grid = grid_of_text(filename, content, language)
+    if grid is None:
+        return None
+    table = read_table(grid)
+    if not table.lines and not table.headed:
+        return None
+    return Reading(
+        lines=table.lines,
+        totals=table.totals,
+        charges=table.charges,
+        currency=table.currency,
+        around=table.around,
+        problems=table.problems,
+        strength=2,
+        source=filename,
+    )
+
+
+def grid_of_text(filename: str, content: bytes, language: str = "") -> Grid | None:
+    """The rows and cells of a CSV file; None when nothing delimits them."""
     check_size(content)
     text = decode(content)[0][:_MOST_CHARACTERS].replace("\x00", "")
     if text[:5].lower().startswith("sep="):
@@ -47,19 +67,7 @@ def read_delimited(filename: str, content: bytes, language: str = "") -> Reading
     except csv.Error:  # a cell longer than the module takes
         if not rows:
             return None
-    table = read_table(Grid(rows=rows, source=f"{filename}:", language=language, numbers=numbers))
-    if not table.lines and not table.headed:
-        return None
-    return Reading(
-        lines=table.lines,
-        totals=table.totals,
-        charges=table.charges,
-        currency=table.currency,
-        around=table.around,
-        problems=table.problems,
-        strength=2,
-        source=filename,
-    )
+    return Grid(rows=rows, source=f"{filename}:", language=language, numbers=numbers)
 
 
 def _delimiter(text: str) -> str | None:

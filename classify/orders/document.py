@@ -10,6 +10,7 @@ Limits: images, archives and old Word files are not read: that is said, not hidd
 import datetime
 import re
 from dataclasses import replace
+from enum import Enum
 
 from postroom.order import OrderKind
 from postroom.reading.charsets import decode
@@ -31,6 +32,7 @@ from .xmlorder import read_xml
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WORKBOOK_STREAMS = tuple(name.encode("utf-16-le") for name in ("Workbook", "Book"))
+_LOCKED_STREAM = "EncryptedPackage".encode("utf-16-le")
 _HTML = re.compile(rb"<(?:!doctype html|html|table|head|body|meta)\b", re.IGNORECASE)
 
 
@@ -42,43 +44,72 @@ def read_document(
     if not content:
         raise Unreadable("empty")
     reading = _by_content(filename, content, language)
-    return replace(_placed(reading, filename, language, written), source=filename)
+    return replace(placed(reading, filename, language, written), source=filename)
+
+
+class Sort(Enum):
+    """What a document is, told by its content."""
+
+    PDF = "pdf"
+    CONTAINER = "container"  # zip: OOXML or ODF
+    WORKBOOK = "workbook"  # OLE2 with a workbook in it, or the bare stream of old Excel
+    EDIFACT = "edifact"
+    DBF = "dbf"
+    HTML = "html"
+    XML = "xml"
+    TEXT = "text"
+    UNKNOWN = "unknown"
+
+
+def sort_of(content: bytes) -> Sort:
+    """The sort of a document by its first octets; its name is not asked."""
+    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if b"%PDF-" in content[:1024]:
+        return Sort.PDF
+    if content.startswith(b"PK\x03\x04"):
+        return Sort.CONTAINER
+    if content.startswith(_OLE):
+        known = any(name in content for name in (*_WORKBOOK_STREAMS, _LOCKED_STREAM))
+        return Sort.WORKBOOK if known else Sort.UNKNOWN
+    if head.startswith((b"UNA", b"UNB+")):
+        return Sort.EDIFACT
+    if looks_like_dbf(content):
+        return Sort.DBF
+    if head[:1] == b"<" or content[:4] in (b"\xff\xfe<\x00", b"\xfe\xff\x00<"):
+        html = _HTML.match(head) or (_HTML.search(content[:2000]) and not head.startswith(b"<?xml"))
+        return Sort.HTML if html else Sort.XML
+    if _is_binary(content):
+        old = content[:2] in (b"\x09\x08", b"\x09\x04", b"\x09\x02", b"\x09\x00")
+        return Sort.WORKBOOK if old else Sort.UNKNOWN
+    return Sort.UNKNOWN if content.startswith(b"{\\rtf") else Sort.TEXT
 
 
 def _by_content(filename: str, content: bytes, language: str) -> Reading:
-    head = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if b"%PDF-" in content[:1024]:
-        return read_pdf(filename, content, language)
-    if content.startswith(b"PK\x03\x04"):
-        return _container(filename, content, language)
-    if content.startswith(_OLE):
-        if (
-            any(name in content for name in _WORKBOOK_STREAMS)
-            or "EncryptedPackage".encode("utf-16-le") in content
-        ):
+    match sort_of(content):
+        case Sort.PDF:
+            return read_pdf(filename, content, language)
+        case Sort.CONTAINER:
+            return _container(filename, content, language)
+        case Sort.WORKBOOK:
             return read_spreadsheet(filename, content, language)
-        raise Unreadable("unknown-format")
-    if head.startswith((b"UNA", b"UNB+")):
-        return read_edifact(filename, content)
-    if looks_like_dbf(content):
-        return read_dbf(filename, content)
-    return _markup_or_text(filename, content, head, language)
-
-
-def _markup_or_text(filename: str, content: bytes, head: bytes, language: str) -> Reading:
-    if head[:1] == b"<" or content[:4] in (b"\xff\xfe<\x00", b"\xfe\xff\x00<"):
-        if _HTML.match(head) or (_HTML.search(content[:2000]) and not head.startswith(b"<?xml")):
+        case Sort.EDIFACT:
+            return read_edifact(filename, content)
+        case Sort.DBF:
+            return read_dbf(filename, content)
+        case Sort.HTML:
             return read_html(decode(content)[0], filename, language)
-        reading = read_xml(filename, content)
-        if reading is None:
+        case Sort.XML:
+            reading = read_xml(filename, content)
+            if reading is None:
+                raise Unreadable("unknown-format")
+            return reading
+        case Sort.TEXT:
+            return _text(filename, content, language)
+        case _:
             raise Unreadable("unknown-format")
-        return reading
-    if _is_binary(content):
-        if content[:2] in (b"\x09\x08", b"\x09\x04", b"\x09\x02", b"\x09\x00"):
-            return read_spreadsheet(filename, content, language)
-        raise Unreadable("unknown-format")
-    if content.startswith(b"{\\rtf"):
-        raise Unreadable("unknown-format")
+
+
+def _text(filename: str, content: bytes, language: str) -> Reading:
     table = read_delimited(filename, content, language)
     if table is not None and table.lines:
         return table
@@ -103,11 +134,11 @@ def _is_binary(content: bytes) -> bool:
     )
 
 
-def _placed(
+def placed(
     reading: Reading, filename: str, language: str, written: datetime.date | None
 ) -> Reading:
     """The reading with kind, number, dates and buyer taken from the text around its lines."""
-    if reading.strength >= 3:
+    if reading.strength >= 3 and not reading.source.startswith("template "):
         return reading
     kind = reading.kind or kind_of_document("\n".join(reading.around[:60]), filename)
     said = surroundings(reading.around, kind or OrderKind.ORDER, language, written)

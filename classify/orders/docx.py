@@ -24,19 +24,8 @@ _PART = "word/document.xml"
 
 def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
     """The order in a Word document. Raises Unreadable for a bomb or a broken file."""
-    if _PART not in check_container(content):
-        raise Unreadable("unknown-format")
-    root = parse_xml(part_of(content, _PART, MOST_OCTETS))
-    body = root.find(f"{_W}body")
-    if body is None:
-        raise Unreadable("broken")
-    tables = [
-        read_table(
-            Grid(rows=_rows(table), source=f"{filename}:table {place} row ", language=language)
-        )
-        for place, table in enumerate(body.findall(f"{_W}tbl"), start=1)
-    ]
-    paragraphs = [_text(paragraph) for paragraph in body.findall(f"{_W}p")][:4000]
+    paragraphs, grids = parts_of_docx(filename, content, language)
+    tables = [read_table(grid) for grid in grids]
     held = [table for table in tables if table.lines]
     if not held:
         text = read_body("\n".join(paragraphs), language, filename)
@@ -55,6 +44,22 @@ def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
         strength=2,
         source=filename,
     )
+
+
+def parts_of_docx(
+    filename: str, content: bytes, language: str = ""
+) -> tuple[list[str], list[Grid]]:
+    """(paragraphs, tables) of a Word document. Raises Unreadable like read_docx."""
+    if _PART not in check_container(content):
+        raise Unreadable("unknown-format")
+    body = parse_xml(part_of(content, _PART, MOST_OCTETS)).find(f"{_W}body")
+    if body is None:
+        raise Unreadable("broken")
+    grids = [
+        Grid(rows=_rows(table), source=f"{filename}:table {place} row ", language=language)
+        for place, table in enumerate(body.findall(f"{_W}tbl"), start=1)
+    ]
+    return [_text(paragraph) for paragraph in body.findall(f"{_W}p")][:4000], grids
 
 
 def _rows(table: etree._Element) -> list[list[Cell]]:

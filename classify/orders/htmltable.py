@@ -6,6 +6,7 @@ heading and rows keep in step; tables that only lay out the page are passed over
 Limits: 200 tables, 2 000 rows each; a table inside a cell is read by itself.
 """
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -24,11 +25,7 @@ _MOST_SPAN = 40
 def read_html(html: str, source: str = "body", language: str = "") -> Reading:
     """The order in an HTML page or body; without lines when no table holds any."""
     tree = LexborHTMLParser(html[:_MOST_CHARACTERS])
-    tables = [
-        read_table(Grid(rows=rows, source=f"{source}:table {place} row ", language=language))
-        for place, table in enumerate(tree.css("table")[:_MOST_TABLES], start=1)
-        if (rows := _rows(table))
-    ]
+    tables = [read_table(grid) for grid in _grids(tree, source, language)]
     held = [table for table in tables if table.lines and (table.headed or len(table.lines) > 1)]
     around = tuple(_text(tree).split("\n"))[:400]
     if not held:
@@ -46,6 +43,17 @@ def read_html(html: str, source: str = "body", language: str = "") -> Reading:
         strength=2,
         source=source,
     )
+
+
+def grids_of_html(html: str, source: str = "body", language: str = "") -> list[Grid]:
+    """The tables of a page that have rows."""
+    return list(_grids(LexborHTMLParser(html[:_MOST_CHARACTERS]), source, language))
+
+
+def _grids(tree: LexborHTMLParser, source: str, language: str) -> Iterator[Grid]:
+    for place, table in enumerate(tree.css("table")[:_MOST_TABLES], start=1):
+        if rows := _rows(table):
+            yield Grid(rows=rows, source=f"{source}:table {place} row ", language=language)
 
 
 def _distinct(main: Table, other: Table) -> bool:

@@ -16,14 +16,16 @@ from postroom.order import OrderKind
 
 from .body import read_body
 from .buyer import buyer_of_mail
-from .document import read_document
 from .heading import surroundings
 from .hostile import Unreadable
 from .htmltable import read_html
 from .kind import Kind, kind_of_mail
+from .known import by_template, is_picture, read_known
+from .means import Means
 from .pair import paired
 from .phrases import DECIDES, ORDER_TITLE
 from .reading import Reading
+from .shown import parts_of_message
 
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
 _MOST_ATTACHMENTS = 30
@@ -52,14 +54,15 @@ _SAYS_ATTACHED = re.compile(
 )
 
 
-def read_mail(message: Message) -> Reading:
+def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B008  frozen
     """Everything a message says of an order, as one reading."""
+    means = means.of(message.author.text if message.author else "")
     written = message.date.date() if message.date else None
     language = message.language if message.language != "other" else ""
     names = tuple(attachment.filename for attachment in message.attachments)
     kind = kind_of_mail(message.subject, message.new_text, names)
-    documents, problems = _documents(message, language, written)
-    body = _body(message, language)
+    documents, problems = _documents(message, language, written, means)
+    body = _taught(message, written, means) or _body(message, language)
     readings = [*documents, body]
     if (
         kind.kind is not OrderKind.NONE
@@ -72,8 +75,15 @@ def read_mail(message: Message) -> Reading:
     return _judged_kind(completed, kind, documents, problems, message)
 
 
+def _taught(message: Message, written: datetime.date | None, means: Means) -> Reading | None:
+    """The message's own text by a template; None when none finds lines in it."""
+    if not means.templates:
+        return None
+    return by_template(parts_of_message(replace(message, attachments=())), written, means)[0]
+
+
 def _documents(
-    message: Message, language: str, written: datetime.date | None
+    message: Message, language: str, written: datetime.date | None, means: Means
 ) -> tuple[list[Reading], list[str]]:
     """The readings of the attachments, and what could not be read."""
     readings: list[Reading] = []
@@ -84,11 +94,13 @@ def _documents(
         if _is_no_document(attachment):
             continue
         name = attachment.filename or "attachment"
-        if attachment.type.startswith("image/"):
+        if attachment.type.startswith("image/") and (
+            means.ocr is None or not is_picture(attachment.data)
+        ):
             problems.append(f"attachment-unread:{name}")
             continue
         try:
-            readings.append(read_document(name, attachment.data, language, written))
+            readings.append(read_known(name, attachment.data, language, written, means))
         except Unreadable as error:
             problems.append(f"attachment-unreadable:{name}")
             if error.reason in ("encrypted", "bomb", "scanned"):

@@ -11,6 +11,7 @@ Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas t
 
 import datetime
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -34,15 +35,8 @@ _LARGEST = 1e15  # beyond it (and for inf) a float is no number a person wrote
 
 def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Reading:
     """The order in a workbook. Raises Unreadable for a bomb, a broken or encrypted file."""
-    check_size(content)
-    extent = Extent()
-    if content[:2] == b"PK":
-        extent = extent_of(content, check_container(content))
-    elif content.startswith(_OLE):
-        if _is_encrypted(content):
-            raise Unreadable("encrypted")
-        check_ole(content)
-    tables = _tables(filename, content, language, extent)
+    extent = _checked(content)
+    tables = _tables(sheets_of(filename, content, language, extent))
     held = _ordering([table for table in tables if table.lines])
     around = tuple(text for table in tables for text in table.around)
     if not held:
@@ -79,9 +73,13 @@ def _repeats(one: Table, other: Table) -> bool:
     return any((line.sku, line.description) in names for line in other.lines)
 
 
-def _tables(filename: str, content: bytes, language: str, extent: Extent) -> list[Table]:
+def sheets_of(
+    filename: str, content: bytes, language: str = "", extent: Extent | None = None
+) -> list[tuple[str, Grid]]:
+    """The visible sheets with their names. Raises Unreadable like read_spreadsheet."""
+    extent = extent or _checked(content)
     try:
-        return _read_sheets(filename, content, language, extent)
+        return list(_sheets(filename, content, language, extent))
     except CalamineError as error:
         raise Unreadable("broken") from error
     except BaseException as error:
@@ -91,23 +89,43 @@ def _tables(filename: str, content: bytes, language: str, extent: Extent) -> lis
         raise
 
 
-def _read_sheets(filename: str, content: bytes, language: str, extent: Extent) -> list[Table]:
+def _checked(content: bytes) -> Extent:
+    """What a look at the container told; Unreadable for a bomb or a locked file."""
+    check_size(content)
+    if content[:2] == b"PK":
+        return extent_of(content, check_container(content))
+    if content.startswith(_OLE):
+        if _is_encrypted(content):
+            raise Unreadable("encrypted")
+        check_ole(content)
+    return Extent()
+
+
+def _sheets(
+    filename: str, content: bytes, language: str, extent: Extent
+) -> Iterator[tuple[str, Grid]]:
     workbook = CalamineWorkbook.from_filelike(io.BytesIO(content))
-    tables: list[Table] = []
     visible = [
         one.name for one in workbook.sheets_metadata if one.visible == SheetVisibleEnum.Visible
     ]
     for name in visible[:_MOST_SHEETS]:
         sheet = workbook.get_sheet_by_name(name)
         rows = sheet.to_python(skip_empty_area=True, nrows=_MOST_ROWS)
-        first_row = (sheet.start[0] if sheet.start else 0) + 1
-        grid = Grid(
-            rows=[[_cell(value) for value in row] for row in rows],
-            source=f"{filename}:{name}!A",
-            first_row=first_row,
-            formulas=extent.formulas,
-            language=language,
+        yield (
+            name,
+            Grid(
+                rows=[[_cell(value) for value in row] for row in rows],
+                source=f"{filename}:{name}!A",
+                first_row=(sheet.start[0] if sheet.start else 0) + 1,
+                formulas=extent.formulas,
+                language=language,
+            ),
         )
+
+
+def _tables(sheets: list[tuple[str, Grid]]) -> list[Table]:
+    tables: list[Table] = []
+    for name, grid in sheets:
         table = read_table(grid)
         if ORDER_TITLE.search(name) and table.lines:
             table = replace(table, around=(name, *table.around))

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from postroom import maillog
+from postroom.config import Config
 from postroom.failure import Failure
 
 from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
@@ -53,7 +54,7 @@ def check(
     given = {"ip": ip, "helo": helo, "mail_from": mail_from, "now": now}
     dns: dict[str, Any] = {"resolver": (resolver,)} if resolver else {}
     dns |= {"cache_size": 0} if no_dns_cache else {}
-    _answer("check", files, config, json, jsonl, given, dns)
+    _answer("check", files, config, json, jsonl, given, {"dns": dns})
 
 
 def read(
@@ -78,12 +79,30 @@ def classify(
 
 def extract(
     files: Files = None,
+    template: Annotated[
+        Path | None,
+        typer.Option("--template", help="Read them by this template, whoever wrote them."),
+    ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", help="Write a page here that shows the one FILE beside what is read."
+        ),
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
     jsonl: JsonlOption = False,
 ) -> None:
     """Read the order or invoice in messages or bare documents."""
-    _answer("extract", files, config, json, jsonl)
+    taught: dict[str, Any] = {}
+    if template is not None:
+        from postroom.classify.orders.templatefile import load_templates
+
+        load_templates(template)  # a fault is told once, with its line, before anything is read
+        taught = {"orders": {"template": template}}
+    if html is not None:
+        return _write_page(files or [], html, config, taught)
+    _answer("extract", files, config, json, jsonl, changes=taught)
 
 
 def explain(
@@ -129,13 +148,12 @@ def _answer(
     as_json: bool,
     jsonl: bool,
     given: dict[str, Any] | None = None,
-    dns: dict[str, Any] | None = None,
+    changes: dict[str, Any] | None = None,
 ) -> None:
+    """`changes`: section -> keys that the command line says instead of the configuration."""
     if bool(files) == jsonl:
         raise typer.BadParameter("name at least one FILE, or use --jsonl alone")
-    settings = configuration_or_defaults(config)
-    if dns:
-        settings = settings.model_copy(update={"dns": settings.dns.model_copy(update=dns)})
+    settings = _changed(configuration_or_defaults(config), changes or {})
 
     async def answer_all() -> bool:
         from postroom.inspection import Inspector
@@ -151,6 +169,41 @@ def _answer(
 
     if not asyncio.run(answer_all()):
         raise typer.Exit(1)
+
+
+def _changed(settings: Config, changes: dict[str, Any]) -> Config:
+    sections = {
+        name: getattr(settings, name).model_copy(update=keys)
+        for name, keys in changes.items()
+        if keys
+    }
+    return settings.model_copy(update=sections)
+
+
+def _write_page(files: list[str], html: Path, config: Path | None, changes: dict[str, Any]) -> None:
+    """The page of one file, in `html`."""
+    if len(files) != 1:
+        raise typer.BadParameter("--html shows one FILE")
+    settings = _changed(configuration_or_defaults(config), changes)
+
+    async def page() -> str:
+        from postroom.inspection import Inspector, Request
+
+        inspector = Inspector(settings)
+        try:
+            name = files[0]
+            content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            filename = "" if name == "-" else Path(name).name
+            return await inspector.proof(Request(message=content, filename=filename))
+        finally:
+            inspector.close()
+
+    try:
+        html.write_text(asyncio.run(page()), encoding="utf-8")
+    except OSError as error:
+        typer.echo(f"postroom: {error.filename or html}: {error.strerror}", err=True)
+        raise typer.Exit(1) from error
+    typer.echo(f"{html}: open it in a browser")
 
 
 async def _answer_files(
