@@ -15,6 +15,7 @@ import resource
 import subprocess
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import pypdfium2 as pdfium  # type: ignore[import-untyped]
@@ -50,7 +51,7 @@ def _pictures(content: bytes, most: int) -> Iterator[bytes]:
         raise Unreadable("broken") from error
     try:
         for place in range(min(len(document), most)):
-            page = document[place]
+            page: Any = document[place]
             scale = min(_SCALE, _MOST_SIDE / max(page.get_width(), page.get_height(), 1))
             bitmap = page.render(scale=scale, grayscale=True)
             yield _pgm(bitmap)
