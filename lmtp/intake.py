@@ -34,7 +34,7 @@ from postroom.decision import Action, Decision, Outcome
 from postroom.doorbell import bell_path, ring
 from postroom.envelope import Envelope
 from postroom.examination import Examine
-from postroom.failure import Reply, TemporaryFailure
+from postroom.failure import PermanentFailure, Reply, TemporaryFailure, reply_for
 from postroom.order import order_key
 from postroom.stamp import StampKey
 from postroom.store import likeness, messages
@@ -42,6 +42,7 @@ from postroom.store.engine import Database
 from postroom.store.messages import Known, NewMessage, Taken
 from postroom.verdict import Disposition
 
+from . import poison
 from .arrival import Arrival, arrive
 from .findings import Consider, Extract, Findings, Read, find_out
 
@@ -92,6 +93,10 @@ class Intake:
                 taken = await self._take(envelope, raw)
         except TimeoutError as error:
             raise TemporaryFailure("deadline", error) from error
+        except TemporaryFailure:
+            raise
+        except Exception as error:  # noqa: BLE001  a bug of ours must not keep mail out for days
+            taken = await asyncio.to_thread(self._strike, envelope, raw, error)
         text = f"Taken as {taken.id}" if taken.recipients else f"Already taken as {taken.id}"
         return (Reply(code=250, enhanced="2.0.0", text=text),) * len(envelope.recipients)
 
@@ -108,6 +113,21 @@ class Intake:
             consider=self._consider,
         )
         return await asyncio.to_thread(self._take_new, arrival, findings, started)
+
+    def _strike(self, envelope: Envelope, raw: bytes, error: Exception) -> Taken:
+        """Counts an unknown ending; raises it again until it has come too often (poison.py)."""
+        if isinstance(error, PermanentFailure) and reply_for(error).code >= 500:
+            raise error
+        failures = poison.strike(self._database, raw, self._clock)
+        if failures < self._config.lmtp.poison_after:
+            raise error
+        maillog.bug("lmtp", error)
+        why = f"taking it failed {failures} times ({type(error).__name__})"
+        taken = poison.park(self._database, envelope, raw, self._clock, why=why, who=_WHO)
+        metrics.MESSAGES.labels("other", Outcome.REVIEW.value).inc()
+        maillog.parked(queue_id=envelope.queue_id, message=taken.id, failures=failures)
+        ring(bell_path(self._config))
+        return taken
 
     # Known?
 

@@ -122,6 +122,7 @@ class LmtpSection(Section):
     stamp_max_age: Seconds = 864_000.0  # a stamp older than this is worked out anew (10 days)
     min_free_space: int = Field(default=104_857_600, ge=0)  # octets on state_dir; below: 452
     max_connections: int = Field(default=100, ge=1)  # open at once; one more is told 421
+    poison_after: int = Field(default=3, ge=1)  # unforeseen failures, then a message is parked
 
 
 class DnsSection(Section):

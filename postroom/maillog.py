@@ -93,6 +93,11 @@ def taken(
     )
 
 
+def parked(*, queue_id: str, message: int, failures: int) -> None:
+    """A message that nobody could take was taken as it is; it waits in review as "poison"."""
+    _log().error("parked", queue_id=queue_id, message=message, failures=failures)
+
+
 def duplicate(*, queue_id: str, message: int) -> None:
     """A redelivered message changed nothing."""
     _log().info("duplicate", queue_id=queue_id, message=message)

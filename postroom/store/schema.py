@@ -300,6 +300,16 @@ LIKENESS = Table(
     Column("vector", LargeBinary, nullable=False),  # one signed octet a number
 )
 
+# Messages whose taking ended in an exception nobody foresaw, until they are parked in review.
+POISON = Table(
+    "poison",
+    METADATA,
+    Column("digest", String(64), primary_key=True),  # SHA-256 of the raw bytes
+    Column("failures", Integer, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Index(None, "last_at"),
+)
+
 # What the border saw of each message whose author's domain publishes a DMARC policy, until it has
 # been reported (RFC 9990). The words are those of the report.
 DMARC_SEEN = Table(

@@ -18,6 +18,7 @@ import argparse
 import json
 import signal
 import sqlite3
+import sys
 import threading
 import time
 from collections import Counter, deque
@@ -164,6 +165,11 @@ class SandboxErp:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     erp: SandboxErp
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that was killed is no error here."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Conversation(BaseHTTPRequestHandler):

@@ -22,8 +22,8 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from postroom import maillog
-from postroom.actions.erp.contract import ErpRequest
-from postroom.actions.erp.rest import RestErp
+from postroom.actions.erp.connect import connect
+from postroom.actions.outbox import Done, Leased
 from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
 from postroom.actions.worker import Worker
 from postroom.clock import SystemClock
@@ -93,10 +93,10 @@ class _MortalDatabase(Database):
             _die()
 
 
-class _MortalErp(RestErp):
-    async def send(self, request: ErpRequest) -> str:
+class _MortalPerformer(ErpPerformer):
+    async def __call__(self, leased: Leased) -> Done:
         """Dies with the answer in its hands."""
-        await super().send(request)
+        await super().__call__(leased)
         _die()
         raise AssertionError
 
@@ -110,9 +110,9 @@ def _work(configuration: str, death: Death | None) -> None:
 async def _serve(config: Config, death: Death | None) -> None:
     clock = SystemClock()
     database = _MortalDatabase(config.store_url, death)
-    kind = _MortalErp if death and death.at == "answered" else RestErp
-    erp = kind(config.erp, clock)
-    business = ErpPerformer(erp)
+    kind = _MortalPerformer if death and death.at == "answered" else ErpPerformer
+    erp = connect(config.erp, clock)
+    business = kind(erp)
     bell = Doorbell(Path(config.service.run_dir) / f"bell.{os.getpid()}")
     worker = Worker(
         config,

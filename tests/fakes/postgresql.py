@@ -37,8 +37,9 @@ def missing() -> str:
 class PostgreSql:
     """The server; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
         self._folder = folder
+        self._fsync = "on" if fsync else "off"
         self._user = "postgres" if os.geteuid() == 0 else None
         programs = _programs()
         assert programs is not None
@@ -47,7 +48,8 @@ class PostgreSql:
     def __enter__(self) -> "PostgreSql":
         self._folder.chmod(0o777)
         self.run("initdb", "-D", str(self._folder / "data"), "-U", "test", "-A", "trust", "-N")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}' -c fsync=off"
+        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}'"
+        options += f" -c fsync={self._fsync}"
         self.run(
             *("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "30"),
             *("-l", str(self._folder / "log"), "-o", options, "start"),

@@ -15,7 +15,6 @@ from postroom.clock import Clock
 from postroom.config import Config, ErpSection
 from postroom.envelope import Envelope
 from postroom.examination import Examination
-from postroom.failure import Failure
 from postroom.lmtp.intake import Intake
 from postroom.message import Message
 from postroom.order import Buyer, Order, OrderKind, OrderLine
@@ -74,9 +73,9 @@ class Stages:
         self.examined = 0
         self.read_ = 0
         self.extracted = 0
-        self.read_failure: Failure | None = None
-        self.examine_failure: Failure | None = None
-        self.extract_failure: Failure | None = None
+        self.read_failure: Exception | None = None
+        self.examine_failure: Exception | None = None
+        self.extract_failure: Exception | None = None
         self.read_waits = False
 
     async def examine(self, _envelope: Envelope, raw: bytes) -> Examination:

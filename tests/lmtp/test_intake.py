@@ -455,3 +455,50 @@ def test_an_unauthenticated_verdict_is_stored_as_the_examiner_gave_it(room: Room
     assert isinstance(stored.verdict, Verdict)
     assert stored.verdict.dmarc.result.value == "fail"
     assert Step.ORDER_CREATE.value not in room.steps()
+
+
+# Poison: what fails in a way nobody foresaw.
+
+
+class Broken(ValueError):
+    """A bug."""
+
+
+@pytest.mark.parametrize("stage", ["read", "examine", "extract"])
+def test_a_message_that_nobody_can_take_is_parked_in_review(room: Room, stage: str) -> None:
+    setattr(room.stages, f"{stage}_failure", Broken("secret"))
+    raw = a_mail(category="purchase_order", order="17")
+    for _ in range(2):
+        with pytest.raises(Broken):
+            room.take(raw)
+        assert room.stored() == []
+    (reply,) = room.take(raw)
+    assert reply.code == 250
+    message = room.only()
+    assert message.raw == raw
+    assert message.decision.outcome is Outcome.REVIEW
+    assert message.decision.reasons == ("poison: taking it failed 3 times (Broken); see the log",)
+    assert room.steps() == {"deliver": 1}
+    setattr(room.stages, f"{stage}_failure", None)
+    assert room.take(raw)[0].text.startswith("Already taken")
+
+
+def test_failures_that_are_foreseen_are_never_counted(room: Room) -> None:
+    room.stages.read_failure = TemporaryFailure("busy")
+    for _ in range(5):
+        with pytest.raises(TemporaryFailure):
+            room.take(a_mail())
+    room.stages.read_failure = None
+    room.take(a_mail())
+    assert room.only().decision.reasons != ()
+
+
+def test_each_message_is_counted_by_itself_and_over_restarts(room: Room) -> None:
+    for _ in range(2):
+        room.intake = an_intake(room.config, room.database, room.stages, room.clock)
+        room.stages.read_failure = Broken()
+        for said in ("one", "two"):
+            with pytest.raises(Broken):
+                room.take(a_mail(said, message_id=f"<{said}@x>"))
+    room.take(a_mail("one", message_id="<one@x>"))
+    assert len(room.stored()) == 1
