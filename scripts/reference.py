@@ -3,6 +3,7 @@
     docs/configuration.md   postroom/config.py: keys, defaults, and the comments beside them
     docs/metrics.md         postroom/metrics.py: names, labels, help
     docs/logging.md         postroom/maillog.py: one function per event, its docstring
+    docs/postroom.1         the commands (manpage.py)
 
 Run it as `.venv/bin/python scripts/reference.py` after changing one of these modules.
 """
@@ -10,6 +11,7 @@ Run it as `.venv/bin/python scripts/reference.py` after changing one of these mo
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -18,6 +20,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from postroom import config, maillog, metrics
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))  # as a script it knows its folder only
+from scripts import manpage
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 _FIELD = re.compile(r"^    (\w+): ")
@@ -171,7 +176,12 @@ def log_page() -> str:
     return "\n".join(rows) + "\n"
 
 
-PAGES = {"configuration.md": configuration, "metrics.md": metric_page, "logging.md": log_page}
+PAGES = {
+    "configuration.md": configuration,
+    "metrics.md": metric_page,
+    "logging.md": log_page,
+    "postroom.1": manpage.text,
+}
 
 if __name__ == "__main__":
     for page, text in PAGES.items():

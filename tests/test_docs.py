@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 DOCS += [
     page
-    for folder in ("milter", "lmtp", "classify", "actions", "postfix")
+    for folder in ("milter", "lmtp", "classify", "actions", "postfix", "ansible", "packaging")
     for page in sorted((ROOT / folder).rglob("*.md"))
 ]
 
@@ -65,3 +65,18 @@ def test_every_file_named_in_the_flow_exists() -> None:
             assert (ROOT / name).exists(), name
         else:
             assert list((ROOT / folder).glob(name)), f"{folder}/{name}"
+
+
+def test_every_command_is_in_the_man_page() -> None:
+    manual = (ROOT / "docs" / "postroom.1").read_text(encoding="utf-8")
+    root = typer.main.get_command(app)
+    assert isinstance(root, Group)
+    groups = {command.rpartition(" ")[0] for command in _commands(root)} - {"postroom"}
+    for command in _commands(root) - groups:
+        assert f".SS {command}".replace("-", r"\-") in manual, command
+
+
+def test_every_alert_has_a_place_in_the_runbook() -> None:
+    alerts = re.findall(r"alert: (\w+)", (ROOT / "monitoring/alerts.yml").read_text("utf-8"))
+    runbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert alerts and [name for name in alerts if f"\n### {name}\n" not in runbook] == []

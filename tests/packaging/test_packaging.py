@@ -1,0 +1,125 @@
+"""Containers and Kubernetes: valid by their schemas, and true to the code they speak of.
+
+No engine runs here: what an image does when it is built and started is not tested.
+"""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import compose_spec
+import kubernetes_validate  # type: ignore[import-untyped]
+import pytest
+import yaml
+
+from postroom import metrics
+from postroom.config import load
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGING = ROOT / "packaging"
+COMPOSE = yaml.safe_load((PACKAGING / "compose.yaml").read_text(encoding="utf-8"))
+_KUBERNETES = "1.30"
+# KEDA's own kind: its schema is not at hand.
+_UNKNOWN_KINDS = {"ScaledObject"}
+
+
+def _documents() -> list[dict[str, Any]]:
+    return [
+        document
+        for path in sorted((PACKAGING / "kubernetes").glob("*.yaml"))
+        for document in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
+
+
+def _document(kind: str, name: str) -> dict[str, Any]:
+    return next(d for d in _documents() if d["kind"] == kind and d["metadata"]["name"] == name)
+
+
+def _pods() -> dict[str, dict[str, Any]]:
+    return {
+        f"{document['kind']} {document['metadata']['name']}": document["spec"]["template"]["spec"]
+        for document in _documents()
+        if document["kind"] in ("Deployment", "Job")
+    }
+
+
+@pytest.mark.parametrize(
+    "document", _documents(), ids=lambda one: f"{one['kind']}-{one['metadata']['name']}"
+)
+def test_every_object_is_one_that_kubernetes_knows(document: dict[str, Any]) -> None:
+    if document["kind"] in _UNKNOWN_KINDS:
+        pytest.skip("no schema at hand")
+    kubernetes_validate.validate(document, _KUBERNETES, strict=True)
+
+
+def test_the_queue_that_workers_grow_with_is_exported() -> None:
+    scaled = _document("ScaledObject", "postroom-worker")
+    assert scaled["spec"]["scaleTargetRef"]["name"] == "postroom-worker"
+    _document("Deployment", "postroom-worker")
+    query = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    (family,) = metrics.QUEUE_AGE.describe()
+    assert family.name in query
+
+
+def test_no_pod_may_do_more_than_it_needs() -> None:
+    for name, pod in _pods().items():
+        assert pod["securityContext"]["runAsNonRoot"], name
+        (container,) = pod["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"], name
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}, name
+        assert container["resources"]["limits"]["memory"], name
+
+
+def test_pods_have_the_longest_drain_of_their_parts() -> None:
+    assert _pods()["Deployment postroom"]["terminationGracePeriodSeconds"] >= 120
+
+
+def test_the_configuration_of_the_pods_is_one_that_postroom_takes(tmp_path: Path) -> None:
+    told = _document("ConfigMap", "postroom")["data"]["postroom.toml"]
+    path = tmp_path / "postroom.toml"
+    path.write_text(told, encoding="utf-8")
+    config = load(path)
+    secrets = _document("Secret", "postroom")["stringData"]
+    for file in (config.service.secret_file, config.audit.key_file, config.erp.token_file):
+        assert file is not None and file.name in secrets
+    ports = {port["port"] for port in _document("Service", "postroom")["spec"]["ports"]}
+    assert ports == {
+        int(one.rpartition(":")[2]) for one in (config.milter.socket, config.lmtp.socket)
+    }
+
+
+def test_compose_is_valid_and_everything_it_names_is_there() -> None:
+    compose_spec.PyCompose.from_yaml((PACKAGING / "compose.yaml").read_text()).validate()
+    for name, service in COMPOSE["services"].items():
+        build = service.get("build")
+        if build:
+            assert (PACKAGING / build["context"] / build["dockerfile"]).exists(), name
+        for volume in service.get("volumes", ()):
+            source = volume.partition(":")[0]
+            if source.startswith("."):
+                assert (PACKAGING / source).exists(), volume
+            else:
+                assert source in COMPOSE["volumes"], volume
+
+
+def test_the_configuration_of_the_containers_is_one_that_postroom_takes() -> None:
+    config = load(PACKAGING / "docker" / "postroom.toml")
+    start = (PACKAGING / "docker" / "postfix" / "start").read_text()
+    for endpoint in (config.milter.socket, config.lmtp.socket):
+        assert f"inet:postroom:{endpoint.rpartition(':')[2]}" in start
+    mailboxes = COMPOSE["services"]["postfix"]["environment"]["MAILBOXES"].split()
+    assert tuple(mailboxes) == config.service.mailboxes
+    address = COMPOSE["services"]["postroom"]["networks"]["mail"]["ipv4_address"]
+    assert f"{address}/32" in config.milter.trusted_networks
+
+
+def test_the_images_copy_what_is_there_and_ask_python_for_what_it_is() -> None:
+    for path in PACKAGING.rglob("Dockerfile"):
+        text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in re.findall(r"(?m)^COPY (?!--from)(.*)$", text):
+            *sources, _target = line.split()
+            for source in sources:
+                assert (ROOT / source).exists(), f"{path}: {source}"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert "postgresql" in project["optional-dependencies"]
