@@ -2,7 +2,8 @@
 
 In: the configuration. Out: findings, each ok, a warning or a fault, with a mend. Nothing is
 changed. Checked: folders and key, database, disk, sockets, Postfix's settings, name servers and
-the DNS records of our domains, the ERP, the model, the clock.
+the DNS records of our domains, the ERP, the model, the clock, and what each promise rests on
+(promises.py).
 
 Limits: Postfix is asked by `postconf` on this host; when Postfix runs elsewhere, that part is a
 warning. The clock is compared with the ERP's Date header, within two seconds.
@@ -11,7 +12,7 @@ warning. The clock is compared with the ERP's Date header, within two seconds.
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from . import jobs, zone
 from .config import Config
 from .examiner import WORKER_MODULES
 from .failure import Failure, TemporaryFailure
+from .promises import nothing_lost, replies_safe, secrets_kept, taken_safely
 from .readiness import Finding, database, fault, folders, ok, sockets, warning
 
 _LARGEST_SKEW_S = 2.0
@@ -29,42 +31,44 @@ _LARGEST_SKEW_S = 2.0
 
 def examine_installation(config: Config) -> list[Finding]:
     """Every finding, in the order a message meets the things looked at."""
-    looks: tuple[Callable[[Config], Iterator[Finding]], ...] = (
-        folders,
-        sockets,
-        _postfix,
-        _names,
-        _reading,
-        _model,
-        database,
-        _erp,
+    postfix = _postfix_settings()
+    now = datetime.now(UTC).timestamp()
+    looks: tuple[Iterator[Finding], ...] = (
+        folders(config),
+        secrets_kept(config),
+        sockets(config),
+        _postfix(config, postfix),
+        taken_safely(config, postfix),
+        _names(config),
+        _reading(config),
+        _model(config),
+        database(config),
+        nothing_lost(config, postfix, now),
+        replies_safe(config),
+        _erp(config),
     )
-    return [finding for look in looks for finding in look(config)]
+    return [finding for look in looks for finding in look]
 
 
-def _postfix(config: Config) -> Iterator[Finding]:
-    names = (
-        "smtpd_milters",
-        "milter_default_action",
-        "virtual_transport",
-        "transport_maps",
-        "lmtp_send_xforward_command",
-        "lmtp_line_length_limit",
-        "mail_version",
-        "enable_long_queue_ids",
-    )
+def _postfix_settings() -> dict[str, str]:
+    """Postfix's settings as postconf(1) on this host says them; empty where it does not."""
     try:
         printed = subprocess.run(
-            ["postconf", *names], capture_output=True, text=True, timeout=10, check=True
+            ["postconf"], capture_output=True, text=True, timeout=10, check=True
         ).stdout
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, subprocess.SubprocessError):
+        return {}
+    lines = (line.partition(" = ") for line in printed.splitlines())
+    return {name: value for name, _, value in lines}
+
+
+def _postfix(config: Config, settings: Mapping[str, str]) -> Iterator[Finding]:
+    if not settings:
         yield warning(
-            f"Postfix's settings cannot be read ({type(error).__name__})",
+            "Postfix's settings cannot be read",
             "run doctor on Postfix's host, with postconf in the PATH",
         )
         return
-    lines = (line.partition(" = ") for line in printed.splitlines())
-    settings = {name: value for name, _, value in lines}
     yield ok(f"Postfix {settings.get('mail_version', '?')}")
     if config.milter.socket in settings.get("smtpd_milters", ""):
         yield ok("smtpd_milters names our socket")

@@ -7,7 +7,6 @@ to import, because /ready (health.py) asks often; `postroom doctor` looks at the
 import os
 import shutil
 import socket
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -63,7 +62,7 @@ def readiness(config: Config) -> list[Finding]:
 
 
 def folders(config: Config) -> Iterator[Finding]:
-    """Our folders, the space in them, and who may read the key."""
+    """Our folders and the space in them."""
     for name, folder in (
         ("service.state_dir", config.service.state_dir),
         ("service.run_dir", config.service.run_dir),
@@ -88,9 +87,6 @@ def folders(config: Config) -> Iterator[Finding]:
             "service.mailboxes is empty: every recipient Postfix sends is taken",
             'list the company addresses: mailboxes = ["info@example.com"]',
         )
-    key = config.service.secret_file or config.service.state_dir / "stamp.key"
-    if key.exists() and stat.S_IMODE(key.stat().st_mode) & 0o077:
-        yield fault(f"{key} can be read by others", f"chmod 600 {key}")
 
 
 def sockets(config: Config) -> Iterator[Finding]:

@@ -65,7 +65,7 @@ class MailRoom:
         variables.write_text(yaml.safe_dump(self.variables()), encoding="utf-8")
         done = subprocess.run(
             [str(_BIN / "ansible-playbook"), "-i", self._inventory(), "-e", f"@{variables}",
-             str(COLLECTION / "playbooks" / f"{playbook}.yml"), *arguments],
+             f"postroom.mailroom.{playbook}", *arguments],
             capture_output=True,
             text=True,
             timeout=600,
@@ -172,12 +172,10 @@ class MailRoom:
 
 
 def ansible_environment(folder: Path) -> dict[str, str]:
-    """Ansible's settings: the collection from this checkout, nothing of the user's own."""
-    place = folder / "collections" / "ansible_collections" / "postroom"
-    place.mkdir(parents=True, exist_ok=True)
-    link = place / "mailroom"
-    if not link.is_symlink():
-        link.symlink_to(COLLECTION)
+    """Ansible's settings: a copy of this checkout's collection, nothing of the user's own."""
+    place = folder / "collections" / "ansible_collections" / "postroom" / "mailroom"
+    if not place.exists():
+        shutil.copytree(COLLECTION, place)  # links followed, as a build of the collection does
     return {
         "PATH": f"{_BIN}:{os.environ['PATH']}:/usr/sbin:/sbin",
         "HOME": str(folder),

@@ -47,5 +47,8 @@ def test_what_waits_for_a_person_is_in_the_queue(stack: Stack, found: list[Outco
 def test_doctor_finds_no_fault_in_the_sandbox(stack: Stack) -> None:
     told = stack.cli("doctor", "--json")
     findings = [json.loads(line) for line in told.stdout.splitlines()]
-    assert [finding for finding in findings if finding["state"] != "ok"] == []
+    assert [finding for finding in findings if finding["state"] == "fault"] == []
+    # The sandbox signs nothing, and may lie in memory.
+    warned = [finding["what"] for finding in findings if finding["state"] == "warning"]
+    assert [what for what in warned if "DKIM" not in what and "in memory" not in what] == []
     assert told.returncode == 0, told.stderr
