@@ -5,6 +5,7 @@ may be leased now. Each destination has places of its own, so that one that hang
 else's mail, a limit of requests a second where it has one, and a circuit breaker (breaker.py).
 
     erp       orders, invoices, and tickets unless [tickets] has a system of its own
+    exchange  orders that 1C takes by itself
     tickets   tickets
     postfix   replies and forwards
     mailbox   mail to the people
@@ -41,12 +42,15 @@ def destinations(config: Config) -> tuple[Destination, ...]:
     """Every step belongs to exactly one."""
     erp, tickets, places = config.erp, config.tickets, config.worker.concurrency
     business = {Step.ORDER_CREATE, Step.INVOICE_UPDATE}
+    by_itself = frozenset({Step.ORDER_CREATE}) if erp.kind == "commerceml" else frozenset[Step]()
     found = [
+        # The ERP comes for them itself (erp/exchange.py).
+        Destination(name="exchange", steps=by_itself, places=0),
         Destination(name="postfix", steps=frozenset({Step.REPLY, Step.FORWARD}), places=places),
         Destination(name="mailbox", steps=frozenset({Step.DELIVER}), places=places),
         Destination(name="reports", steps=frozenset({Step.REPORT_READ}), places=places),
     ]
-    if tickets.base_url:
+    if tickets.is_set:
         alone = frozenset({Step.TICKET_CREATE})
         found.append(
             Destination(name="tickets", steps=alone, places=tickets.concurrency, rate=tickets.rate)
@@ -54,7 +58,9 @@ def destinations(config: Config) -> tuple[Destination, ...]:
     else:
         business.add(Step.TICKET_CREATE)
     found.append(
-        Destination(name="erp", steps=frozenset(business), places=erp.concurrency, rate=erp.rate)
+        Destination(
+            name="erp", steps=frozenset(business) - by_itself, places=erp.concurrency, rate=erp.rate
+        )
     )
     return tuple(found)
 

@@ -6,7 +6,7 @@ the message's digest and the step: the same mail, taken twice, plans the same ac
 are bodies.py's.
 
 A reply waits for the ERP action (`after`), because it quotes the ERP's number. Without an
-`erp.base_url` nothing is planned for the ERP and no reply that would quote it. FORWARD is
+ERP (`erp.base_url`) nothing is planned for the ERP and no reply that would quote it. FORWARD is
 planned only where `mailbox.hr` is set.
 
 Limits: one reply per message, to the one who wrote it.
@@ -20,7 +20,7 @@ from decimal import Decimal
 
 from postroom.classification import Classification
 from postroom.codec import to_json
-from postroom.config import Config, ErpSection
+from postroom.config import Config
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.message import AutomaticKind, Message
@@ -114,7 +114,7 @@ def plan(
     actions: list[Action] = []
     waits_for = ""
     for step in decision.steps:
-        if step in _ERP_STEPS and _destination(step, config).base_url:
+        if step in _ERP_STEPS and _is_taken(step, config):
             key = action_key(digest, step)
             body = erp_body(step, key, decision, message, classification, order, source)
             sequence = _sequence(step, order, message)
@@ -149,10 +149,12 @@ def _sequence(step: Step, order: Order, message: Message) -> str:
     return f"{step.value} {message.author.text.lower()} {number}"[:_LONGEST_SEQUENCE]
 
 
-def _destination(step: Step, config: Config) -> ErpSection:
-    """Who carries the step out: the ticket system where there is one, else the ERP."""
-    tickets = config.tickets
-    return tickets if step is Step.TICKET_CREATE and tickets.base_url else config.erp
+def _is_taken(step: Step, config: Config) -> bool:
+    """Whether there is a system for the step: that of tickets, else the ERP."""
+    if step is Step.TICKET_CREATE and config.tickets.is_set:
+        return True
+    by_itself = config.erp.kind == "commerceml"  # 1C comes for orders, and for nothing else
+    return config.erp.is_set and (step is Step.ORDER_CREATE or not by_itself)
 
 
 def deliver(decision: Decision, *, recipient: str, digest: str) -> Action:

@@ -315,7 +315,9 @@ class ErpSection(Section):
     """The ERP that takes orders, invoices and tickets (contract section 4); docs/erp.md."""
 
     destination: ClassVar[str] = "erp"  # names its secret, its places and its breaker
-    kind: Literal["rest", "tryton", "odoo", "erpnext", "onec", "roundup", "webhook"] = "rest"
+    kind: Literal[
+        "rest", "tryton", "odoo", "erpnext", "onec", "commerceml", "roundup", "webhook"
+    ] = "rest"
     base_url: str = Field(default="", pattern=r"^(https?://[^\s]+)?$")  # empty: nothing is sent
     # Secret, first line of the file; unset: a systemd credential or the environment (docs/erp.md).
     token_file: Path | None = None
@@ -331,6 +333,13 @@ class ErpSection(Section):
     rate: float = Field(default=0.0, ge=0)  # requests a second; 0: no limit
     settle: float = Field(default=30.0, ge=0)  # how long a request may go on after we gave it up
     link_base: str = ""  # prefix of the link to the message shown in the ERP
+    # HOST:PORT where 1C comes for orders (commerceml); beyond this host, put TLS before it.
+    listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
+
+    @property
+    def is_set(self) -> bool:
+        """Whether there is such a system at all."""
+        return bool(self.listen if self.kind == "commerceml" else self.base_url)
 
 
 class TicketsSection(ErpSection):
@@ -551,7 +560,7 @@ def _contradictions(config: Config) -> list[str]:
             problems.append(f"worker.lease: must be longer than {name}.timeout; raise it")
         if erp.kind in ("tryton", "odoo") and not erp.database:
             problems.append(f'{name}.database: needed with kind = "{erp.kind}"')
-        by_login = erp.kind in ("onec", "roundup") or erp.protocol == "jsonrpc"
+        by_login = erp.kind in ("onec", "commerceml", "roundup") or erp.protocol == "jsonrpc"
         if by_login and not erp.user:
             problems.append(f'{name}.user: needed with kind = "{erp.kind}", for the login')
     if config.dns.deadline >= config.milter.deadline:

@@ -175,6 +175,9 @@ def _model(config: Config) -> Iterator[Finding]:
 
 
 def _erp(config: Config) -> Iterator[Finding]:
+    if config.erp.kind == "commerceml" and config.erp.is_set:
+        yield ok(f"1C comes for orders at {config.erp.listen}")
+        return
     if not config.erp.base_url:
         yield warning(
             "erp.base_url is empty: orders, invoices and tickets wait in review",

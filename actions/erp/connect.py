@@ -11,6 +11,7 @@ from postroom.config import ErpSection
 from .contract import Erp
 from .documents import Documents, System
 from .erpnext import ErpNext
+from .exchange import Pulled
 from .mapping import load
 from .odoo import Odoo
 from .onec import OneC
@@ -34,6 +35,8 @@ def connect(settings: ErpSection, clock: Clock) -> Erp:
             return RestErp(settings, clock)
         case "roundup":
             return Roundup(settings, clock)
+        case "commerceml":
+            return Pulled()
         case "webhook":
             return Webhook(settings, clock)
         case kind:

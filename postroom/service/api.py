@@ -1,29 +1,15 @@
 """The API process: uvicorn in front of postroom/api."""
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
-
-import uvicorn
 
 from postroom import maillog
 from postroom.api.app import application
 from postroom.config import Config
 
 from . import terminated
+from .web import web_server
 
 _LOOPBACK = ("127.", "[::1]", "localhost")
-_MOST_AT_ONCE = 64  # requests; one more is 503
-_DRAIN_S = 10
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to us."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """uvicorn would raise them again afterwards, and a drained part would look killed."""
-        yield
 
 
 async def run_api(config: Config) -> None:
@@ -31,21 +17,9 @@ async def run_api(config: Config) -> None:
     if not config.api.listen:  # it was taken out of the configuration meanwhile
         await terminated()
         return
-    host, _, port = config.api.listen.rpartition(":")
-    if not host.startswith(_LOOPBACK):
+    if not config.api.listen.startswith(_LOOPBACK):
         maillog.degraded(part="api", reason="listens-beyond-this-host-without-tls")
-    server = _Server(
-        uvicorn.Config(
-            application(config),
-            host=host.strip("[]"),
-            port=int(port),
-            log_level="critical",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_MOST_AT_ONCE,
-            timeout_graceful_shutdown=_DRAIN_S,
-        )
-    )
+    server = web_server(application(config), config.api.listen)
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve())
         waiting = group.create_task(terminated())

@@ -3,6 +3,7 @@
 import asyncio
 
 from postroom.actions.erp.connect import connect
+from postroom.actions.erp.exchange import Exchange
 from postroom.actions.outbox import Done, Leased
 from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
 from postroom.actions.plan import PlannedDelivery
@@ -20,6 +21,7 @@ from postroom.store import messages
 from postroom.store.engine import Database
 
 from . import terminated
+from .web import web_server
 
 _LONGEST_RESULT = 500  # characters kept of what became of reports
 
@@ -29,7 +31,7 @@ async def run_worker(config: Config) -> None:
     database = Database(config.store_url)
     bell = Doorbell(bell_path(config))
     erp = connect(config.erp, SystemClock())
-    tickets = connect(config.tickets, SystemClock()) if config.tickets.base_url else erp
+    tickets = connect(config.tickets, SystemClock()) if config.tickets.is_set else erp
     # Reports are rare: one process, started when the first one comes.
     reading = config.reading.model_copy(update={"workers": min(1, config.reading.workers)})
     pool = WorkerPool(reading, ("postroom.dmarc.arrival",))
@@ -50,12 +52,20 @@ async def run_worker(config: Config) -> None:
         },
         bell,
     )
+    visits = None
+    if config.erp.kind == "commerceml" and config.erp.listen:
+        site = Exchange(config, database, SystemClock())
+        visits = web_server(site.application, config.erp.listen)
     async with asyncio.TaskGroup() as group:
         working = group.create_task(worker.run())
+        if visits is not None:
+            group.create_task(visits.serve())
         waiting = group.create_task(terminated())
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         worker.stop()
+        if visits is not None:
+            visits.should_exit = True
     await erp.close()
     await tickets.close()
     pool.stop()
