@@ -17,11 +17,12 @@ from .problems import Problems
 
 _PIECE = re.compile(
     r'"(?:[^"\\]|\\.)*"?'  # quoted string, perhaps unclosed
-    r"|<[^<>]*>?"
+    r'|<(?:"(?:[^"\\]|\\.){0,300}+"|[^<>])*+>?'
     r"|[,;:()]|\\."
     r'|[^"<>,;:()\\]+'
     r"|."
 )
+_QUOTED_LOCAL = re.compile(r'"(?:[^"\\]|\\.){0,300}+"')
 _LENGTH = 131_072  # characters of one field looked at
 _AROUND = re.compile(r"[ \t]{0,50}([.@])[ \t]{0,50}")  # obsolete white space, RFC 5322 4.4
 _ESCAPED = re.compile(r"\\(.)")
@@ -80,7 +81,10 @@ class _Mailbox:
             self.end(found)
             self.words, self.comment = following, []
         self.before, self.words = self.words, []
-        inside = words.without_comments(piece.strip("<>")).strip()
+        inside = piece.removeprefix("<").removesuffix(">").strip()
+        local = _QUOTED_LOCAL.match(inside)
+        at = local.end() if local else 0
+        inside = inside[:at] + words.without_comments(inside[at:]).strip()
         self.address = inside.rpartition(":")[2] if inside.startswith("@") else inside
 
     def end(self, found: list[Address]) -> None:
@@ -91,7 +95,7 @@ class _Mailbox:
                 found.append(address)
             return
         if "@" in text:
-            bare = text if '"' in text else text.strip("'")
+            bare = text if '"' in text else _unwrapped(text)
             name, at_end = _bare(bare)
             address = make_address(at_end, _name(name) or _comment(self.comment))
             if address:
@@ -118,8 +122,13 @@ def _bare(text: str) -> tuple[str, str]:
     with_at = [word for word in words_in_it if "@" in word]
     if len(with_at) == 1 and len(with_at[0]) > 2 and with_at[0][0] != "@":
         rest = " ".join(word for word in words_in_it if word is not with_at[0])
-        return rest, with_at[0].strip("[]\"'")
+        return rest, _unwrapped(with_at[0].strip('[]"'))
     return "", "".join(words_in_it)
+
+
+def _unwrapped(address: str) -> str:
+    """Without the single quotes around it; one alone may belong to the local part."""
+    return address[1:-1] if len(address) > 2 and address[0] == address[-1] == "'" else address
 
 
 def _name(text: str) -> str:

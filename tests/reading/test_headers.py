@@ -85,6 +85,19 @@ def test_addresses_are_found(written: str, addresses: list[tuple[str, str]]) -> 
     assert [(one.name, one.text) for one in got] == addresses
 
 
+@pytest.mark.parametrize(
+    ("written", "address"),
+    [
+        (b'<"x(y"@b.test>', "x(y@b.test"),
+        (b'<"a>b"@c.test>', "a>b@c.test"),
+        (b"'a@b.test", "'a@b.test"),
+        (b"Anna 'a@b.test'", "a@b.test"),
+    ],
+)
+def test_a_quoted_or_odd_local_part_is_kept(written: bytes, address: str) -> None:
+    assert [one.text for one in read_addresses(written, 9, Problems())] == [address]
+
+
 def test_raw_octets_in_an_encoded_word_are_in_its_charset() -> None:
     (address,) = read_addresses(b"=?iso-8859-1?Q?J\xfcrgen_M=FCller?= <a@b.test>", 9, Problems())
     assert address.name == "Jürgen Müller"

@@ -1,0 +1,24 @@
+"""Atheris (libFuzzer) looks for octets that break what fuzz_targets.py promises.
+
+    python -m tests.reading.fuzz TARGET [libFuzzer's options] [corpus folders]
+
+scripts/fuzz runs every target for long; test_fuzz.py runs each for a moment.
+"""
+
+import importlib
+import sys
+
+import atheris  # type: ignore[import-untyped]
+
+
+def main() -> None:
+    """Runs one target with the reader's own modules instrumented."""
+    name, *options = sys.argv[1:]
+    with atheris.instrument_imports(include=["postroom.reading"]):
+        targets = importlib.import_module("tests.reading.fuzz_targets")
+    atheris.Setup([sys.argv[0], *options], targets.TARGETS[name])
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
