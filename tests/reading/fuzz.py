@@ -9,12 +9,13 @@ import importlib
 import sys
 
 import atheris  # type: ignore[import-untyped]
+from atheris.import_hook import instrument_imports  # type: ignore[import-untyped]
 
 
 def main() -> None:
     """Runs one target with the reader's own modules instrumented."""
     name, *options = sys.argv[1:]
-    with atheris.instrument_imports(include=["postroom.reading"]):
+    with instrument_imports(include=["postroom.reading"]):
         targets = importlib.import_module("tests.reading.fuzz_targets")
     atheris.Setup([sys.argv[0], *options], targets.TARGETS[name])
     atheris.Fuzz()
