@@ -282,7 +282,10 @@ def _is_listed(line: str) -> bool:
 
 
 def _figures_that_order(body: _Body, place: int) -> int:
-    return len(spoken(body.lines[place], body.language, body.mark, listed=True))
+    line = unbulleted(body.lines[place].strip())
+    if len(figures(line, body.language, body.mark)) < 2:
+        return 1
+    return len(spoken(line, body.language, body.mark, listed=True))
 
 
 def _near(body: _Body, one: int, other: int) -> bool:

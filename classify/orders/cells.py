@@ -27,7 +27,7 @@ _NO_NUMBER = re.compile(r"[^\d]*")
 def text_of(cell: Cell) -> str:
     """The cell as one line of text."""
     if isinstance(cell, str):
-        return " ".join(cell.split())
+        return " ".join(cell.split()) if cell else ""
     if isinstance(cell, Decimal):
         said = format(cell, "f")
         return said.rstrip("0").rstrip(".") if "." in said else said

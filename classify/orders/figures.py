@@ -12,6 +12,7 @@ and "40 кг" orders potatoes is decided in item.py.
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 from .currency import MARK, currency_in
 from .dates import date_spans
@@ -109,7 +110,8 @@ class Figure:
     weak: bool = False  # "ein", "один"
 
 
-def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
+@lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
+def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]:
     """Every free-standing number of a line, in order."""
     dates = [*date_spans(line), *(match.span() for match in _HOURS.finditer(line))]
     found: list[Figure] = []
@@ -133,7 +135,7 @@ def figures(line: str, language: str = "", mark: str = "") -> list[Figure]:
             found.append(figure)
             position = max(position, figure.end)
     found += _numerals(line, found, language)
-    return sorted(found, key=lambda one: one.start)
+    return tuple(sorted(found, key=lambda one: one.start))
 
 
 def _ranged(line: str, start: int, mark: str) -> Figure | None:

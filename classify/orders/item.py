@@ -8,6 +8,7 @@ Limits: a line with two equally likely quantities gets the first and a low confi
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -193,7 +194,7 @@ def _unit_before(description: str) -> tuple[str, str] | None:
     return description[: match.start()].rstrip(" ,;"), match["word"]
 
 
-def _by_product(found: list[Figure]) -> tuple[float, int, Figure] | None:
+def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
     """The quantity when three figures in a row multiply: 60 боб × 92,00 = 5 520,00."""
     for one, two, three in zip(found, found[1:], found[2:], strict=False):
         if (
@@ -292,7 +293,7 @@ def _starts_bare(figure: Figure, behind: str) -> bool:
     return figure.unit is None and whole and bool(re.match(r"\s[^\W\d_]{3,}", behind))
 
 
-def _money(line: str, found: list[Figure], quantity: Figure) -> tuple[Figure | None, Figure | None]:
+def _money(line: str, found: Sequence[Figure], quantity: Figure) -> tuple[Figure | None, Figure | None]:
     """The price and the total among the other figures."""
     others = [one for one in found if one is not quantity and not one.numeral and not one.reference]
     cells = [

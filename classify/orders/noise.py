@@ -5,6 +5,7 @@ line and a miss invents one, so patterns ask for the telling word, not for its s
 """
 
 import re
+from functools import lru_cache
 
 _FLAGS = re.IGNORECASE
 
@@ -119,6 +120,7 @@ _TIME = re.compile(
 _RULER = re.compile(r"^[\s\-_=*+|~#·.:—–]*$")
 
 
+@lru_cache(maxsize=256)
 def is_noise(line: str) -> bool:
     """True for a line that cannot name goods."""
     if _RULER.match(line) or not any(char.isdigit() or char.isalpha() for char in line):

@@ -152,8 +152,8 @@ def _inside(label: str, mark: str) -> list[Decimal]:
 
 def _sums(row: list[Cell], label: str) -> bool:
     """True for a totals row: its first words say so, or a cell beside its figures does."""
-    return sums_up(label) or any(
-        isinstance(cell, str) and len(cell) < 30 and sums_up(cell) for cell in row
+    return any(isinstance(cell, str) and 1 < len(cell) < 30 and sums_up(cell) for cell in row) or (
+        len(label) >= 30 and sums_up(label)
     )
 
 
@@ -285,6 +285,9 @@ def _without_heading(walk: _Walk, grid: Grid, rows: list[list[Cell]], mark: str)
 
 def _counts_columns(row: list[Cell]) -> bool:
     """The row "1 2 3 4 5" that forms put under their heading."""
+    first = next((text for cell in row if (text := text_of(cell))), "")
+    if first != "1":
+        return False
     said = [text_of(cell) for cell in row if text_of(cell)]
     numbers = [int(text) for text in said if text.isascii() and text.isdigit() and len(text) < 3]
     return (
