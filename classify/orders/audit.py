@@ -15,7 +15,8 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .figures import Figure, counts_things, figures, is_time, ranges
+from .dates import date_spans
+from .figures import HOURS, Figure, counts_things, figures, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise
 from .prose import only_noise, split_sentences
@@ -33,6 +34,20 @@ _DETAILS = frozenset(
     medium размер размера цвет цвета тип модель красный синий зеленый зелёный черный чёрный белый
     желтый жёлтый белых черных чёрных красных синих größe farbe typ modell rot blau grün gelb
     schwarz weiß grau groß klein new more neue weitere новых таких such those these""".split()
+)
+# Words of people who speak; goods are not called so.
+_SPEECH = re.compile(
+    r"(?i)(?:^|\s)(?:i|we|you|us|me|my|our|your|please|pls|they|them|it|is|are|was|were|will|would|could|want"
+    r"|need|have|that|which|because|but|so|also|still|again|already|only|just|instead|until|unless|each|both|all"
+    r"|rest|same|usual|я|мы|вы|нам|вам|нас|вас|мне|меня|наш\w*|ваш\w*|прошу|просим|пожалуйста|нужн\w+|надо|есть|нет"
+    r"|был[аио]?|будет|будут|что|чтобы|который|которые|но|тоже|также|ещё|еще|уже|только|остальн\w+|тот|эт[аио]т?"
+    r"|ich|wir|sie|uns|ihr|ihnen|mein\w*|unser\w*|ihre\w*|bitte|brauchen|haben|ist|sind|war|wird|werden|dass|aber"
+    r"|noch|auch|schon|wieder|alle|rest|gleich\w*|üblich\w*|zusätzlich|davon|dazu)(?=[\s,.;:!?]|$)"
+)
+# What a name does not end or begin with: something was cut, or belongs elsewhere.
+_LOOSE_END = re.compile(
+    r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|a|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
+    r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 # What takes goods out, points at a list somewhere else, or makes the order depend on something.
@@ -64,6 +79,22 @@ _IF = re.compile(
 _WORDED = (
     (_EXCEPTS, "leaves-out"),
     (_IF, "conditional"),
+)
+_TOKEN = re.compile(r"\S*\d\S*")
+# Figures that order nothing: a share, a time, a sum of money, an ordinal.
+_EXPLAINED = re.compile(
+    r"(?i)\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
+    r"|\b\d{1,2}\s?(?:am|pm|uhr|h)\b|\b\d{1,3}(?:st|nd|rd|th|-?го|-?й|-?е)\b|[$€£₽]\s?\d[\d.,\s]*"
+    r"|\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
+)
+# What a number behind these words names is known, and is no quantity.
+_REFERS = re.compile(
+    r"(?i)(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
+    r"|контракт\w*|спецификаци\w*|кп|сч[её]т\w*|invoices?|quote|quotation|offer|angebot\w*|bestellung\w*"
+    r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
+    r"|ворот\w*|кабинет\w*|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
+    r"|cent(?:re|er)|account|acct|konto|kst|kostenstelle|код\w*|code|rv|rahmen\w*|fahrgestell\w*|vin|dwg|drawing|rev|прайс\w*|от|vom|dated))"
+    r"[\s.:/()-]*(?:no|nr|№|#)?[\s.:]*$"
 )
 # Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
 _PACKED = re.compile(
@@ -98,6 +129,8 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     """A line from text whose description still holds what may be the true quantity: unsure."""
     if not (line.sku or line.gtin) and _only_details(line.description):
         return _weaker(line, "description-thin")
+    if _SPEECH.search(line.description) or _LOOSE_END.search(line.description):
+        return _weaker(line, "description-unsure")
     if _is_proved(line) or not _holds_another(line.description, language, mark):
         return line
     return _weaker(line, "quantity-ambiguous")
@@ -131,6 +164,8 @@ def _is_proved(line: OrderLine) -> bool:
 def _holds_another(description: str, language: str, mark: str) -> bool:
     if len(description.split()) > _MOST_WORDS or _WHEN.search(description):
         return True  # more than a name
+    if description.count("(") != description.count(")"):
+        return True  # cut somewhere
     for figure in figures(description, language, mark):
         before, behind = description[: figure.start], description[figure.end :]
         if "(" in before and ")" not in before[before.rfind("(") :]:
@@ -168,13 +203,36 @@ def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: 
     noise = is_noise(line)
     line = unbulleted(line)
     behind = 0
-    for figure in figures(line, language, mark):
+    found = figures(line, language, mark)
+    if not noise and _has_strange(line, found, used):
+        return True
+    for figure in found:
         inside, behind = figure.start < behind, max(behind, figure.end)
         if inside or (noise and not counts_things(figure)) or _is_explained(line, figure):
             continue
         said = _said(line, figure)
         described = re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used)
         if (described and not counts_things(figure)) or _taken(figure, pool) or described:
+            continue
+        return True
+    return False
+
+
+def _has_strange(line: str, found: Sequence[Figure], used: str) -> bool:
+    """True when a token with a digit is neither a figure, nor in a line's words, nor explained."""
+    spans = [(figure.start, figure.end) for figure in found]
+    spans += date_spans(line)
+    spans += [m.span() for one in (_EXPLAINED, HOURS) for m in one.finditer(line)]
+    for match in _TOKEN.finditer(line):
+        token = match[0].strip(".,;:!?()[]«»\"'*=-–—+x×х/")
+        if not any(char.isdigit() for char in token) or token in used:
+            continue
+        begin = match.start() + match[0].find(token)
+        if any(start < begin + len(token) and begin < end for start, end in spans):
+            continue
+        if _REFERS.search(line[max(0, begin - 40) : begin]) or STOP_NOUNS.match(
+            line[begin + len(token) :]
+        ):
             continue
         return True
     return False

@@ -131,6 +131,8 @@ def _read_lists(body: _Body) -> None:
     for place, line in enumerate(body.lines):
         if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
             continue
+        if _runs_on(body, place - 1) or _runs_on(body, place):
+            continue
         candidate = item(line, body.language, body.mark, place in enumerated)
         if candidate and candidate.score > 0 and names_goods(candidate.draft):
             candidates[place] = candidate
@@ -231,6 +233,22 @@ def _enumerated(body: _Body) -> set[int]:
     return found
 
 
+def _runs_on(body: _Body, place: int) -> bool:
+    """True when the line at `place` is broken in the middle of a sentence, as mailers break "
+    "them."""
+    if not 0 <= place < len(body.lines) - 1:
+        return False
+    this, following = body.lines[place].strip(), body.lines[place + 1].strip()
+    if len(this) < _BROKEN_FROM or this[-1] in ".:;!?" or not following:
+        return False
+    if unbulleted(following) != following:
+        return False
+    opened = this.count("(") > this.count(")")
+    return opened or (following[0].islower() and not _ENDS_COUNTED.search(this))
+
+
+_BROKEN_FROM = 50  # characters
+_ENDS_COUNTED = re.compile(r"\d\s?[^\W\d_]{0,6}\.?$")  # "... - 20 шт": a list line is whole
 _SAYS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]")  # two words in a row
 
 

@@ -9,6 +9,7 @@ whose products agree in most rows.
 Limits: without a heading only tables whose shape leaves no doubt are read, and less surely.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -37,6 +38,7 @@ class Columns:
     price: int | None = None
     total: int | None = None
     discount: int | None = None
+    price_base: Decimal = Decimal(1)  # how many the price is for: "Preis je 100"
     unit_word: str = ""  # the unit the quantity's heading names
     currency: str = ""
     is_form: bool = False  # a price list with a column to fill in
@@ -159,6 +161,8 @@ def _settled(
     if sku is None and not descriptions:
         sku = _first(roles, Role.BUYER_SKU)
     problems += _unknown(roles, heading_texts, below)
+    if price is not None and quantity is not None:
+        problems += _other_unit(heading_texts[price], roles[quantity].unit)
     currencies = {one.currency for one in roles.values() if one.currency}
     return Columns(
         sku=sku,
@@ -171,12 +175,35 @@ def _settled(
         price=price,
         total=total,
         discount=_first(roles, Role.DISCOUNT),
+        price_base=_base(heading_texts[price]) if price is not None else Decimal(1),
         unit_word=roles[quantity].unit if quantity is not None else "",
         currency=currencies.pop() if len(currencies) == 1 else "",
         is_form=bool(_all(roles, Role.STOCK, Role.ORDERED)),
         confidence=0.94 if quantity is not None else 0.5,
         problems=problems,
     )
+
+
+_BASE = re.compile(r"(?i)(?:\bje|\bper|\bpro|\bза|/)\s?(?P<base>10{1,4})\b")
+
+
+def _base(heading_text: str) -> Decimal:
+    match = _BASE.search(heading_text)
+    return Decimal(match["base"]) if match else Decimal(1)
+
+
+_PER = re.compile(r"(?i)(?:\bper|\bза|\bje|\bpro|/)\s?(?:1\s)?(?P<unit>[^\W\d_]{1,12})")
+
+
+def _other_unit(price_heading: str, unit: str) -> tuple[str, ...]:
+    """A price per case beside a quantity in pieces: neither is wrong, together they are."""
+    match = _PER.search(price_heading)
+    said = unit_of(match["unit"]) if match else None
+    counted = unit_of(unit) if unit else None
+    if said is None or counted is None or not said.code or said.code == counted.code:
+        return ()
+    pieces = {"H87", "EA", "C62"}
+    return () if {said.code, counted.code} <= pieces else ("price-per-other-unit",)
 
 
 def _unknown(

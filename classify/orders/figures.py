@@ -78,7 +78,7 @@ _SPANS = re.compile(
 )
 _TIMES = "xXхХ×*"
 # "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
-_HOURS = re.compile(
+HOURS = re.compile(
     r"(?i)\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
     r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
 )
@@ -113,7 +113,7 @@ class Figure:
 @lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
 def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]:
     """Every free-standing number of a line, in order."""
-    dates = [*date_spans(line), *(match.span() for match in _HOURS.finditer(line))]
+    dates = [*date_spans(line), *(match.span() for match in HOURS.finditer(line))]
     found: list[Figure] = []
     position = 0
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):

@@ -132,7 +132,8 @@ def _number(lines: Sequence[str], kind: OrderKind) -> str:
 
 def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
     """True for what can be an order's number: not a date, a quantity, a year or a day."""
-    if _DATE_LIKE.fullmatch(code) or _UNIT_LIKE.fullmatch(code):
+    numbered = re.search(r"(?:№|#)\W*$", announced) and re.fullmatch(r"\d{1,4}/\d{1,4}", code)
+    if (_DATE_LIKE.fullmatch(code) and not numbered) or _UNIT_LIKE.fullmatch(code):
         return False
     if announced and announced[-1].isalnum() and not re.search(r"(?i)(?:po|no|nr)$", announced):
         return False  # no gap: "orders2go"

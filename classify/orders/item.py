@@ -72,6 +72,9 @@ _POLITE_END = re.compile(
 )
 _PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
 _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
+_COUNTS = re.compile(
+    r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
+)
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = re.compile(
     r"(?i)[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -143,8 +146,10 @@ def item(
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
-    if not unit and (before := _unit_before(description)):
-        description, unit = before
+    if not unit and (found_unit := _unit_before(description)):
+        description, unit = found_unit
+    elif not unit and not re.search(r"\w", coded[: quantity.start]):
+        description, unit = _unit_behind(description)
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
             values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
@@ -192,6 +197,14 @@ def _unit_before(description: str) -> tuple[str, str] | None:
     if unit is None or unit.sort not in (Sort.COUNT, Sort.PACK) or len(match["word"]) > 5:
         return None
     return description[: match.start()].rstrip(" ,;"), match["word"]
+
+
+def _unit_behind(description: str) -> tuple[str, str]:
+    """(description, unit) where a word we do not know counts: "20 Kan. Öl", "5 trays of eggs"."""
+    match = _COUNTS.match(description)
+    if match is None:
+        return description, ""
+    return description[match.end() :].strip(), (match["short"] or match["word"])
 
 
 def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
@@ -293,7 +306,9 @@ def _starts_bare(figure: Figure, behind: str) -> bool:
     return figure.unit is None and whole and bool(re.match(r"\s[^\W\d_]{3,}", behind))
 
 
-def _money(line: str, found: Sequence[Figure], quantity: Figure) -> tuple[Figure | None, Figure | None]:
+def _money(
+    line: str, found: Sequence[Figure], quantity: Figure
+) -> tuple[Figure | None, Figure | None]:
     """The price and the total among the other figures."""
     others = [one for one in found if one is not quantity and not one.numeral and not one.reference]
     cells = [

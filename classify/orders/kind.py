@@ -27,6 +27,7 @@ from .phrases import (
     ORDER_TITLE,
     ORDERS,
     REMINDS,
+    TERMS_AS_BEFORE,
 )
 
 _MOST = 20_000  # characters of the text that are looked at
@@ -70,7 +71,8 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
             return Kind(kind=OrderKind.INVOICE)
     if enquires and ENQUIRES.search(text[:_MOST]):
         return Kind(kind=OrderKind.ORDER, problems=("enquiry",))
-    problems = ("refers-to-earlier-order",) if AS_BEFORE.search(written) else ()
+    pointing = AS_BEFORE.search(TERMS_AS_BEFORE.sub(" ", written))
+    problems = ("refers-to-earlier-order",) if pointing else ()
     if REMINDS.search(written):
         problems = (*problems, "reminder")
     if ASKS_BACK.search(body):

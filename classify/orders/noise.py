@@ -105,7 +105,8 @@ _FORWARDED = re.compile(
 _NUMBER_ALONE = re.compile(
     r"^\W*(?:(?:our |my |unsere? |наш )?(?:lieferant|supplier|vendor|kunde|customer|поставщик"
     r"|клиент"
-    r"|account|acct|a/c|konto|лицевой счет|лицевой счёт|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
+    r"|account|acct|a/c|cost (?:centre|center|code)|kostenstelle|konto|лицевой счет|лицевой счёт"
+    r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
     r"|nummer|number|№|id)?\W{0,3}\d+\W*$)"
     r"|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
     r"|заявка|bestellung|bestellnummer|auftrag|commande|pedido"

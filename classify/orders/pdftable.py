@@ -8,6 +8,7 @@ the table goes on over pages when its heading is repeated or its columns simply 
 Limits: ruling lines are not looked at; two tables side by side are read as one.
 """
 
+import re
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -111,8 +112,14 @@ def _continued(opened: list[_Open], columns: list[_Column]) -> _Open | None:
 
 def _heading_at(rows: tuple[Row, ...], index: int) -> tuple[list[_Column], int] | None:
     """The columns when a heading begins at rows[index], and how many lines it fills."""
-    if _figures(rows[index]) > 1 or not any(
-        heading(part) for chunk in rows[index].chunks for part in (chunk.text, chunk.words[0].text)
+    if (
+        _figures(rows[index]) > 1
+        or _says_labelled(rows[index])
+        or not any(
+            heading(part)
+            for chunk in rows[index].chunks
+            for part in (chunk.text, chunk.words[0].text)
+        )
     ):
         return None
     best: tuple[int, list[_Column], int] | None = None
@@ -135,6 +142,14 @@ def _heading_at(rows: tuple[Row, ...], index: int) -> tuple[list[_Column], int] 
     if best is None:
         return None
     return best[1], best[2]
+
+
+def _says_labelled(row: Row) -> bool:
+    """True for "Supplier: Woodland Supplies": a label with its value heads no column."""
+    return any(_LABELLED.match(chunk.text) for chunk in row.chunks)
+
+
+_LABELLED = re.compile(r"[^\W\d_][\w ./-]{1,30}:\s\S")
 
 
 def _only_headings(row: Row) -> bool:

@@ -35,7 +35,7 @@ ORDERS = re.compile(
     r"|thursday|friday|saturday|sunday)"
     r"|\w{0,20}bestell(?:en|e|ung|ungen|t|ten)?|скинь\w* (?:сч[её]т|накладную)|hiermit bestelle\w*"
     r"|auftrag(?:serteilung)?|bitte (?:\w+\s+){0,4}(?:liefern|senden|schicken|bestellen"
-    r"|abrufen|drucken|erfassen|zusenden|einplanen)"
+    r"|abrufen|richten|bereitstellen|zurücklegen|einpacken|drucken|erfassen|zusenden|einplanen)"
     r"|liefern sie|kaufen wir|wir kaufen|brauche[n]?|brauch|benötige[n]?|nehmen wir|nehme"
     r"|wir bräuchten|ordern|abrufen"
     r"|abruf|für (?:morgen|heute|übermorgen|nächste woche|(?:mon|diens|donners|frei|sams)tag"
@@ -156,8 +156,9 @@ BILLS = re.compile(
 )
 # Asking for a bill is ordering.
 ASKS_FOR_BILL = re.compile(
-    r"\b(?:выстав(?:ите|ьте|ить|ляйте)|выпишите|ждем|ждём|пришлите|перевыставите"
-    r"|счет на (?:ооо|ип|нас|оплату пришл|тсж))\b[^.\n]{0,30}(?:сч[её]т|сч)?|bill (?:to|us)"
+    r"\b(?:выстав(?:ите|ьте|ить|ляйте)|выпишите|жд[её]м(?=[^.\n]{0,30}сч[её]т)|пришлите"
+    r"|перевыставите|счет на (?:ооо|ип|нас|оплату пришл|тсж))\b[^.\n]{0,30}(?:сч[её]т|сч)?"
+    r"|bill (?:to|us)"
     r"|invoice (?:to|us)|rechnung an|rechnung bitte",
     _FLAGS,
 )
@@ -166,10 +167,19 @@ AS_BEFORE = re.compile(
     r"\b(?:как (?:в прошл\w+ раз|обычно|всегда|в прошлом|раньше|тогда|и в)"
     r"|то же(?: самое)?,? что|повторите (?:прошлый |последний )?заказ|тот же (?:заказ|набор)"
     r"|аналогичн\w+ (?:прошл|предыдущ)\w+"
-    r"|same (?:as|again|order)|as last time|as before|as usual|the usual|repeat (?:the "
+    r"|same (?:as|again|order)|as last time|as before|as usual|the usual(?! (?:address|terms"
+    r"|place|time|price|delivery|account|way))|repeat (?:the "
     r"|our )?(?:last |previous )?order|wie (?:letztes mal|beim letzten mal|immer|gehabt"
     r"|üblich|zuletzt|gewohnt)|gleiche menge wie|das gleiche wie|dasselbe"
     r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
+    _FLAGS,
+)
+# Address, delivery and payment as always: that says nothing of the goods.
+TERMS_AS_BEFORE = re.compile(
+    r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*|доставк\w+"
+    r"|оплат\w+|условия\w*|самовывоз|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
+    r"\s(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt)|как (?:обычно|всегда|раньше|в прошлый раз)"
+    r"|as (?:usual|before|last time)|the usual)\b",
     _FLAGS,
 )
 # The writer wants an answer before anything is sent. "Can you send 5 boxes?" is no such question.

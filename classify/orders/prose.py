@@ -268,7 +268,10 @@ def _by_first(parts: list[_Part], language: str, mark: str, sure: float) -> list
             continue
         if not names_goods(candidate.draft):
             continue
-        found.append(weakened(candidate, sure))
+        goes_on = VERB.search(text[len(cut) :]) is not None
+        found.append(
+            weakened(candidate, 0.75, "sentence-goes-on") if goes_on else weakened(candidate, sure)
+        )
         texts.append(cut)
     return found
 

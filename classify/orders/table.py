@@ -20,7 +20,7 @@ from postroom.order import OrderLine
 from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
 from .columns import Columns, columns_by_content, columns_of
 from .lines import Draft, numbered, settle
-from .numbers import NUMBER, decimal_mark, readings
+from .numbers import NUMBER, decimal_mark, plain, readings
 from .words import is_charge, is_tax_label, sums_up
 
 _MOST_ROWS = 5000
@@ -167,6 +167,8 @@ def _line(
     quantity_cell = columns.cell(row, columns.quantity)
     measured = quantity_of(quantity_cell, mark)
     price = amounts(columns.cell(row, columns.price), mark)
+    if columns.price_base != 1:
+        price = tuple(plain(value / columns.price_base) for value in price)
     total = amounts(columns.cell(row, columns.total), mark)
     if not description and len(sku.split()) > 2 and not any(char.isdigit() for char in sku):
         description, sku = sku, ""  # words, whatever the heading says
@@ -189,6 +191,8 @@ def _line(
     problems = measured.problems + (
         ("quantity-unreadable",) if _unreadable(quantity_cell, measured.readings) else ()
     )
+    if any(isinstance(cell, str) and _STRUCK.search(cell) for cell in row):
+        problems = (*problems, "line-conditional")
     draft = Draft(
         sku=sku,
         gtin=gtin,
@@ -203,6 +207,17 @@ def _line(
         source=source,
     )
     return settle(draft, number)
+
+
+# A row that says of itself that it is not, or not surely, ordered.
+_STRUCK = re.compile(
+    r"(?i)\b(?:cancel\w*|deleted|do not (?:ship|send|deliver)|on hold|discontinued|out of stock"
+    r"|not required"
+    r"|отмен\w*|аннулир\w*|не (?:нужн\w+|надо|отгружать|поставлять|заказывать|требуется)|снят\w? с"
+    r"|нет в наличии|уточн\w+|под вопросом|или аналог|storn\w+|entfällt|gestrichen"
+    r"|nicht (?:liefern|lieferbar)"
+    r"|gelöscht|annul\w+|tbc|tbd)\b"
+)
 
 
 def _is_code(text: str) -> bool:

@@ -128,7 +128,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.STOCK,
-            r".*\b(?:остат\w*|наличи\w*|on order|в пути|заказано ранее|im zulauf|stock|on hand"
+            r".*\b(?:остат\w*|наличи\w*|shipped|on order|в пути|заказано ранее|im zulauf|stock"
+            r"|on hand"
             r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
             r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*",

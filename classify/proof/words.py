@@ -26,6 +26,8 @@ _MEANINGS = {
     "leaves-out": "The text takes something out.",
     "points-elsewhere": "The text points at something that is not in it.",
     "conditional": "The text makes the order depend on something.",
+    "sentence-goes-on": "The sentence says more about it, which was not read.",
+    "price-per-other-unit": "The price is for another unit than the quantity.",
     "column-unknown": "A column of numbers has a heading that is not known.",
     "two-quantity-columns": "Two columns may hold the quantity.",
     "rows-hidden": "The sheet has hidden rows or columns.",
