@@ -10,6 +10,7 @@ else's mail, a limit of requests a second where it has one, and a circuit breake
     postfix   replies and forwards
     mailbox   mail to the people
     reports   DMARC reports
+    webhooks  events to programs elsewhere
 
 Limits: rates and breakers are each worker's own; workers on several hosts learn separately.
 """
@@ -36,6 +37,7 @@ class Destination:
     steps: frozenset[Step]
     places: int  # actions at once
     rate: float = 0.0  # actions a second; 0: no limit
+    has_breaker: bool = True  # False where many peers stand behind it
 
 
 def destinations(config: Config) -> tuple[Destination, ...]:
@@ -48,6 +50,9 @@ def destinations(config: Config) -> tuple[Destination, ...]:
         Destination(name="exchange", steps=by_itself, places=0),
         Destination(name="postfix", steps=frozenset({Step.REPLY, Step.FORWARD}), places=places),
         Destination(name="mailbox", steps=frozenset({Step.DELIVER}), places=places),
+        Destination(
+            name="webhooks", steps=frozenset({Step.WEBHOOK}), places=places, has_breaker=False
+        ),
         Destination(name="reports", steps=frozenset({Step.REPORT_READ}), places=places),
     ]
     if tickets.is_set:
@@ -73,7 +78,7 @@ class Lane:
         self.steps: Collection[Step] = destination.steps
         self._destination = destination
         self._worker = worker
-        self._breaker = breaker
+        self._breaker = breaker if destination.has_breaker else succeeded()
         self._running = 0
         self._allowance = max(destination.rate * _BURST_S, 1.0)
         self._counted_at: datetime | None = None
@@ -103,6 +108,8 @@ class Lane:
 
     def told(self, failure: Failure | None, now: datetime) -> None:
         """What an attempt said of the destination; None for success or a refusal."""
+        if not self._destination.has_breaker:
+            return
         before = self._breaker
         if failure is None:
             self._breaker = succeeded()

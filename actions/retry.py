@@ -18,7 +18,7 @@ from postroom.failure import Failure, PermanentFailure
 
 from .erp.contract import RetryLater
 
-HANDING_ON = frozenset({Step.DELIVER, Step.FORWARD})
+HANDING_ON = frozenset({Step.DELIVER, Step.FORWARD, Step.WEBHOOK})
 
 
 def next_time(

@@ -19,6 +19,7 @@ connections that bring it at the same time both do that work; one of them stores
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -31,7 +32,8 @@ from postroom.classify.decide import QUARANTINE_FOLDER, decide
 from postroom.clock import Clock
 from postroom.config import Config
 from postroom.decision import Action, Decision, Outcome
-from postroom.doorbell import bell_path, ring
+from postroom.doorbell import bell_path
+from postroom.doorbell import ring as ring_here
 from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import PermanentFailure, Reply, TemporaryFailure, reply_for
@@ -73,6 +75,7 @@ class Intake:
         read: Read,
         extract: Extract,
         consider: Consider | None = None,
+        ring: Callable[[], None] | None = None,  # wakes the workers; unset: those of this host
     ) -> None:
         self._config = config
         self._database = database
@@ -82,6 +85,7 @@ class Intake:
         self._read = read
         self._extract = extract
         self._consider = consider
+        self._ring = ring or (lambda: ring_here(bell_path(config)))
 
     async def take(self, envelope: Envelope, raw: bytes) -> tuple[Reply, ...]:
         """Takes one message; durable when it returns, one 250 per recipient.
@@ -126,7 +130,7 @@ class Intake:
         taken = poison.park(self._database, envelope, raw, self._clock, why=why, who=_WHO)
         metrics.MESSAGES.labels("other", Outcome.REVIEW.value).inc()
         maillog.parked(queue_id=envelope.queue_id, message=taken.id, failures=failures)
-        ring(bell_path(self._config))
+        self._ring()
         return taken
 
     # Known?
@@ -156,7 +160,7 @@ class Intake:
         metrics.DUPLICATES.inc()
         maillog.duplicate(queue_id=arrival.envelope.queue_id, message=taken.id)
         if taken.recipients:
-            ring(bell_path(self._config))
+            self._ring()
 
     # Decide, plan, commit.
 
@@ -246,7 +250,7 @@ class Intake:
             actions=len(stored.actions),
             seconds=seconds,
         )
-        ring(bell_path(self._config))
+        self._ring()
 
 
 def _earlier(connection: Connection, arrival: Arrival) -> Known | None:

@@ -391,6 +391,34 @@ class ApiSection(Section):
     failures_per_minute: int = Field(default=20, ge=1)  # wrong tokens from one address, then 429
 
 
+class RedisSection(Section):
+    """The bus between hosts; without it, one host is enough."""
+
+    url: str = Field(default="", pattern=r"^((redis|rediss|unix)://\S+)?$")  # empty: none
+    password_file: Path | None = None  # first line; unset: none, or the URL's own
+    prefix: str = Field(default="postroom", pattern=r"^[A-Za-z0-9:._-]+$")  # of the streams' names
+    timeout: Seconds = 2.0  # for one answer; nobody waits for it
+    max_length: int = Field(default=100_000, ge=1)  # entries kept in a stream, about
+
+
+class WebhookSection(Section):
+    """A program elsewhere that is told what happened."""
+
+    url: str = Field(pattern=r"^https?://\S+$")  # where events are posted to
+    secret_file: Path  # signs them; a secret a line, whsec_ and base64, or plain text
+    types: tuple[str, ...] = ()  # as in docs/events.md, "order.*" for all of orders; empty: all
+
+
+class EventsSection(Section):
+    """What happened, as CloudEvents: to Redis where [redis] is set, to webhooks, to Kafka."""
+
+    poll: Seconds = 1.0  # between two looks at what is new
+    timeout: Seconds = 15.0  # for one request of a webhook; must be below worker.lease
+    kafka_brokers: tuple[str, ...] = ()  # HOST:PORT each; empty: none; needs the extra `kafka`
+    kafka_topic: str = "postroom.events"
+    webhooks: dict[str, WebhookSection] = Field(default={})
+
+
 class WorkerSection(Section):
     """How actions are carried out."""
 
@@ -468,6 +496,8 @@ class Config(Section):
     dmarc_reports: DmarcReportsSection = DmarcReportsSection()
     audit: AuditSection = AuditSection()
     api: ApiSection = ApiSection()
+    redis: RedisSection = RedisSection()
+    events: EventsSection = EventsSection()
     worker: WorkerSection = WorkerSection()
     store: StoreSection = StoreSection()
     retention: RetentionSection = RetentionSection()
@@ -563,6 +593,8 @@ def _contradictions(config: Config) -> list[str]:
         by_login = erp.kind in ("onec", "commerceml", "roundup") or erp.protocol == "jsonrpc"
         if by_login and not erp.user:
             problems.append(f'{name}.user: needed with kind = "{erp.kind}", for the login')
+    if config.worker.lease <= config.events.timeout:
+        problems.append("worker.lease: must be longer than events.timeout; raise it")
     if config.dns.deadline >= config.milter.deadline:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
     if config.dmarc_reports.enabled and config.dmarc_reports.author is None:

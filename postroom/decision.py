@@ -25,6 +25,7 @@ class Step(Enum):
     REPLY = "reply"
     FORWARD = "forward"  # to another mailbox (hr)
     DELIVER = "deliver"  # to the people's mailbox; planned for every message
+    WEBHOOK = "webhook"  # tell a program elsewhere that something happened
     REPORT_READ = "report-read"  # take what a DMARC report, or the bounce of ours, says
 
 

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 
 from . import jobs, maillog
 from .actions import desk, outbox
+from .actions.bus import ring_once
 from .actions.plan import forward, plan
 from .answers import classify_answer, extract_answer
 from .audit import AuditLog, Recording
@@ -45,12 +46,22 @@ Read = Callable[[bytes], Message]
 class Operator:
     """An operator's view of one installation."""
 
-    def __init__(self, config: Config, database: Database, read: Read | None = None) -> None:
-        """`read` reads hostile bytes; without it a worker process is started for each message."""
+    def __init__(
+        self,
+        config: Config,
+        database: Database,
+        read: Read | None = None,
+        ring: Callable[[], None] | None = None,
+    ) -> None:
+        """`read` reads hostile bytes; without it a worker process is started for each message.
+
+        `ring` wakes the workers without waiting.
+        """
         self._config = config
         self._database = database
         self._audit = AuditLog(config)
         self._parse = read or self._read_once
+        self._ring = ring or self._ring_once
 
     @classmethod
     @contextmanager
@@ -273,7 +284,7 @@ class Operator:
                 raise PermanentFailure("changed-meanwhile")
             desk.move(connection, number, verb, now, who, reason)
             recording.tell(now, who, verb, f"a{number}", reason=reason)
-        ring(bell_path(self._config))
+        self._ring()
 
     @contextmanager
     def _deciding(
@@ -351,7 +362,12 @@ class Operator:
 
     def _tell(self, number: int, who: str, decision: str) -> None:
         maillog.decided(message=number, who=who, decision=decision)
+        self._ring()
+
+    def _ring_once(self) -> None:
         ring(bell_path(self._config))
+        if self._config.redis.url:
+            asyncio.run(ring_once(self._config.redis))
 
     def _stored(self, connection: Connection, number: int) -> StoredMessage:
         stored = messages.message(connection, number)

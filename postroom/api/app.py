@@ -4,6 +4,7 @@ In: a configuration. Out: an ASGI application, described at /api/v1/openapi.json
 it has no secrets). There are no cookies and no CORS: a page of another origin can ask for nothing.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -44,7 +45,9 @@ def application(config: Config) -> Edge:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         room.open()
+        ringing = asyncio.create_task(room.ringer.run())
         yield
+        ringing.cancel()
         room.close()
 
     app = FastAPI(

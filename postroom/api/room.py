@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 from fastapi import Request
 
 from postroom import jobs
+from postroom.actions.bus import Ringer
 from postroom.approving import Approver
 from postroom.audit import AuditLog
 from postroom.config import Config
+from postroom.doorbell import bell_path, ring
 from postroom.failure import PermanentFailure
 from postroom.message import Message
 from postroom.operating import Operator
@@ -29,7 +31,8 @@ class Room:
         self.config = config
         self.database = database
         self.pool = WorkerPool(config.reading)
-        self.operator = Operator(config, database, self._read)
+        self.ringer = Ringer(config, lambda: ring(bell_path(config)))
+        self.operator = Operator(config, database, self._read, self.ringer)
         self.approver = Approver(config, database)
         self.audit = AuditLog(config)
         self.failures = Failures(config.api.failures_per_minute)

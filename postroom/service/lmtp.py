@@ -3,12 +3,14 @@
 import asyncio
 import signal
 
+from postroom.actions.bus import Ringer
 from postroom.classification import Classification
 from postroom.classify.llm import CALIBRATION, Llm, read_calibration
 from postroom.classify.memory import Memory
 from postroom.classify.second_look import SecondLook
 from postroom.clock import SystemClock
 from postroom.config import Config
+from postroom.doorbell import bell_path, ring
 from postroom.examiner import Examiner
 from postroom.lmtp.intake import Intake
 from postroom.lmtp.server import LmtpServer
@@ -40,6 +42,7 @@ async def run_lmtp(config: Config) -> None:
         llm,
         read_calibration(config.models_dir / CALIBRATION),
     )
+    ringer = Ringer(config, lambda: ring(bell_path(config)))
     intake = Intake(
         config=config,
         database=database,
@@ -49,14 +52,17 @@ async def run_lmtp(config: Config) -> None:
         read=examiner.read,
         extract=extract,
         consider=second_look,
+        ring=ringer,
     )
     server = LmtpServer(config, intake.take)
     examiner.pool.start()
     await server.start()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reloads("lmtp", examiner.classifier))
+    ringing = asyncio.create_task(ringer.run())
     await terminated()
     await server.stop()
+    ringing.cancel()
     if llm is not None:
         await llm.close()
     examiner.pool.stop()

@@ -1,9 +1,14 @@
 """The worker process: the outbox, and a performer for each step."""
 
 import asyncio
+from collections.abc import Callable
 
+from postroom.actions.bus import BusBell
 from postroom.actions.erp.connect import connect
 from postroom.actions.erp.exchange import Exchange
+from postroom.actions.events_kafka import KafkaSink
+from postroom.actions.events_publish import Publisher, RedisSink, Sink, WebhookSink
+from postroom.actions.events_webhook import WebhookPerformer
 from postroom.actions.outbox import Done, Leased
 from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
 from postroom.actions.plan import PlannedDelivery
@@ -29,7 +34,11 @@ _LONGEST_RESULT = 500  # characters kept of what became of reports
 async def run_worker(config: Config) -> None:
     """Works until SIGTERM, then finishes what runs."""
     database = Database(config.store_url)
-    bell = Doorbell(bell_path(config))
+    doorbell = Doorbell(bell_path(config))
+    bell = BusBell(config, doorbell)
+    webhooks = WebhookPerformer(config, SystemClock())
+    sinks = [make(config, database) for make in sinks_of(config)]
+    publisher = Publisher(config, database, sinks)
     erp = connect(config.erp, SystemClock())
     tickets = connect(config.tickets, SystemClock()) if config.tickets.is_set else erp
     # Reports are rare: one process, started when the first one comes.
@@ -46,6 +55,7 @@ async def run_worker(config: Config) -> None:
             Step.REPLY: ReplyPerformer(config, database, SystemClock()),
             Step.FORWARD: ForwardPerformer(config, database),
             Step.DELIVER: DeliverPerformer(config, database),
+            Step.WEBHOOK: webhooks,
             Step.REPORT_READ: ReportPerformer(
                 Taker(config, database, SystemClock(), pool.run), database
             ),
@@ -60,17 +70,36 @@ async def run_worker(config: Config) -> None:
         working = group.create_task(worker.run())
         if visits is not None:
             group.create_task(visits.serve())
+        beside = [group.create_task(bell.run()), group.create_task(publisher.run())]
         waiting = group.create_task(terminated())
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         worker.stop()
         if visits is not None:
             visits.should_exit = True
+        await asyncio.wait({working})
+        for task in beside:
+            task.cancel()
+    for sink in sinks:
+        await sink.close()
+    await webhooks.close()
     await erp.close()
     await tickets.close()
     pool.stop()
-    bell.close()
+    doorbell.close()
     database.close()
+
+
+def sinks_of(config: Config) -> list[Callable[[Config, Database], Sink]]:
+    """Where the configuration wants events to go."""
+    wanted: list[Callable[[Config, Database], Sink]] = []
+    if config.redis.url:
+        wanted.append(RedisSink)
+    if config.events.webhooks:
+        wanted.append(WebhookSink)
+    if config.events.kafka_brokers:
+        wanted.append(KafkaSink)
+    return wanted
 
 
 class DeliverPerformer:

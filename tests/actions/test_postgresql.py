@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from postroom.actions import desk, outbox, statements
+from postroom.actions import desk, events_feed, outbox, statements
 from postroom.actions.answered import one_at_a_time
 from postroom.actions.outbox import Done, GivenUp, Later, Leased
 from postroom.actions.worker import Worker
@@ -226,3 +226,19 @@ def test_the_audit_log_is_one_chain_whoever_writes_at_once(
     for change in ("UPDATE audit SET who = 'x'", "DELETE FROM audit", "TRUNCATE audit"):
         with pytest.raises(PermanentFailure), database.transaction() as connection:
             connection.execute(text(change))
+
+
+def test_the_feed_of_events_waits_for_a_smaller_number_that_is_not_committed_yet(
+    database: Database,
+) -> None:
+    message = take(database, "m")
+    actions = [simple_action(name) for name in ("slow", "fast")]
+    place = events_feed.after(database, 0, 100)[-1].id
+    with database.transaction() as slow:
+        outbox.put(slow, message, actions[:1], NOW, "lmtp")
+        with database.transaction() as fast:
+            outbox.put(fast, message, actions[1:], NOW, "lmtp")
+        assert events_feed.after(database, place, 100) == []  # a smaller number is still to come
+    found = events_feed.after(database, place, 100)
+    assert len(found) == 2
+    assert [one.id for one in found] == sorted(one.id for one in found)
