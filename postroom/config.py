@@ -465,6 +465,14 @@ class MetricsSection(Section):
     listen: str = "127.0.0.1:9188"  # HOST:PORT; empty: none
 
 
+class TracingSection(Section):
+    """OpenTelemetry, an extra: `pip install 'postroom[otel]'`."""
+
+    endpoint: str = Field(
+        default="", pattern=r"^(https?://[^\s]+)?$"
+    )  # OTLP over HTTP; empty: none
+
+
 class LogSection(Section):
     """The operator's story on standard output."""
 
@@ -503,6 +511,7 @@ class Config(Section):
     retention: RetentionSection = RetentionSection()
     canary: CanarySection = CanarySection()
     metrics: MetricsSection = MetricsSection()
+    tracing: TracingSection = TracingSection()
     log: LogSection = LogSection()
 
     @property

@@ -21,6 +21,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, TypeVar
 
 from postroom import maillog, metrics
@@ -209,6 +210,8 @@ class _Closed(pickle.Unpickler):
     _OUR_PACKAGES = ("postroom.reading.", "postroom.milter.", "postroom.classify.")
 
     def find_class(self, module: str, name: str) -> Any:
+        if (module, name) == ("builtins", "getattr"):
+            return _member
         if (module, name) in self._PLAIN:
             return super().find_class(module, name)
         if module in self._OURS or module.startswith(self._OUR_PACKAGES):
@@ -217,3 +220,10 @@ class _Closed(pickle.Unpickler):
             if isinstance(found, type) and "." not in name:
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is not an answer")
+
+
+def _member(kind: object, name: str) -> Enum:
+    """What Python before 3.11.4 (Debian 12 has 3.11.2) calls `getattr` for: an enum's member."""
+    if isinstance(kind, type) and issubclass(kind, Enum) and name in kind.__members__:
+        return kind[name]
+    raise pickle.UnpicklingError(f"{name} of {kind!r} is not an answer")

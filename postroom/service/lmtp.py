@@ -21,6 +21,7 @@ from postroom.store.engine import Database
 
 from . import reloads, terminated
 from .state import stamp_key
+from .tracing import Tracing, of_envelope
 
 
 async def run_lmtp(config: Config) -> None:
@@ -43,18 +44,19 @@ async def run_lmtp(config: Config) -> None:
         read_calibration(config.models_dir / CALIBRATION),
     )
     ringer = Ringer(config, lambda: ring(bell_path(config)))
+    tracing = Tracing(config, "lmtp")
     intake = Intake(
         config=config,
         database=database,
         clock=SystemClock(),
         keys=(stamp_key(config),),
-        examine=examiner,
-        read=examiner.read,
-        extract=extract,
+        examine=tracing.around("examine", examiner.__call__, of_envelope),
+        read=tracing.around("read", examiner.read),
+        extract=tracing.around("extract", extract),
         consider=second_look,
         ring=ringer,
     )
-    server = LmtpServer(config, intake.take)
+    server = LmtpServer(config, tracing.around("take", intake.take, of_envelope))
     examiner.pool.start()
     await server.start()
     loop = asyncio.get_running_loop()
@@ -66,4 +68,5 @@ async def run_lmtp(config: Config) -> None:
     if llm is not None:
         await llm.close()
     examiner.pool.stop()
+    tracing.stop()
     database.close()

@@ -14,6 +14,7 @@ from postroom.verdict import Verdict
 
 from . import reloads
 from .state import stamp_key
+from .tracing import Tracing, of_envelope
 
 if TYPE_CHECKING:
     from postroom.dmarc.recorder import Recorder
@@ -28,9 +29,10 @@ def run_milter(config: Config) -> None:
         return authentication_results(verdict, envelope, config.service.hostname)
 
     examiner.pool.start()  # before the socket opens, so that the first message finds them warm
+    tracing = Tracing(config, "milter")
     MilterServer(
         config=config,
-        examine=examiner,
+        examine=tracing.around("examine", examiner.__call__, of_envelope),
         key=stamp_key(config),
         clock=SystemClock(),
         authentication_results=results,
@@ -38,6 +40,7 @@ def run_milter(config: Config) -> None:
         reload=reloads("milter", examiner.classifier),
     ).serve()
     examiner.pool.stop()
+    tracing.stop()
     if recorder:
         recorder.stop()
 

@@ -10,7 +10,12 @@ from postroom.actions.events_kafka import KafkaSink
 from postroom.actions.events_publish import Publisher, RedisSink, Sink, WebhookSink
 from postroom.actions.events_webhook import WebhookPerformer
 from postroom.actions.outbox import Done, Leased
-from postroom.actions.performers import ErpPerformer, ForwardPerformer, ReplyPerformer
+from postroom.actions.performers import (
+    ErpPerformer,
+    ForwardPerformer,
+    Performer,
+    ReplyPerformer,
+)
 from postroom.actions.plan import PlannedDelivery
 from postroom.actions.worker import Worker
 from postroom.clock import SystemClock
@@ -26,6 +31,7 @@ from postroom.store import messages
 from postroom.store.engine import Database
 
 from . import terminated
+from .tracing import Tracing
 from .web import web_server
 
 _LONGEST_RESULT = 500  # characters kept of what became of reports
@@ -44,21 +50,26 @@ async def run_worker(config: Config) -> None:
     # Reports are rare: one process, started when the first one comes.
     reading = config.reading.model_copy(update={"workers": min(1, config.reading.workers)})
     pool = WorkerPool(reading, ("postroom.dmarc.arrival",))
+    performers: dict[Step, Performer] = {
+        Step.ORDER_CREATE: ErpPerformer(erp),
+        Step.INVOICE_UPDATE: ErpPerformer(erp),
+        Step.TICKET_CREATE: ErpPerformer(tickets),
+        Step.REPLY: ReplyPerformer(config, database, SystemClock()),
+        Step.FORWARD: ForwardPerformer(config, database),
+        Step.DELIVER: DeliverPerformer(config, database),
+        Step.WEBHOOK: webhooks,
+        Step.REPORT_READ: ReportPerformer(
+            Taker(config, database, SystemClock(), pool.run), database
+        ),
+    }
+    tracing = Tracing(config, "worker")
     worker = Worker(
         config,
         database,
         SystemClock(),
         {
-            Step.ORDER_CREATE: ErpPerformer(erp),
-            Step.INVOICE_UPDATE: ErpPerformer(erp),
-            Step.TICKET_CREATE: ErpPerformer(tickets),
-            Step.REPLY: ReplyPerformer(config, database, SystemClock()),
-            Step.FORWARD: ForwardPerformer(config, database),
-            Step.DELIVER: DeliverPerformer(config, database),
-            Step.WEBHOOK: webhooks,
-            Step.REPORT_READ: ReportPerformer(
-                Taker(config, database, SystemClock(), pool.run), database
-            ),
+            step: tracing.around(step.value, performer, _of_leased)
+            for step, performer in performers.items()
         },
         bell,
     )
@@ -86,6 +97,7 @@ async def run_worker(config: Config) -> None:
     await erp.close()
     await tickets.close()
     pool.stop()
+    tracing.stop()
     doorbell.close()
     database.close()
 
@@ -100,6 +112,10 @@ def sinks_of(config: Config) -> list[Callable[[Config, Database], Sink]]:
     if config.events.kafka_brokers:
         wanted.append(KafkaSink)
     return wanted
+
+
+def _of_leased(leased: Leased) -> dict[str, str | int]:
+    return {"message": leased.message, "action": leased.id, "attempt": leased.attempt}
 
 
 class DeliverPerformer:

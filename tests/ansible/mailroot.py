@@ -46,6 +46,7 @@ class MailRoot:
         self.folder.chmod(0o755)  # the users inside pass through
         self._shared = shared
         self._keeper: subprocess.Popen[str] | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self.pid = 0  # of the process inside, for nsenter
 
     def __enter__(self) -> "MailRoot":
@@ -68,6 +69,8 @@ class MailRoot:
             keeper.wait(20)
             assert keeper.stdout is not None
             keeper.stdout.close()
+            for started in self._started:
+                started.wait(20)  # killed by the kernel with everything else inside
             _wait_until_gone(self.pid)
         # The mounts were private to the keeper; what is left here are plain files.
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -92,11 +95,12 @@ class MailRoot:
     def start(self, log: str, *command: str) -> None:
         """Starts a command inside that runs until it is ended, or the root is closed."""
         inner = 'log=$1; shift; exec setsid "$@" >>"$log" 2>&1 </dev/null'
-        subprocess.Popen(
+        started = subprocess.Popen(
             [*self.enter(), "/bin/sh", "-c", inner, "sh", log, *command],
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
         )
+        self._started.append(started)
 
     def enter(self) -> list[str]:
         """What to put before a command that shall run inside."""

@@ -1,7 +1,9 @@
 """Worker processes: limits hold, the dead are replaced, neighbours never notice."""
 
 import asyncio
+import io
 import os
+import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 import pytest
 
 from postroom.config import ReadingSection
-from postroom.reading.pool import WorkerLost, WorkerPool
+from postroom.reading.pool import WorkerLost, WorkerPool, _Closed
+from postroom.verdict import Result
 from tests.fakes.jobs import burn, crafted_answer, devour, die, double, stumble, wait, write_a_file
 
 pytestmark = pytest.mark.slow
@@ -126,3 +129,38 @@ def test_a_big_message_crosses_the_border_whole() -> None:
             pool.stop()
 
     asyncio.run(scene())
+
+
+def _named(module: str, name: str) -> bytes:
+    return f"c{module}\n{name}\n".encode()
+
+
+def _called(function: bytes, *arguments: bytes) -> bytes:
+    """A pickle that calls a function, as protocol 0 writes it."""
+    return function + b"(" + b"".join(arguments) + b"tR."
+
+
+def _text(value: str) -> bytes:
+    return f"V{value}\n".encode()
+
+
+def test_members_of_enums_are_taken_as_python_3_11_2_writes_them() -> None:
+    answer = _called(
+        _named("builtins", "getattr"), _named("postroom.verdict", "Result"), _text("PASS")
+    )
+    assert _Closed(io.BytesIO(answer)).load() is Result.PASS
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        (_named("postroom.message", "Message"), "__init__"),
+        (_named("postroom.verdict", "Result"), "__class__"),
+        (_named("postroom.verdict", "Result"), "mro"),
+        (_text("text"), "format"),
+    ],
+)
+def test_getattr_in_an_answer_reaches_nothing_else(kind: bytes, name: str) -> None:
+    answer = _called(_named("builtins", "getattr"), kind, _text(name))
+    with pytest.raises(pickle.UnpicklingError):
+        _Closed(io.BytesIO(answer)).load()
