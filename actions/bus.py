@@ -30,7 +30,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from postroom import maillog
 from postroom.config import Config, RedisSection
-from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.failure import TemporaryFailure
 
 _GROUP = "workers"
 _MOST_RINGS = 1_000  # kept; more than that say nothing new
@@ -51,14 +51,14 @@ class LocalBell(Protocol):
 def connect(section: RedisSection, wait_s: float = 0.0) -> "Redis":
     """A client that gives up after `redis.timeout` (and `wait_s` more) and does not try again.
 
-    Raises PermanentFailure(redis-password) when its file cannot be read.
+    Where the password's file cannot be read it has none, and Redis will say so.
     """
     password = None
     if section.password_file is not None:
         try:
             password = section.password_file.read_text(encoding="utf-8").strip()
-        except OSError as error:
-            raise PermanentFailure("redis-password", error) from error
+        except (OSError, UnicodeDecodeError):
+            maillog.degraded(part="redis", reason="password-unreadable")
     client: Redis = Redis.from_url(
         section.url,
         password=password,
@@ -96,14 +96,15 @@ class Ringer:
         self._loop = asyncio.get_running_loop()
         client = connect(self._section)
         try:
-            while True:
-                await self._rung.wait()
-                self._rung.clear()
-                # Whatever goes wrong: the workers look by themselves, a moment later.
-                with contextlib.suppress(*_TROUBLE):
-                    await ring(client, self._section)
+            # Whatever goes wrong: the workers look by themselves, a moment later.
+            await _again_and_again(lambda: self._tell(client), "redis")
         finally:
             await client.aclose()
+
+    async def _tell(self, client: "Redis") -> None:
+        await self._rung.wait()
+        self._rung.clear()
+        await ring(client, self._section)
 
 
 async def ring(client: "Redis", section: RedisSection) -> None:
@@ -248,3 +249,6 @@ async def _again_and_again(work: Callable[[], Awaitable[None]], part: str) -> No
                 maillog.degraded(part=part, reason=f"not-reached: {type(error).__name__}")
             await asyncio.sleep(_PAUSES_S[min(failures, len(_PAUSES_S) - 1)])
             failures += 1
+        except Exception as error:  # noqa: BLE001  boundary: the bus may cost time, nothing else
+            maillog.bug(part, error)
+            await asyncio.sleep(_PAUSES_S[-1])

@@ -119,6 +119,22 @@ def corrected(order: Order, correction: Correction) -> Order:
     )
 
 
+def said_and_meant(before: Order, after: Order) -> list[tuple[str, str]]:
+    """What the customer called a product, and our part number for it, where a person said so.
+
+    Lines are taken by their place, so only where there are as many as before. Before a correction
+    `after` is the same order: then the catalogue's finds are what the person agreed with.
+    """
+    if len(before.lines) != len(after.lines):
+        return []
+    pairs = []
+    for written, line in zip(before.lines, after.lines, strict=True):
+        meant = line.product or (line.sku if line.source == SOURCE else "")
+        if meant:
+            pairs += [(said, meant) for said in (written.sku, written.description) if said]
+    return pairs
+
+
 def _line(place: int, line: CorrectedLine) -> OrderLine:
     price = line.unit_price
     return OrderLine(

@@ -29,14 +29,16 @@ from .classify.decide import decide
 from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
-from .corrections import Correction, corrected, correction_of
+from .corrections import Correction, corrected, correction_of, said_and_meant
 from .decision import Decision, Outcome
 from .doorbell import bell_path, ring
 from .envelope import parse_path
 from .failure import PermanentFailure
 from .message import Message
+from .order import OrderKind
+from .partcode import customer_of
 from .reading.pool import WorkerPool
-from .store import labels, messages
+from .store import labels, messages, partnumbers
 from .store.engine import Database
 from .store.messages import ReviewState, StoredMessage
 
@@ -164,6 +166,7 @@ class Operator:
             connection = recording.connection
             self._end(recording, number, ReviewState.APPROVED, who, now, reason)
             planned = self._put(connection, stored, message, now, who)
+            _learn(connection, stored, stored, who, now)
             category = stored.decision.category
             labels.add(connection, number, category=category, was=category, who=who, now=now)
             facts = {"category": category, "planned": planned, "reason": reason}
@@ -216,6 +219,7 @@ class Operator:
                     who=who,
                     now=now,
                 )
+            _learn(connection, stored, fixed, who, now)
             planned: list[str] = []
             if fixed.decision.outcome is not Outcome.REVIEW:
                 self._end(recording, number, ReviewState.APPROVED, who, now, reason)
@@ -439,6 +443,16 @@ def _action(story: desk.Story) -> dict[str, Any]:
         "attempts": [to_plain(attempt) for attempt in story.attempts],
         "events": [to_plain(event) for event in story.events],
     }
+
+
+def _learn(
+    connection: Connection, before: StoredMessage, after: StoredMessage, who: str, now: datetime
+) -> None:
+    """Keeps what this customer calls our products, for the next order."""
+    if after.order.kind is OrderKind.ORDER:
+        customer = customer_of(after.order, after.author)
+        pairs = said_and_meant(before.order, after.order)
+        partnumbers.learn(connection, customer, pairs, who=who, now=now)
 
 
 def _faster(review: messages.Review | None) -> ValueError:

@@ -60,11 +60,13 @@ def list_items(config: ConfigOption = None, json: JsonOption = False) -> None:
             show(row, as_json=True)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     table = Table("item", "state", "since", "what", "why", box=None, header_style="bold")
     for row in rows:
-        table.add_row(*(str(row[name]) for name in ("item", "state", "since", "what", "why")))
+        cells = (str(row[name]) for name in ("item", "state", "since", "what", "why"))
+        table.add_row(*map(escape, cells))
     console = Console()
     console.print(table if rows else "Nothing waits.")
 

@@ -201,6 +201,45 @@ def test_a_redis_that_never_answers_holds_up_nobody(database: Database, tmp_path
         asyncio.run(talk())
 
 
+def test_a_password_that_cannot_be_read_stops_nothing(
+    server: redis_server.RedisServer, database: Database, tmp_path: Path
+) -> None:
+    """Redis says no, and the worker works on."""
+    with server.client() as client:
+        client.config_set("requirepass", "secret")
+    config = settings(server.url, poll=0.2)
+    section = config.redis.model_copy(update={"password_file": tmp_path / "nothing"})
+    config = config.model_copy(update={"redis": section})
+
+    async def talk() -> None:
+        async with Host(config, database, tmp_path, "a").working(), ringing(config) as ring:
+            put(database, "d1")
+            ring()
+            await until(lambda: states(database)["done"] == 1)
+
+    asyncio.run(talk())
+
+
+def test_a_password_opens_redis(
+    server: redis_server.RedisServer, database: Database, tmp_path: Path
+) -> None:
+    config = settings(server.url)
+    (tmp_path / "password").write_text("secret\n")
+    section = config.redis.model_copy(update={"password_file": tmp_path / "password"})
+    config = config.model_copy(update={"redis": section})
+    with server.client() as client:
+        client.config_set("requirepass", "secret")
+
+        async def talk() -> None:
+            async with Host(config, database, tmp_path, "a").working(), ringing(config) as ring:
+                await until(lambda: bool(client.exists("postroom:wake")))
+                put(database, "d1")
+                ring()
+                await until(lambda: states(database)["done"] == 1)
+
+        asyncio.run(talk())
+
+
 def test_without_redis_there_is_only_the_bell_of_this_host(tmp_path: Path) -> None:
     config = post.config()
     rung: list[int] = []

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -13,12 +14,13 @@ from postroom.actions import desk
 from postroom.audit import AuditLog
 from postroom.classification import Classification
 from postroom.config import Config, ErpSection, ReadingSection, Service
+from postroom.corrections import said_and_meant
 from postroom.decision import Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.failure import PermanentFailure
 from postroom.operating import Operator
 from postroom.order import Order, OrderKind, OrderLine
-from postroom.store import labels, messages
+from postroom.store import labels, messages, partnumbers
 from postroom.store.engine import Database
 from postroom.store.upgrade import upgrade
 from postroom.verdict import DmarcResult, Result, Verdict
@@ -217,6 +219,36 @@ def test_a_bad_correction_is_named_and_changes_nothing(
         assert caught.value.reason == "bad-correction"
         assert named in str(caught.value.cause)
         assert operator.explain(number) == before
+
+
+def test_what_the_customer_calls_it_is_learnt_from_a_correction(
+    config: Config, number: int
+) -> None:
+    lines = [{"sku": "SKU-830-Z", "quantity": 10}]
+    with Operator.of(config) as operator:
+        operator.correct(number, "maria", {"category": "purchase_order", "lines": lines})
+    assert learnt(config, "mail:anna@kunde.test") == {"m8x30": "SKU-830-Z", "bolt": "SKU-830-Z"}
+
+
+def test_more_lines_than_were_read_teach_nothing(config: Config, number: int) -> None:
+    with Operator.of(config) as operator:
+        operator.correct(number, "maria", {"lines": LINES})
+    assert learnt(config, "mail:anna@kunde.test") == {}
+
+
+def learnt(config: Config, customer: str) -> dict[str, str]:
+    database = Database(config.store_url)
+    try:
+        with database.reading() as connection:
+            return dict(partnumbers.learnt(connection, customer))
+    finally:
+        database.close()
+
+
+def test_what_the_catalogue_found_is_learnt_when_a_person_agrees() -> None:
+    found = replace(ORDER, lines=(replace(LINE, product="SKU-830-Z"),))
+    assert said_and_meant(found, found) == [("M8x30", "SKU-830-Z"), ("bolt", "SKU-830-Z")]
+    assert said_and_meant(ORDER, ORDER) == []
 
 
 def test_what_people_said_is_kept_for_training(config: Config, number: int) -> None:
