@@ -602,7 +602,7 @@ def _contradictions(config: Config) -> list[str]:
         by_login = erp.kind in ("onec", "commerceml", "roundup") or erp.protocol == "jsonrpc"
         if by_login and not erp.user:
             problems.append(f'{name}.user: needed with kind = "{erp.kind}", for the login')
-    if config.worker.lease <= config.events.timeout:
+    if config.events.webhooks and config.worker.lease <= config.events.timeout:
         problems.append("worker.lease: must be longer than events.timeout; raise it")
     if config.dns.deadline >= config.milter.deadline:
         problems.append("dns.deadline: must be shorter than milter.deadline; lower it")
