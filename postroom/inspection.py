@@ -9,6 +9,7 @@ happen there.
 import base64
 import binascii
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -32,6 +33,7 @@ from .milter.results_header import authentication_results
 from .order import Order
 from .reading.digest import content_digest
 from .reading.fields import split
+from .reading.pool import WorkerLost
 from .store.engine import Database
 from .verdict import DkimResult, SpfResult, Verdict
 
@@ -172,6 +174,21 @@ class Inspector:
         message = await self._examiner.read(request.message)
         classification = self._examiner.classifier.classify(message, None, request.envelope)
         return {**answers.classify_answer(classification), "similar": self._similar(message)}
+
+    async def classify_all(self, raws: list[bytes]) -> list[dict[str, Any]]:
+        """What several messages are, read together: of a mailbox, where no one asks what is like.
+
+        Should one of them break its reader, they are read one by one, as `classify` does it.
+        """
+        try:
+            read = await self._examiner.pool.run(jobs.read_messages, raws, self._config.reading)
+        except WorkerLost:
+            return [await self.classify(Request(message=raw)) for raw in raws]
+        classifier = self._examiner.classifier
+        return [
+            answers.classify_answer(classifier.classify(replace(message, raw=raw)))
+            for message, raw in zip(read, raws, strict=True)
+        ]
 
     async def rules(self, request: Request) -> dict[str, Any]:
         """Which rules match, and what they say without the model."""

@@ -73,8 +73,15 @@ def classify(
     json: JsonOption = False,
     jsonl: JsonlOption = False,
 ) -> None:
-    """Say what messages are, how sure, and why."""
-    _answer("classify", files, config, json, jsonl)
+    """Say what messages are, how sure, and why; of a mailbox (mbox, Maildir) a line for each."""
+    from .mailboxes import classify_mailboxes, divided
+
+    mailboxes, single = divided(files or [])
+    fine = classify_mailboxes(mailboxes, configuration_or_defaults(config), as_json=json)
+    if single or not mailboxes:
+        _answer("classify", single, config, json, jsonl)
+    if not fine:
+        raise typer.Exit(1)
 
 
 def extract(
