@@ -28,7 +28,13 @@ _SOURCES = {
     "written_ru": ("mail written for the purpose, Russian", "ours"),
     "written_en_de": ("mail written for the purpose, English and German", "ours"),
 }
-_OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es)-[a-z0-9]+")  # files of classify/corpus
+_OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es|fres)-[a-z0-9]+")  # files of classify/corpus
+_MEANINGS = (
+    "meanings.npz is made by scripts/meanings.py from wordfreq (data CC-BY-SA 4.0), OpenCorpora "
+    "(CC-BY-SA 3.0), FreeDict (GPL-2+; parts from Wiktionary, CC-BY-SA 3.0), Mueller's dictionary "
+    "(GPL-2+), the Russian thesaurus of LibreOffice (MPL-2.0) and the English sentence encoder "
+    "all-MiniLM-L6-v2 (Apache-2.0); it holds hashes and numbers, no text of theirs."
+)
 # What the figures are measured against.
 _TARGETS = (
     "real English accuracy 0.90 and macro-F1 0.88; written mail 0.93 in each language; at "
@@ -52,9 +58,9 @@ def write(
     """Writes the card."""
     parts = [
         f"# Model card: {name}\n",
-        "What it is: a linear model over hashed words, letters, concepts and structure "
-        "(features.py), one table of weights, calibrated by temperature. It proposes a category "
-        "for a message at a company's address; rules and thresholds dispose.\n",
+        "What it is: a linear model over hashed words, letters, concepts, structure and the "
+        "meaning of single words (features.py), calibrated by temperature. It proposes a "
+        "category for a message at a company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
         _data(examples, groups),
@@ -76,7 +82,7 @@ def _data(examples: Sequence[Example], groups: int) -> str:
             what, licence = "mail written for this project, classify/corpus", "ours"
         certain = sum(e.is_certain for e in examples if e.source == source)
         lines.append(f"| {source} | {mails} | {certain} | {what} | {licence} |")
-    lines.append(f"\n{len(examples)} mails in {groups} groups.\n")
+    lines.append(f"\n{len(examples)} mails in {groups} groups.\n\n{_MEANINGS}\n")
     return "\n".join(lines)
 
 

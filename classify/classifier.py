@@ -280,3 +280,6 @@ def _explained(
         gains[told] = gains.get(told, 0.0) + float(gain[index])
     for (kind, words), value in sorted(gains.items(), key=lambda item: -item[1]):
         yield f"{kind}: '{words}' (+{value:.2f})"
+    meant = float(scores.meaning[column] - scores.meaning.mean())
+    if meant > 0.0:
+        yield f"meaning of the words together (+{meant:.2f})"

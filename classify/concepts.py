@@ -11,12 +11,15 @@ apart is the model's work, from the words and concepts around.
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from . import meanings
+from .meanings import Meanings
 from .text import SPACE, Folded, Hashes, Places, fold
 
 _OPENING = 3  # letters of a token that are looked at first
@@ -29,7 +32,8 @@ class Concepts:
     """The vocabulary, arranged for looking up."""
 
     names: tuple[str, ...]
-    digest: int  # of the file: a model fits one vocabulary only
+    digest: int  # of this and of `meanings`: a model fits one vocabulary only
+    meanings: Meanings  # of single words
     hashes: Hashes  # of the words, sorted
     concept: NDArray[np.int64]  # of each hash: index into names
     is_stem: NDArray[np.bool_]  # the word may go on
@@ -55,10 +59,12 @@ class Concepts:
         return likely[tokens], self.concept[index[good][best]]
 
 
+@cache
 def load(path: Path = SHIPPED) -> Concepts:
-    """The vocabulary of a concepts file."""
+    """The vocabulary of a concepts file, read once per process."""
     content = path.read_bytes()
     table: dict[str, str] = yaml.safe_load(content)
+    known = meanings.load()
     words: dict[int, tuple[int, bool]] = {}
     lengths, openings = set(), set()
     for number, name in enumerate(table):
@@ -73,7 +79,8 @@ def load(path: Path = SHIPPED) -> Concepts:
     hashes = sorted(words)
     return Concepts(
         names=tuple(table),
-        digest=zlib.crc32(content),
+        digest=zlib.crc32(content, known.digest),
+        meanings=known,
         hashes=np.array(hashes, dtype=np.uint64),
         concept=np.array([words[value][0] for value in hashes], dtype=np.int64),
         is_stem=np.array([words[value][1] for value in hashes], dtype=bool),

@@ -20,18 +20,23 @@ from onnx import TensorProto, helper, numpy_helper
 _OPSET = 17  # read by onnxruntime 1.12 and later
 
 
-def name_of(table: NDArray[np.float16], bias: NDArray[np.float32]) -> str:
+def name_of(*weights: NDArray[Any]) -> str:
     """A name that changes with any weight."""
-    digest = hashlib.sha256(table.tobytes() + bias.tobytes()).hexdigest()
+    digest = hashlib.sha256(b"".join(one.tobytes() for one in weights)).hexdigest()
     return f"linear-{digest[:12]}"
 
 
 def write(
-    out: Path, table: NDArray[np.float16], bias: NDArray[np.float32], facts: dict[str, Any]
+    out: Path,
+    table: NDArray[np.float16],
+    meaning: NDArray[np.float32],
+    bias: NDArray[np.float32],
+    facts: dict[str, Any],
 ) -> None:
     """Writes the model file; replaces it only once the new one is whole.
 
     `table` is [buckets, categories + 1]; its last column is 1 for words the training knows.
+    `meaning` is [numbers of a meaning, categories].
     """
     classes = len(bias)
     nodes = [
@@ -41,7 +46,9 @@ def write(
         helper.make_node("Mul", ["values", "column"], ["contributions"]),
         helper.make_node("ReduceSum", ["contributions", "first"], ["sums"], keepdims=0),
         helper.make_node("Slice", ["sums", "begin", "end"], ["said"]),
-        helper.make_node("Add", ["said", "bias"], ["logits"]),
+        helper.make_node("MatMul", ["meaning", "meanings"], ["meant"]),
+        helper.make_node("Add", ["said", "meant"], ["both"]),
+        helper.make_node("Add", ["both", "bias"], ["logits"]),
     ]
     graph = helper.make_graph(
         nodes,
@@ -49,15 +56,18 @@ def write(
         [
             helper.make_tensor_value_info("ids", TensorProto.INT64, ["features"]),
             helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["features"]),
+            helper.make_tensor_value_info("meaning", TensorProto.FLOAT, [len(meaning)]),
         ],
         [
             helper.make_tensor_value_info("logits", TensorProto.FLOAT, [classes]),
             helper.make_tensor_value_info(
                 "contributions", TensorProto.FLOAT, ["features", classes + 1]
             ),
+            helper.make_tensor_value_info("meant", TensorProto.FLOAT, [classes]),
         ],
         [
             numpy_helper.from_array(table, "table"),
+            numpy_helper.from_array(meaning.astype(np.float32), "meanings"),
             numpy_helper.from_array(bias.astype(np.float32), "bias"),
             numpy_helper.from_array(np.array([0], dtype=np.int64), "first"),
             numpy_helper.from_array(np.array([1], dtype=np.int64), "second"),

@@ -1,4 +1,4 @@
-"""Message -> Features: hashed words, word pairs, letters, concepts and structure, as numbers.
+"""Message -> Features: hashed words, word pairs, letters, concepts, structure, and meaning.
 
 In: a `Message`. Out: `Features`: bucket numbers and weights for the model's table, and where
 each came from, so that a person can be told. The new text counts most, the subject by itself,
@@ -20,12 +20,14 @@ from numpy.typing import NDArray
 
 from postroom.message import AutomaticKind, Message
 
+from . import meanings
 from .concepts import Concepts
 from .text import SPACE, Folded, Hashes, Places, fold
 
-VERSION = 1
+VERSION = 2
 BITS = 18
 BUCKETS = 1 << BITS
+MEANING = 2 * meanings.SIZE  # numbers that say what new text and subject mean
 
 # How many characters of each text are looked at.
 NEW_TEXT, OPENING, SUBJECT, QUOTED, SENDER, ATTACHMENTS = 1_500, 300, 250, 500, 120, 250
@@ -58,6 +60,7 @@ _SALTS = np.array([zlib.crc32(name.encode()) << 20 | 1 for name in CHANNELS], dt
 # The texts in the order they are folded in, and the channel their words, letters, concepts and
 # concept pairs go to; -1 for none.
 _NEW, _SUBJECT, _WHO, _SIGNED, _FILES, _OLD = range(6)
+_MEANT = ((_NEW, np.float32(1.5)), (_SUBJECT, np.float32(1.0)))  # and their shares
 
 
 def _row(*names: str) -> NDArray[np.int64]:
@@ -119,6 +122,7 @@ class Features:
     starts: Places
     ends: Places
     text: Folded
+    meaning: NDArray[np.float32]  # of new text, then of subject: MEANING numbers
 
     @property
     def is_empty(self) -> bool:
@@ -175,6 +179,9 @@ def extract(message: Message, concepts: Concepts) -> Features:
         starts=starts,
         ends=ends,
         text=text,
+        meaning=np.concatenate(
+            [share * concepts.meanings.of(text, part) for part, share in _MEANT]
+        ),
     )
 
 

@@ -20,7 +20,10 @@ from .features import Features
 from .judge import Classes, Figures, Numbers, judge
 from .scorer import Calibration, softmax
 
+COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
 _FOLDS = 5
+_ROUNDS, _TOLERANCE = 150, 2e-3  # of the optimiser: more bring nothing on held-out mail
+_STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 _STRENGTH = 2.0  # inverse of the L2 penalty; by grouped cross-validation
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
 # The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
@@ -44,7 +47,7 @@ class TrainingError(PermanentFailure):
 class Data:
     """Examples as arrays."""
 
-    rows: Any  # scipy CSR matrix [mails, buckets]
+    rows: Any  # scipy CSR matrix [mails, COLUMNS]: buckets, then the meaning
     known: Any  # the same, words of the text only
     truth: Classes
     weights: Numbers
@@ -73,30 +76,34 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
         raise TrainingError("needs scikit-learn: pip install 'postroom[train]'", error) from error
     parts = [(f.ids[f.is_word], f.weights[f.is_word]) if words_only else (f.ids, f.weights)
              for f in found]  # fmt: skip
+    if not words_only:
+        meant = np.arange(features.BUCKETS, COLUMNS)
+        parts = [(np.concatenate([ids, meant]), np.concatenate([weights, f.meaning]))
+                 for (ids, weights), f in zip(parts, found, strict=True)]  # fmt: skip
     ends = np.cumsum([0] + [len(ids) for ids, _ in parts])
     columns = np.concatenate([ids for ids, _ in parts])
     values = np.concatenate([weights for _, weights in parts])
-    return csr_matrix((values, columns, ends), shape=(len(found), features.BUCKETS))
+    return csr_matrix((values, columns, ends), shape=(len(found), COLUMNS))
 
 
 def fit(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
-    """The table [buckets, categories + 1] and bias of a model trained on some mails."""
+    """The table [COLUMNS, categories + 1] and bias of a model trained on some mails."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
     rows = data.rows[chosen]
     used = np.unique(rows.indices)
-    model = LogisticRegression(C=_STRENGTH, max_iter=300, tol=1e-3)
+    model = LogisticRegression(C=_STRENGTH, max_iter=_ROUNDS, tol=_TOLERANCE)
     model.fit(rows[:, used], data.truth[chosen], sample_weight=data.weights[chosen])
     size = len(data.categories)
     coefficients, intercepts = model.coef_, model.intercept_
     if len(model.classes_) == 2:
         coefficients = np.vstack([-coefficients, coefficients]) / 2
         intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    table = np.zeros((features.BUCKETS, size + 1))
+    table = np.zeros((COLUMNS, size + 1))
     table[np.ix_(used, model.classes_)] = coefficients.T
     bias = np.full(size, -10.0)  # a class that is absent here is never said
     bias[model.classes_] = intercepts
-    seen = np.bincount(data.known[chosen].indices, minlength=features.BUCKETS)
+    seen = np.bincount(data.known[chosen].indices, minlength=COLUMNS)
     table[:, -1] = seen >= _KNOWN
     return table, bias
 
@@ -188,7 +195,8 @@ def strangers(data: Data, calibration: Calibration, threshold: float) -> tuple[F
     of, figures = np.array(data.sources), []
     for source in sorted(set(data.sources)):
         left = of == source
-        if len(set(data.truth[left])) < 2 or len(set(data.truth[~left])) < 2:
+        is_telling = len(set(data.truth[left])) > 1 and len(set(data.truth[~left])) > 1
+        if left.sum() < _STRANGERS or not is_telling:
             continue
         table, bias = fit(data, np.flatnonzero(~left))
         logits = data.rows[left] @ table[:, :-1] + bias

@@ -1,7 +1,8 @@
 """The ONNX model: loaded once, asked for every message, about a tenth of a millisecond each.
 
 In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
-said. The graph (made by export.py) is a table of hashed weights: Gather, Mul, ReduceSum, Add.
+said. The graph (made by export.py) is a table of hashed weights (Gather, Mul, ReduceSum) and a
+small one for the meaning of the text (MatMul), added up.
 Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
 half of a model can be swapped: categories, versions of features and concepts, calibration.
 
@@ -70,6 +71,7 @@ class Scores:
     probabilities: dict[str, float]  # category -> calibrated probability, largest first
     familiarity: float  # 0..1: share of the text's words that the training saw
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
+    meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
 
 
 class Model:
@@ -83,7 +85,9 @@ class Model:
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
         try:
-            logits, table = self._session.run(None, {"ids": found.ids, "weights": found.weights})
+            logits, table, meant = self._session.run(
+                None, {"ids": found.ids, "weights": found.weights, "meaning": found.meaning}
+            )
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
         contributions, known = table[:, :-1], table[:, -1]
@@ -97,6 +101,7 @@ class Model:
             probabilities={self.facts.categories[i]: float(probabilities[i]) for i in order},
             familiarity=min(familiarity, 1.0),
             contributions=contributions,
+            meaning=meant,
         )
 
 

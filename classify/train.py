@@ -142,10 +142,12 @@ def _write(
         from . import export
     except ImportError as error:
         raise TrainingError("needs onnx: pip install 'postroom[train]'", error) from error
-    stored, offset = table.astype(np.float16), bias.astype(np.float32)
+    stored = table[: features.BUCKETS].astype(np.float16)
+    meaning = table[features.BUCKETS :, :-1].astype(np.float32)
+    offset = bias.astype(np.float32)
     facts: dict[str, Any] = {
         "format": FORMAT,
-        "name": export.name_of(stored, offset),
+        "name": export.name_of(stored, meaning, offset),
         "features": features.VERSION,
         "buckets": features.BUCKETS,
         "concepts": concepts.digest,
@@ -160,7 +162,7 @@ def _write(
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    export.write(out, stored, offset, facts)
+    export.write(out, stored, meaning, offset, facts)
     return str(facts["name"])
 
 

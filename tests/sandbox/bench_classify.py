@@ -44,7 +44,7 @@ _STARTS = 3
 
 def main() -> None:
     """Runs the bench."""
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("--mails", type=int, default=2_000, help="messages in the mbox")
     mails = options.parse_args().mails
     examples = read_path(SHIPPED)
