@@ -28,8 +28,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
-import pymorphy3
-import wordfreq
+import pymorphy3  # pyright: ignore[reportMissingImports]
+import wordfreq  # pyright: ignore[reportMissingImports]
 from numpy.typing import NDArray
 
 from postroom.classify.text import fold
@@ -187,7 +187,11 @@ def _encoded(
     rows -= rows.mean(0)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True) + 1e-9
     place = {text: number for number, text in enumerate(texts)}
-    summed = {w: sum(rows[place[g]] * s for g, s in entry) for w, entry in glosses.items()}
+    nothing = np.zeros(rows.shape[1])
+    summed = {
+        word: sum((rows[place[gloss]] * weight for gloss, weight in entry), nothing)
+        for word, entry in glosses.items()
+    }
     return dict(_units(summed.items()))
 
 
