@@ -77,6 +77,8 @@ def classify(
     from .mailboxes import classify_mailboxes, divided
 
     mailboxes, single = divided(files or [])
+    if mailboxes and jsonl:
+        raise typer.BadParameter("name mailboxes, or use --jsonl alone")
     fine = classify_mailboxes(mailboxes, configuration_or_defaults(config), as_json=json)
     if single or not mailboxes:
         _answer("classify", single, config, json, jsonl)
