@@ -10,6 +10,7 @@ Limits: text is cut where the budget ends (budget.py).
 
 import re
 from dataclasses import dataclass
+from html import unescape
 
 from .budget import Budget
 from .content import Content, Segment
@@ -19,6 +20,11 @@ from .quotes import plain_lines
 from .text import Line, joined
 
 _STUB = 60  # characters; a plain text below it may only say that there is HTML
+_ROWS = 20  # of the HTML's tables that are looked for in the plain text
+_ROWS_SEEN = 500  # without any that could be lost
+_ROW_LENGTH = 20_000  # characters of source
+_ROW_COMPARED = 300  # characters of text
+_TAG = re.compile(r"<[^<>]*>")
 _DIGIT = re.compile(r"\d")
 
 
@@ -76,7 +82,35 @@ def _may_say_more(plain: str, html: str) -> bool:
     """Worth reading the HTML although there is a plain text: a stub, or tables in the HTML."""
     if len(plain) < _STUB * 5 and len(html) > 4 * len(plain):
         return True
-    return html.count("<td") + html.count("<TD") + html.count("<th") >= 6
+    cells = html.count("<td") + html.count("<TD") + html.count("<th")
+    return cells >= 6 and not _keeps_rows(plain, html)
+
+
+def _keeps_rows(plain: str, html: str) -> bool:
+    """True when no row of the HTML's tables is lost in the plain text: a look at the source that
+    saves reading all of it. False where the source is not plain enough to tell."""
+    if "<TR" in html or "<TD" in html:
+        return False
+    lines = _squeezed(plain)
+    position = seen = compared = 0
+    while seen < _ROWS_SEEN and compared < _ROWS and (start := html.find("<tr", position)) >= 0:
+        position = html.find("</tr", start, start + _ROW_LENGTH)
+        row = html[start : max(position, start)]
+        if not row or "<table" in row:
+            return False
+        seen += 1
+        if row.count("<td") + row.count("<th") >= 3:
+            text = "".join(unescape(_TAG.sub("", row)).split())
+            if _DIGIT.search(text):
+                compared += 1
+                if text[:_ROW_COMPARED] not in lines:
+                    return False
+    return 0 < seen < _ROWS_SEEN
+
+
+def _squeezed(plain: str) -> str:
+    """The text without white space within its lines."""
+    return "\n".join("".join(line.split()) for line in plain[:200_000].splitlines())
 
 
 def _says_more(plain: str, from_html: tuple[Line, ...]) -> bool:
@@ -88,10 +122,10 @@ def _says_more(plain: str, from_html: tuple[Line, ...]) -> bool:
         [cell for cell in line.text.split("\t") if cell]
         for line in from_html
         if line.text.count("\t") >= 2
-    ][:20]
+    ][:_ROWS]
     rows = [row for row in rows if len(row) >= 3 and any(map(_DIGIT.search, row))]
     if not rows:
         return False
-    lines = "\n".join("".join(line.split()) for line in plain[:200_000].splitlines())
-    kept = sum("".join("".join(row).split())[:300] in lines for row in rows)
+    lines = _squeezed(plain)
+    kept = sum("".join("".join(row).split())[:_ROW_COMPARED] in lines for row in rows)
     return kept * 2 < len(rows)

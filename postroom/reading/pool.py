@@ -13,6 +13,7 @@ Limits: one job per worker at a time; a job waits when all are busy, at most its
 
 import asyncio
 import contextlib
+import importlib
 import io
 import pickle
 import signal
@@ -22,6 +23,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from enum import Enum
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from postroom import maillog, metrics
@@ -32,9 +34,25 @@ from postroom.lineage import environment_for_child
 T = TypeVar("T")
 
 LENGTH = struct.Struct("!Q")
+CHUNK = 262_144  # octets that a first read takes, and that are sent together with their length
+# What unpickling an answer that nobody of ours wrote ends in.
+_UNREADABLE = (
+    pickle.UnpicklingError,
+    ImportError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
 _LARGEST_ANSWER = 1 << 30  # octets
 _DYING_S = 0.5  # from the end of its socket to the end of a process
 _RECYCLE_AFTER = 10_000  # jobs; caps what slow leaks in foreign parsers can hold
+
+
+def framed(octets: bytes) -> tuple[bytes, ...]:
+    """Octets with their length before them; small ones as one piece, which costs one call."""
+    length = LENGTH.pack(len(octets))
+    return (length + octets,) if len(octets) < CHUNK else (length, octets)
 
 
 class WorkerLost(PermanentFailure):
@@ -62,6 +80,11 @@ class WorkerPool:
         """Kills the workers; jobs under way are lost."""
         for worker in list(self._all):
             self._discard(worker)
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes there are now."""
+        return tuple(worker.pid for worker in self._all)
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
         """The function's result, worked out in a worker.
@@ -104,15 +127,20 @@ class WorkerPool:
 
     async def _free_worker(self) -> "_Worker":
         self.start()
+        while True:
+            worker = await self._next_idle()
+            if not worker.has_died:
+                return worker
+            self._replace(worker, "worker-died-idle")  # while it was idle: no job's fault
+
+    async def _next_idle(self) -> "_Worker":
+        with contextlib.suppress(asyncio.QueueEmpty):
+            return self._idle.get_nowait()
         try:
             async with asyncio.timeout(self._section.deadline):
-                worker = await self._idle.get()
-                while worker.has_died:  # while it was idle: no job's fault
-                    self._replace(worker, "worker-died-idle")
-                    worker = await self._idle.get()
+                return await self._idle.get()
         except TimeoutError as error:
             raise TemporaryFailure("busy", error) from error
-        return worker
 
     def _spawn(self) -> "_Worker":
         worker = _Worker(self._section, self._preload)
@@ -155,28 +183,42 @@ class _Worker:
         loop = asyncio.get_running_loop()
         self.jobs += 1
         try:
-            await loop.sock_sendall(self._socket, LENGTH.pack(len(request)))
-            await loop.sock_sendall(self._socket, request)
-            (length,) = LENGTH.unpack(await self._receive(LENGTH.size))
-            if length > _LARGEST_ANSWER:
-                raise WorkerLost("worker-memory")
-            state, answer = _Closed(io.BytesIO(await self._receive(length))).load()
-        except (OSError, EOFError, pickle.UnpicklingError) as error:
+            for piece in framed(request):
+                await loop.sock_sendall(self._socket, piece)
+            state, answer = _Closed(io.BytesIO(await self._receive())).load()
+        except (OSError, EOFError, *_UNREADABLE) as error:
             raise WorkerLost(self._cause_of_death(), error) from error
         if state != "done":
             raise WorkerLost(state, RuntimeError(answer))
         return answer
 
-    async def _receive(self, length: int) -> bytearray:
+    async def _receive(self) -> bytes | bytearray:
+        """One answer; the first read takes all of a small one."""
         loop = asyncio.get_running_loop()
+        start = b""
+        while len(start) < LENGTH.size:
+            if not (piece := await loop.sock_recv(self._socket, CHUNK)):
+                raise EOFError
+            start += piece
+        (length,) = LENGTH.unpack_from(start)
+        if length > _LARGEST_ANSWER:
+            raise WorkerLost("worker-memory")
+        if len(start) - LENGTH.size == length:
+            return start[LENGTH.size :]
         buffer = bytearray(length)
         view = memoryview(buffer)
+        view[: len(start) - LENGTH.size] = memoryview(start)[LENGTH.size :]
+        view = view[len(start) - LENGTH.size :]
         while view:
             count = await loop.sock_recv_into(self._socket, view)
             if not count:
                 raise EOFError
             view = view[count:]
         return buffer
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     @property
     def has_died(self) -> bool:
@@ -197,29 +239,10 @@ class _Worker:
 class _Closed(pickle.Unpickler):
     """Unpickles our own values and plain data, nothing else."""
 
-    _PLAIN = frozenset(
-        {
-            ("datetime", "datetime"),
-            ("datetime", "date"),
-            ("datetime", "timezone"),
-            ("datetime", "timedelta"),
-            ("decimal", "Decimal"),
-        }
-    )
-    _OURS = ("postroom.envelope", "postroom.message", "postroom.order", "postroom.verdict")
-    _OUR_PACKAGES = ("postroom.reading.", "postroom.milter.", "postroom.classify.")
-
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("builtins", "getattr"):
             return _member
-        if (module, name) in self._PLAIN:
-            return super().find_class(module, name)
-        if module in self._OURS or module.startswith(self._OUR_PACKAGES):
-            found = super().find_class(module, name)
-            # Values only: a function of ours must not be callable by a crafted answer.
-            if isinstance(found, type) and "." not in name:
-                return found
-        raise pickle.UnpicklingError(f"{module}.{name} is not an answer")
+        return _value_type(module, name)
 
 
 def _member(kind: object, name: str) -> Enum:
@@ -227,3 +250,28 @@ def _member(kind: object, name: str) -> Enum:
     if isinstance(kind, type) and issubclass(kind, Enum) and name in kind.__members__:
         return kind[name]
     raise pickle.UnpicklingError(f"{name} of {kind!r} is not an answer")
+
+
+_PLAIN = frozenset(
+    {
+        ("datetime", "datetime"),
+        ("datetime", "date"),
+        ("datetime", "timezone"),
+        ("datetime", "timedelta"),
+        ("decimal", "Decimal"),
+    }
+)
+_OURS = ("postroom.envelope", "postroom.message", "postroom.order", "postroom.verdict")
+_OUR_PACKAGES = ("postroom.reading.", "postroom.milter.", "postroom.classify.")
+
+
+@lru_cache(maxsize=256)  # looking one up takes longer than unpickling a value of it
+def _value_type(module: str, name: str) -> type:
+    """A type that an answer may hold; raises UnpicklingError for anything else."""
+    ours = module in _OURS or module.startswith(_OUR_PACKAGES)
+    if ours or (module, name) in _PLAIN:
+        found = getattr(importlib.import_module(module), name, None)
+        # Values only: a function of ours must not be callable by a crafted answer.
+        if isinstance(found, type) and "." not in name:
+            return found
+    raise pickle.UnpicklingError(f"{module}.{name} is not an answer")

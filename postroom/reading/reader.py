@@ -39,10 +39,11 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     budget = Budget.of(limits)
     content = sort_parts(root, limits, budget, problems)
     headers = _headers(root, limits, problems, content.charset)
+    first = {name.lower(): value for name, value in reversed(headers)}  # the first of each name
     authors = _addresses(root, b"from", limits, problems)
     author = find_author(root.fields)
     problems.add(author.problem and f"author-{author.problem}")
-    subject = _first(headers, "subject")
+    subject = first.get("subject", "")
     body = best_body(content, budget, problems)
     division = quotes.divide(body.lines)
     if division.unsure:
@@ -59,9 +60,9 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
         to=_addresses(root, b"to", limits, problems),
         cc=_addresses(root, b"cc", limits, problems),
         subject=subject,
-        date=read_date(_first(headers, "date")),
-        message_id=next(iter(read_ids(_first(headers, "message-id"), 1)), ""),
-        references=_references(headers),
+        date=read_date(first.get("date", "")),
+        message_id=next(iter(read_ids(first.get("message-id", ""), 1)), ""),
+        references=_references(first),
         text=body.text or new_text,
         new_text=new_text,
         quoted_text=division.quoted,
@@ -70,7 +71,7 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
         language=language.detect(f"{new_text or body.text[:4_000]}\n{subject[:_SUBJECT_JUDGED]}"),
         attachments=_attachments(content, [one for _, one in inside], body, limits, problems),
         forwarded=forwarded,
-        automatic=_automatic(root, headers, authors, content, body, division),
+        automatic=_automatic(root, first, authors, content, body, division),
         problems=problems.tokens,
     )
 
@@ -93,13 +94,6 @@ def _headers(root: Part, limits: ReadingSection, problems: Problems, charset: st
     return tuple(found)
 
 
-def _first(headers: Headers, name: str) -> str:
-    for field_name, value in headers:
-        if field_name.lower() == name:
-            return value
-    return ""
-
-
 def _addresses(
     root: Part, key: bytes, limits: ReadingSection, problems: Problems
 ) -> tuple[Address, ...]:
@@ -110,9 +104,9 @@ def _addresses(
     return tuple(found)
 
 
-def _references(headers: Headers) -> tuple[str, ...]:
+def _references(first: dict[str, str]) -> tuple[str, ...]:
     """Ids of References, then In-Reply-To, each once (RFC 5322 3.6.4)."""
-    ids = read_ids(_first(headers, "references")) + read_ids(_first(headers, "in-reply-to"), 5)
+    ids = read_ids(first.get("references", "")) + read_ids(first.get("in-reply-to", ""), 5)
     return tuple(dict.fromkeys(ids))
 
 
@@ -157,21 +151,20 @@ def _attachments(
 
 def _automatic(
     root: Part,
-    headers: Headers,
+    first: dict[str, str],
     authors: tuple[Address, ...],
     content: Content,
     body: Body,
     division: quotes.Division,
 ) -> Automatic:
-    known = {name.lower(): value for name, value in reversed(headers)}
-    written = known.get("from", "")
+    written = first.get("from", "")
     author = authors[0] if authors else None
     return automatic.judge(
         automatic.Evidence(
-            headers=known,
+            headers=first,
             local=author.local if author else written[:200].strip('<>" '),
             name=author.name if author else written[:200],
-            subject=known.get("subject", "")[:_SUBJECT_JUDGED],
+            subject=first.get("subject", "")[:_SUBJECT_JUDGED],
             text=body.text,
             own=division.new,
             root=root,

@@ -17,7 +17,7 @@ from typing import Any
 
 from postroom.lineage import die_with_parent
 
-from .pool import LENGTH
+from .pool import CHUNK, LENGTH, framed
 
 
 def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
@@ -29,12 +29,10 @@ def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
     with socket.socket(fileno=fd) as parent, contextlib.suppress(EOFError, ConnectionError):
         parent.setblocking(True)
         while True:
-            (length,) = LENGTH.unpack(_receive(parent, LENGTH.size))
-            function, arguments = pickle.loads(_receive(parent, length))
+            function, arguments = pickle.loads(_receive(parent))
             _allow_cpu(cpu)
-            answer = _answer(function, arguments)
-            parent.sendall(LENGTH.pack(len(answer)))
-            parent.sendall(answer)
+            for piece in framed(_answer(function, arguments)):
+                parent.sendall(piece)
 
 
 def _answer(function: Any, arguments: tuple[Any, ...]) -> bytes:
@@ -54,15 +52,26 @@ def _place(error: Exception) -> str:
     )
 
 
-def _receive(peer: socket.socket, length: int) -> bytes:
+def _receive(peer: socket.socket) -> bytes | bytearray:
+    """One request; the first read takes all of a small one."""
+    start = b""
+    while len(start) < LENGTH.size:
+        if not (piece := peer.recv(CHUNK)):
+            raise EOFError
+        start += piece
+    (length,) = LENGTH.unpack_from(start)
+    if len(start) - LENGTH.size == length:
+        return start[LENGTH.size :]
     buffer = bytearray(length)
     view = memoryview(buffer)
+    view[: len(start) - LENGTH.size] = memoryview(start)[LENGTH.size :]
+    view = view[len(start) - LENGTH.size :]
     while view:
         count = peer.recv_into(view)
         if not count:
             raise EOFError
         view = view[count:]
-    return bytes(buffer)
+    return buffer
 
 
 def _confine(memory: int) -> None:

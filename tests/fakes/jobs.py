@@ -18,6 +18,20 @@ def worker_environment(patch: pytest.MonkeyPatch) -> None:
     patch.setenv("PYTHONPATH", str(Path(__file__).resolve().parents[2]))
 
 
+_kept: dict[bytes, Message] = {}
+
+
+def remember(raw: bytes, limits: ReadingSection) -> int:
+    """Reads a message and keeps its view in the worker."""
+    _kept[raw] = read_message(raw, limits)
+    return len(_kept)
+
+
+def recall(raw: bytes, limits: ReadingSection) -> Message:
+    """The view that was kept: a job that costs nothing but the way."""
+    return _kept[raw]
+
+
 def measure_reading(raw: bytes, limits: ReadingSection) -> tuple[float, Message]:
     """The CPU seconds that reading takes, and what was read."""
     before = resource.getrusage(resource.RUSAGE_SELF)
