@@ -15,7 +15,7 @@ from postroom import __version__
 from postroom.config import ConfigError
 from postroom.failure import Failure
 
-from . import api, audit, dkim, dmarc, inspect, keep, model, queue, template, upkeep
+from . import api, audit, dkim, dmarc, erp, inspect, keep, model, queue, template, upkeep
 
 app = typer.Typer(
     name="postroom",
@@ -28,6 +28,7 @@ app.add_typer(queue.app, name="queue")
 app.add_typer(template.app, name="template")
 app.add_typer(audit.app, name="audit")
 app.add_typer(api.app, name="api")
+app.add_typer(erp.app, name="erp")
 app.add_typer(dkim.app, name="dkim")
 app.add_typer(dmarc.app, name="dmarc")
 app.add_typer(upkeep.database, name="db")
@@ -70,4 +71,5 @@ def main() -> NoReturn:
 
 
 def _because(failure: Failure) -> str:
-    return f": {failure.cause}" if failure.cause else ""
+    because = failure.detail or failure.cause
+    return f": {because}" if because else ""

@@ -157,6 +157,7 @@ class _Erp(RestErp):
             task = asyncio.ensure_future(super().send(request))
             while len(self.sandbox.calls) == before and not task.done():
                 await asyncio.sleep(0.002)
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
             task.cancel()
             raise Killed
         answer = await super().send(request)
