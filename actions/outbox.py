@@ -79,7 +79,7 @@ class Leased:
     lease_until: datetime
     created_at: datetime
     received_at: datetime  # when LMTP took the message
-    previous_at: datetime | None = None  # when the attempt before this one began
+    previous_at: datetime | None = None  # when the attempt before this one ended
     prior_result: str = ""  # result of the action waited for, such as the ERP's number
 
 

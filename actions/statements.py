@@ -21,8 +21,11 @@ OVERTAKES = (
     .exists()
 )
 TRIES = select(func.max(ATTEMPT.c.number)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
+# When the attempt before ended, or was found to have ended: no request of it began later.
 LATEST = (
-    select(func.max(ATTEMPT.c.started_at)).where(ATTEMPT.c.action == ACTION.c.id).scalar_subquery()
+    select(func.max(func.coalesce(ATTEMPT.c.finished_at, ATTEMPT.c.started_at)))
+    .where(ATTEMPT.c.action == ACTION.c.id)
+    .scalar_subquery()
 )
 
 # The oldest due actions of one state and step whose turn it is.

@@ -52,7 +52,7 @@ class ErpRequest:
     key: str  # idempotency key; also `external_ref` in the body
     body: str  # JSON, the same bytes at every attempt
     repeated: bool  # an earlier attempt may have arrived: look `external_ref` up where possible
-    previous_at: datetime | None = None  # when the attempt before this one began
+    previous_at: datetime | None = None  # when the attempt before this one ended, or was lost
 
 
 class Erp(Protocol):

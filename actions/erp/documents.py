@@ -5,12 +5,13 @@ number of the document, after the ERP itself has said that it holds what was ask
 
     find       the document with our key (`external_ref`); two of them are a person's problem
     create     customer and products are looked up; one that is unknown is a person's problem
+    read back  lines, quantities, prices and currency as the ERP holds them must be those asked for
     finish     the actions of the mapping (quote, confirm ...), from whatever state it is in
-    read back  lines, quantities and prices as the ERP holds them must be those of the request
+    read back  once more
 
-So an attempt that died anywhere is taken up where it stopped. A request whose caller is gone may
-still be at work in the ERP; therefore nothing is looked up before `settle` seconds have passed
-since an earlier attempt began (contract.py, NotYet).
+So an attempt that died anywhere is taken up where it stopped, and what is wrong stays a draft. A
+request whose caller is gone may still be at work in the ERP; therefore nothing is looked up before
+`settle` seconds have passed since an earlier attempt ended (contract.py, NotYet).
 
 Failure policy: what the ERP holds differently is "erp-differs", permanent: never a second
 document, and no confirmation to the customer. `queue retry` looks again, after a person mended it.
@@ -146,9 +147,8 @@ class Documents:
             values = render(document.values, context)
             values = await self._system.complete(document.entity, values)
             found = await self._system.create(document.entity, values)
-        record = await self._finish(document, found)
+        record = await self._finish(document, found, context)
         await self._ours(document, body)  # two by now? then somebody else made one as well
-        await self._compare(document, found, record, context)
         return _said(dig(record, document.number)) or _said(found)
 
     async def _ours(self, document: Document, body: Record) -> Any:
@@ -173,6 +173,11 @@ class Documents:
                 raise PermanentFailure("erp-customer-unknown", detail=body["customer"]["email"])
             known = {word: dig(record, path) for word, path in lookup.fields.items()}
             context["customer"] = {**body["customer"], **known}
+        if "$currency_id" in uses and body["currency"]:
+            found = await self._one(self._lookup("currency"), body, "erp-currency-unknown")
+            if found is None:
+                raise PermanentFailure("erp-currency-unknown", detail=body["currency"])
+            context["currency_id"] = dig(found, self._lookup("currency").fields["id"])
         if "$product." in uses:
             context["lines"] = [await self._with_product(line) for line in body["lines"]]
         return context
@@ -206,16 +211,19 @@ class Documents:
             said = f"line {line['line']}: {line['unit']}, the ERP sells it by {unit}"
             raise PermanentFailure("erp-unit-differs", detail=said)
 
-    async def _finish(self, document: Document, identifier: Any) -> Record:
-        """Carries out the actions that are left, and reads the document."""
-        paths = [path for path in (document.state, document.number) if path]
+    async def _finish(self, document: Document, identifier: Any, context: Record) -> Record:
+        """Carries out the actions that are left; the document as it is then, found right."""
+        paths = [path for path in (document.state, document.number, document.currency) if path]
         if document.lines and document.lines.inside:
             paths.append(document.lines.inside)
         left = list(document.actions)
         while True:
             record = await self._system.read(document.entity, identifier, paths)
             state = _said(dig(record, document.state)) if document.state else ""
-            if not left or state in document.done:
+            is_done = not left or state in document.done
+            if is_done or len(left) == len(document.actions):
+                await self._compare(document, identifier, record, context)
+            if is_done:
                 break
             await self._system.act(document.entity, identifier, left.pop(0))
         if document.done and state not in document.done:
@@ -230,6 +238,9 @@ class Documents:
             return
         held = await self._held(document.lines, identifier, record)
         differences = compare(context["lines"], held)
+        currency = _said(dig(record, document.currency)) if document.currency else ""
+        if currency and context["currency"] and currency != context["currency"]:
+            differences.append(f"asked in {context['currency']}, holds {currency}")
         if differences:
             shown = _said(dig(record, document.number)) or _said(identifier)
             raise PermanentFailure("erp-differs", detail=f"{shown}: {'; '.join(differences)}")

@@ -65,6 +65,7 @@ class Document(Entry):
     actions: tuple[str, ...] = ()  # carried out in turn until the state is one of `done`
     state: str = ""  # path in their record
     done: tuple[str, ...] = ()
+    currency: str = ""  # path of its ISO 4217 code
     number: str = "id"  # path of the number that people quote
     lines: Lines | None = None
 
@@ -75,6 +76,7 @@ class Mapping(Entry):
     customer: Lookup | None = None
     seller: Lookup | None = None  # who bills us; missing: as `customer`
     product: Lookup | None = None
+    currency: Lookup | None = None  # where a document names it by id: `$currency_id`
     order: Document | None = None
     invoice: Document | None = None
     ticket: Document | None = None

@@ -48,6 +48,11 @@ def settings(started: ErpSection, request: pytest.FixtureRequest) -> ErpSection:
     return started.model_copy(update={"protocol": request.param})
 
 
+def order(name: str, *lines: Any, **changes: Any) -> ErpRequest:
+    """As orders.order, in the currency of an Odoo without a country."""
+    return orders.order(name, *lines, **{"currency": "USD", **changes})
+
+
 def send(settings: ErpSection, request: ErpRequest) -> str:
     async def talk() -> str:
         erp = connect(settings, post.HandClock())
@@ -72,10 +77,19 @@ def records(settings: ErpSection, entity: str, by: dict[str, Any], *fields: str)
 
 def test_an_order_is_entered_once_and_confirmed(settings: ErpSection) -> None:
     name = f"PO-1 {settings.protocol}"
-    number = send(settings, orders.order(name))
-    assert send(settings, orders.order(name, at=EARLIER)) == number
+    number = send(settings, order(name))
+    assert send(settings, order(name, at=EARLIER)) == number
     (sale,) = records(settings, "sale.order", {"client_order_ref": name}, "name", "state")
     assert (sale["name"], sale["state"]) == (number, "sale")
+
+
+def test_an_order_in_another_currency_stays_a_draft(settings: ErpSection) -> None:
+    name = f"PO-eur {settings.protocol}"
+    with pytest.raises(PermanentFailure, match="erp-differs") as failure:
+        send(settings, order(name, currency="EUR"))
+    assert "asked in EUR, holds USD" in failure.value.detail
+    (sale,) = records(settings, "sale.order", {"client_order_ref": name}, "state")
+    assert sale["state"] == "draft"
 
 
 def test_units_prices_and_fractions(settings: ErpSection) -> None:
@@ -84,14 +98,14 @@ def test_units_prices_and_fractions(settings: ErpSection) -> None:
         orders.line(2, "BOLT-M8", "1000", unit="шт."),
         orders.line(3, "BOLT-M8", "1000", "0.30"),
     ]
-    assert send(settings, orders.order(f"PO-2 {settings.protocol}", *lines))
+    assert send(settings, order(f"PO-2 {settings.protocol}", *lines))
 
 
 def test_what_the_erp_holds_otherwise_is_for_a_person(settings: ErpSection) -> None:
     name = f"PO-3 {settings.protocol}"
-    send(settings, orders.order(name))
+    send(settings, order(name))
     with pytest.raises(PermanentFailure, match="erp-differs"):
-        send(settings, orders.order(name, orders.line(1, "PUMP-24", "3"), at=EARLIER))
+        send(settings, order(name, orders.line(1, "PUMP-24", "3"), at=EARLIER))
     assert len(records(settings, "sale.order", {"client_order_ref": name}, "id")) == 1
 
 
@@ -107,7 +121,7 @@ def test_what_the_erp_does_not_know_is_for_a_person(
     settings: ErpSection, changes: Any, lines: Any, reason: str
 ) -> None:
     with pytest.raises(PermanentFailure, match=f"^{reason}$"):
-        send(settings, orders.order(f"PO-no {settings.protocol}", *lines, **changes))
+        send(settings, order(f"PO-no {settings.protocol}", *lines, **changes))
 
 
 def test_a_bill_is_entered_and_then_told_the_news(settings: ErpSection) -> None:
@@ -134,14 +148,14 @@ def test_tickets_and_leads(settings: ErpSection) -> None:
 def test_errors_have_the_class_that_was_observed(settings: ErpSection, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("wrong")
     with pytest.raises(PermanentFailure, match="erp-http-401|erp-rpc-error"):
-        send(settings.model_copy(update={"token_file": tmp_path / "key"}), orders.order("PO-key"))
+        send(settings.model_copy(update={"token_file": tmp_path / "key"}), order("PO-key"))
     own = tmp_path / "own.yaml"
     own.write_text("order: {entity: no.such.model}")
     with pytest.raises(PermanentFailure, match="erp-http-404|erp-rpc-error"):
-        send(settings.model_copy(update={"mapping_file": own}), orders.order("PO-model"))
+        send(settings.model_copy(update={"mapping_file": own}), order("PO-model"))
     own.write_text("order: {values: {client_order_ref: $order_number}, lines: null}")
     with pytest.raises(PermanentFailure, match="erp-http-4|erp-rpc-error"):
-        send(settings.model_copy(update={"mapping_file": own}), orders.order("PO-no-partner"))
+        send(settings.model_copy(update={"mapping_file": own}), order("PO-no-partner"))
 
 
 def test_products_are_listed_with_unit_and_price(settings: ErpSection) -> None:

@@ -210,6 +210,26 @@ def test_fractions_and_prices_arrive_as_they_were_written(settings: ErpSection) 
     assert send(settings, orders.order("PO-fractions", *lines))
 
 
+def test_an_order_in_another_currency_is_for_a_person(settings: ErpSection) -> None:
+    with pytest.raises(PermanentFailure, match="^erp-currency-unknown$"):
+        send(settings, orders.order("PO-usd", currency="USD"))
+    assert sales(settings, "PO-usd") == []
+    assert send(settings, orders.order("PO-any", currency=""))
+
+
+def test_what_the_erp_made_of_it_wrongly_stays_a_draft(
+    settings: ErpSection, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    shipped = (server.ROOT / "actions" / "erp" / "mappings" / "tryton.yaml").read_text()
+    own.write_text(shipped.replace("quantity: $quantity|number", "quantity: 1.0"))
+    with pytest.raises(PermanentFailure, match="erp-differs") as failure:
+        send(settings.model_copy(update={"mapping_file": own}), orders.order("PO-wrong"))
+    assert "asked 10 x product" in failure.value.detail
+    (sale,) = sales(settings, "PO-wrong")
+    assert sale["state"] == "draft"
+
+
 def test_a_bill_is_entered_and_then_told_the_news(settings: ErpSection) -> None:
     assert send(settings, orders.invoice("INV-1")) == "INV-1"
     assert send(settings, orders.invoice("INV-1", "reminder")) == "INV-1"
