@@ -3,7 +3,8 @@
 In: an `ErpRequest`, a mapping file and a `System`, the few verbs in which ERPs differ. Out: the
 number of the document, after the ERP itself has said that it holds what was asked for.
 
-    find       the document with our key (`external_ref`); two of them are a person's problem
+    find       the document with our key (`external_ref`); a second draft is done away with, a
+               second order is a person's problem
     create     customer and products are looked up; one that is unknown is a person's problem
     read back  lines, quantities, prices and currency as the ERP holds them must be those asked for
     finish     the actions of the mapping (quote, confirm ...), from whatever state it is in
@@ -16,8 +17,8 @@ request whose caller is gone may still be at work in the ERP; therefore nothing 
 Failure policy: what the ERP holds differently is "erp-differs", permanent: never a second
 document, and no confirmation to the customer. `queue retry` looks again, after a person mended it.
 
-Limits: an ERP that works on a request for longer than `settle` can make two documents; that is
-found out (erp-duplicate) but not prevented.
+Limits: an ERP that works on a request for longer than `settle` can make a second draft. Nobody
+confirms it, because its caller is gone; whoever comes upon it does away with it.
 """
 
 import json
@@ -36,6 +37,7 @@ from .contract import ErpRequest, NotYet
 from .mapping import Document, Lines, Lookup, Mapping, dig, number, render
 
 _PAGE = 200  # products asked for at once
+_MOST_OURS = 10  # documents with one key of ours that are looked at
 
 Record = dict[str, Any]
 
@@ -152,13 +154,26 @@ class Documents:
         return _said(dig(record, document.number)) or _said(found)
 
     async def _ours(self, document: Document, body: Record) -> Any:
-        """Id of the document that our key made, or None."""
+        """Id of the document that our key made, or None; a second draft of it is done away with.
+
+        Two are there when a request was still at work after its caller had gone, and longer than
+        `settle`. The one that is done counts, else the oldest.
+        """
         by = render(document.reference, body)
-        found = await self._system.search(document.entity, by, ["id"], limit=2)
+        paths = ["id", *([document.state] if document.state else [])]
+        found = [
+            (record["id"], _said(dig(record, document.state)) if document.state else "")
+            for record in await self._system.search(document.entity, by, paths, limit=_MOST_OURS)
+        ]
+        found = [one for one in found if one[1] not in document.discarded]
         if len(found) > 1:
-            ids = ", ".join(_said(record.get("id")) for record in found)
-            raise PermanentFailure("erp-duplicate", detail=f"{document.entity} {ids}")
-        return found[0]["id"] if found else None
+            found.sort(key=lambda one: one[1] not in document.done)
+            if found[1][1] in document.done or not document.discard:
+                ids = ", ".join(_said(identifier) for identifier, _ in found)
+                raise PermanentFailure("erp-duplicate", detail=f"{document.entity} {ids}")
+            for identifier, _ in found[1:]:
+                await self._system.act(document.entity, identifier, document.discard)
+        return found[0][0] if found else None
 
     async def _context(self, document: Document, body: Record) -> Record:
         """The body with the customer and, in each line, the product as the ERP knows them."""

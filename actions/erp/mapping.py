@@ -65,6 +65,8 @@ class Document(Entry):
     actions: tuple[str, ...] = ()  # carried out in turn until the state is one of `done`
     state: str = ""  # path in their record
     done: tuple[str, ...] = ()
+    discard: str = ""  # action that does away with a second draft of ours
+    discarded: tuple[str, ...] = ()  # states of what is done away with
     currency: str = ""  # path of its ISO 4217 code
     number: str = "id"  # path of the number that people quote
     lines: Lines | None = None

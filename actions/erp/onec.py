@@ -71,7 +71,10 @@ class OneC:
         await self._ask("PATCH", _path(entity, identifier), body=values, headers=version)
 
     async def act(self, entity: str, identifier: Any, action: str) -> None:
-        """`Post` enters a document in the books, `Unpost` takes it out."""
+        """`Post` enters a document in the books, `Unpost` takes it out; `delete` marks it."""
+        if action == "delete":
+            await self.change(entity, identifier, {"DeletionMark": True})
+            return
         params = {"PostingModeOperational": "false"} if action == "Post" else {}
         await self._ask("POST", f"{_path(entity, identifier)}/{action}", params=params)
 

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Callable
 
+import uvicorn
+
+from postroom import maillog
 from postroom.actions.bus import BusBell
 from postroom.actions.erp.connect import connect
 from postroom.actions.erp.exchange import Exchange
@@ -80,7 +83,7 @@ async def run_worker(config: Config) -> None:
     async with asyncio.TaskGroup() as group:
         working = group.create_task(worker.run())
         if visits is not None:
-            group.create_task(visits.serve())
+            group.create_task(_receive(visits))
         beside = [group.create_task(bell.run()), group.create_task(publisher.run())]
         waiting = group.create_task(terminated())
         await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -116,6 +119,14 @@ def sinks_of(config: Config) -> list[Callable[[Config, Database], Sink]]:
 
 def _of_leased(leased: Leased) -> dict[str, str | int]:
     return {"message": leased.message, "action": leased.id, "attempt": leased.attempt}
+
+
+async def _receive(visits: uvicorn.Server) -> None:
+    """Serves 1C; a port that cannot be had holds up nothing but that."""
+    try:
+        await visits.serve()
+    except SystemExit:  # how uvicorn says that it cannot listen
+        maillog.degraded(part="exchange", reason="cannot-listen")
 
 
 class DeliverPerformer:

@@ -35,7 +35,7 @@ from tests.erps.complete_orders import Ordered
 from tests.fakes import post
 
 pytestmark = pytest.mark.slow
-_EACH = 3  # orders of every language and form
+_EACH = 2  # orders of every language and form
 _PRICES = {code: Decimal(price) for code, _, price, _ in PRODUCTS}
 
 

@@ -8,11 +8,11 @@ pytestmark = pytest.mark.slow
 
 
 def test_random_schedules_against_the_sandbox() -> None:
-    found = schedules.rest(range(1, 16))
+    found = schedules.rest(range(1, 13))
     assert found.wrong == []
-    assert found.orders >= 15
+    assert found.orders >= 12
 
 
 def test_random_schedules_of_killed_processes_against_tryton() -> None:
-    found = tryton_schedules.tryton(range(1, 4))
+    found = tryton_schedules.tryton(range(1, 3))
     assert found.wrong == []

@@ -160,21 +160,40 @@ def test_what_the_erp_holds_otherwise_is_for_a_person(settings: ErpSection) -> N
     assert len(sales(settings, "PO-5")) == 1
 
 
-def test_two_orders_under_one_key_are_for_a_person(settings: ErpSection) -> None:
-    request = orders.order("PO-6")
-    send(settings, request)
+def enter_draft(settings: ErpSection, key: str, number: str) -> None:
+    """What a request leaves that was at work for longer than anybody waited."""
     (party,) = records(settings, "party.party", {"code": "C-1001"}, "id")
 
-    async def enter_again() -> None:
+    async def enter() -> None:
         system = Tryton(settings, SystemClock())
-        await system.create(
-            "sale.sale", {"party": party["id"], "description": f"postroom {request.key}"}
-        )
+        values = {"party": party["id"], "description": f"postroom {key}", "reference": number}
+        await system.create("sale.sale", values)
         await system.close()
 
-    asyncio.run(enter_again())
+    asyncio.run(enter())
+
+
+def test_a_second_draft_is_done_away_with(settings: ErpSection) -> None:
+    request = orders.order("PO-6")
+    number = send(settings, request)
+    enter_draft(settings, request.key, "PO-6")
+    assert send(settings, orders.order("PO-6", at=EARLIER)) == number
+    held = {sale["number"]: sale["state"] for sale in sales(settings, "PO-6")}
+    assert held[number] in ("confirmed", "processing")
+    assert sorted(held.values())[0] == "cancelled"
+    assert len(held) == 2
+
+
+def test_where_nothing_may_be_done_away_with_two_are_for_a_person(
+    settings: ErpSection, tmp_path: Path
+) -> None:
+    request = orders.order("PO-7")
+    send(settings, request)
+    enter_draft(settings, request.key, "PO-7")
+    own = tmp_path / "own.yaml"
+    own.write_text("order: {discard: ''}")
     with pytest.raises(PermanentFailure, match="erp-duplicate"):
-        send(settings, orders.order("PO-6", at=EARLIER))
+        send(settings.model_copy(update={"mapping_file": own}), orders.order("PO-7", at=EARLIER))
 
 
 @pytest.mark.parametrize(

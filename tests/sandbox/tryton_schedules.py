@@ -229,8 +229,11 @@ def compare(database: Path, schedules: list[TrytonSchedule]) -> list[str]:
         for schedule in schedules:
             ids: dict[str, int] = {}
             for key, lines in schedule.expected.items():
+                # A draft that came too late was done away with, or lies there and is no order.
                 rows = connection.execute(
-                    "SELECT id, state FROM sale_sale WHERE description = ?", (f"postroom {key}",)
+                    "SELECT id, state FROM sale_sale WHERE description = ?"
+                    " AND state NOT IN ('cancelled', 'draft')",
+                    (f"postroom {key}",),
                 ).fetchall()
                 if len(rows) != 1 or rows[0][1] not in ("confirmed", "processing", "done"):
                     wrong.append(f"tryton seed {schedule.seed}: {key} is there as {rows}")
