@@ -21,6 +21,7 @@ from .item import unbulleted
 from .noise import is_noise
 from .prose import only_noise, split_sentences
 from .prose_words import STOP_NOUNS
+from .units import NEVER_ORDERED
 
 _UNSURE = 0.6
 _MOST_WORDS = 18  # of a description in running text
@@ -49,6 +50,7 @@ _LOOSE_END = re.compile(
     r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|a|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
     r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
+_DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 # What takes goods out, points at a list somewhere else, or makes the order depend on something.
 _EXCEPTS = re.compile(
@@ -92,7 +94,7 @@ _REFERS = re.compile(
     r"(?i)(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
     r"|контракт\w*|спецификаци\w*|кп|сч[её]т\w*|invoices?|quote|quotation|offer|angebot\w*|bestellung\w*"
     r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
-    r"|ворот\w*|кабинет\w*|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
+    r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
     r"|cent(?:re|er)|account|acct|konto|kst|kostenstelle|код\w*|code|rv|rahmen\w*|fahrgestell\w*|vin|dwg|drawing|rev|прайс\w*|от|vom|dated))"
     r"[\s.:/()-]*(?:no|nr|№|#)?[\s.:]*$"
 )
@@ -131,9 +133,21 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
         return _weaker(line, "description-thin")
     if _SPEECH.search(line.description) or _LOOSE_END.search(line.description):
         return _weaker(line, "description-unsure")
+    if line.unit_code in NEVER_ORDERED or (
+        line.unit_code in _DESCRIBING and _ends_bare(line.description, language, mark)
+    ):
+        return _weaker(line, "quantity-ambiguous")
     if _is_proved(line) or not _holds_another(line.description, language, mark):
         return line
     return _weaker(line, "quantity-ambiguous")
+
+
+def _ends_bare(description: str, language: str, mark: str) -> bool:
+    """True when a number without a unit ends the description, and names nothing (ГОСТ 3077)."""
+    found = figures(description, language, mark)
+    return bool(found) and (
+        found[-1].end == len(description) and found[-1].unit is None and not found[-1].reference
+    )
 
 
 def _only_details(description: str) -> bool:

@@ -32,6 +32,7 @@ _ORDER_NUMBERS = (
         rf"|клиента|на отгрузку|на поставку|на перевозку|from us))?{_MARK}{_CODE}",
         _FLAGS,
     ),
+    re.compile(rf"\b(?:заказ|заявк|спецификаци)\w*(?:\s[^\W\d_]+){{1,4}}\s?№\s?{_CODE}", _FLAGS),
     re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
     re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
 )

@@ -15,7 +15,7 @@ from decimal import Decimal
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
 from .numbers import readings
-from .units import Sort, unit_of
+from .units import NEVER_ORDERED, Sort, unit_of
 
 _BULLET = re.compile(
     r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
@@ -75,6 +75,7 @@ _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
 _COUNTS = re.compile(
     r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
 )
+_UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = re.compile(
     r"(?i)[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -193,10 +194,15 @@ def _unit_before(description: str) -> tuple[str, str] | None:
     match = _LAST_WORD.search(description)
     if match is None:
         return None
-    unit = unit_of(match["word"])
-    if unit is None or unit.sort not in (Sort.COUNT, Sort.PACK) or len(match["word"]) > 5:
+    if not _counts_word(match["word"]):
         return None
     return description[: match.start()].rstrip(" ,;"), match["word"]
+
+
+def _counts_word(word: str) -> bool:
+    """True for a word that counts pieces or packages."""
+    unit = unit_of(word)
+    return unit is not None and unit.sort in (Sort.COUNT, Sort.PACK) and unit.code != "C62"
 
 
 def _unit_behind(description: str) -> tuple[str, str]:
@@ -274,6 +280,11 @@ def _weight(line: str, figure: Figure) -> float:
     marked = bool(_MARKER_BEFORE.search(before))
     if marked:
         weight += 2.5 if not at_start else 0
+    if figure.unit and figure.unit.unit.code in NEVER_ORDERED:
+        weight -= 3  # nobody orders millimetres of anything
+    led = _UNIT_LEADS.search(before)
+    if figure.unit is None and led and _counts_word(led["word"]):
+        weight += 3
     if counts_things(figure):
         weight += 3
         if packed:

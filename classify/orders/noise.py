@@ -108,8 +108,8 @@ _NUMBER_ALONE = re.compile(
     r"|account|acct|a/c|cost (?:centre|center|code)|kostenstelle|konto|лицевой счет|лицевой счёт"
     r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
     r"|nummer|number|№|id)?\W{0,3}\d+\W*$)"
-    r"|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
-    r"|заявка|bestellung|bestellnummer|auftrag|commande|pedido"
+    r"|^\W*abruf\b.{0,20}\b(?:aus|zu)\b.{0,40}$|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
+    r"|заявка|bestellung|bestellnummer|auftrag|abruf|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
     _FLAGS,
 )

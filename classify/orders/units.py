@@ -65,9 +65,14 @@ XRO: рул рулон рулона рулонов рулоны roll rolls rolle
   ролик роликов rol
 XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs saco sacos beutel tüte tüten
   btl куль
-XBO: бут бутыл бутылка бутылки бутылок бутылку бутыль бутыли бутылей bottle bottles flasche
+XBO: btl btls fls
+  бут бутыл бутылка бутылки бутылок бутылку бутыль бутыли бутылей bottle bottles flasche
   flaschen fl bouteille bouteilles botella botellas фл флак флакон флакона флаконов флаконы
 XCA: банка банки банок банку бан can cans dose dosen tin tins lata latas жестянка
+: gebinde tray trays punnet punnets tub tubs steige steigen stiege stiegen netz netze becher riegel
+  tafel tafeln kübel hobbock ballen bale bales vial vials ampulle ampullen амп ампула ампулы ампул
+  coil coils skein strip strips block blocks brick bricks палка палок брикет брикетов плитка плиток
+  cartridge cartridges kartusche kartuschen
 XJR: jar jars glas gläser
 XCI: канистра канистры канистр канистру кан canister canisters jerrycan jerrycans kanister bidon
   bidons
@@ -181,6 +186,8 @@ def _words() -> dict[str, Unit]:
 
 
 _UNITS = _words()
+# Lengths and volumes so small that they only ever describe.
+NEVER_ORDERED = frozenset({"MMT", "CMT", "MLT", "INH", "MGM"})
 CODES = frozenset(unit.code for unit in _UNITS.values() if unit.code)
 _CODE = re.compile(r"[A-Z0-9]{2,3}")
 # A unit right behind a number: one word, or two ("пог. м", "sq m", "тыс. шт").

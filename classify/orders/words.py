@@ -107,7 +107,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.PRICE,
-            r".*\b(?:preis me|ek|vk|uvp|ekp|vkp|prijs|prezzo|cena|цена|price|preis|einzelpreis"
+            r"each|.*\b(?:preis me|ek|vk|uvp|ekp|vkp|prijs|prezzo|cena|цена|price|preis|einzelpreis"
             r"|stückpreis|stueckpreis"
             r"|e preis|ep"
             r"|prix|precio|p u|pu|unit cost|unit value|unit net|net price|nettopreis"
