@@ -15,7 +15,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from tests.fakes.invoice_heads import Head, score_heads  # noqa: E402
 from tests.fakes.order_corpus import Scored, score_all  # noqa: E402
+
+
+_TOGETHER = {
+    "sheets, csv, dbf": tuple(
+        f"document {suffix}" for suffix in ("xlsx", "xls", "ods", "csv", "tsv", "dbf")
+    ),
+    "own structured": ("document xml", "document edi"),
+}
 
 
 def main() -> int:
@@ -37,9 +46,29 @@ def main() -> int:
     )
     for name in sorted(groups):
         print(_row(name, groups[name]))
-    everything = [one for group in groups.values() for one in group]
-    print(_row("all", everything))
+    for title, names in _TOGETHER.items():
+        together = [one for name in names for one in groups.get(name, ())]
+        print(_row(title, together))
+    print(_row("all", [one for group in groups.values() for one in group]))
+    if (ROOT.parent / "shared" / "samples").is_dir() and not arguments.only:
+        _print_heads(arguments.show)
     return 0
+
+
+def _print_heads(show: bool) -> None:
+    """Fields of invoices by the text of hybrid PDFs, against their XML."""
+    heads: dict[str, list[Head]] = defaultdict(list)
+    for head in score_heads(ROOT.parent / "shared" / "samples"):
+        heads[head.field].append(head)
+        if show and not head.right:
+            print(f"{head.name}: {head.field} {head.found!r}, the XML says {head.said!r}")
+    print(
+        "\ninvoices by text: "
+        + ", ".join(
+            f"{field} {sum(one.right for one in found)} of {len(found)}"
+            for field, found in heads.items()
+        )
+    )
 
 
 def _row(name: str, documents: list[Scored]) -> str:

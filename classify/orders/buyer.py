@@ -38,7 +38,7 @@ _BUYER_WORDS = re.compile(
 )
 _SELLER_WORDS = re.compile(
     r"(?:поставщик|продавец|исполнитель|seller|supplier|vendor|lieferant|verkäufer"
-    r"|fournisseur|vendeur|proveedor)",
+    r"|rechnungsersteller|leistungserbringer|fournisseur|vendeur|proveedor)",
     re.IGNORECASE,
 )
 _LEGAL = re.compile(
@@ -74,6 +74,43 @@ def buyer_of_document(lines: Sequence[str]) -> tuple[Buyer, tuple[str, ...]]:
         if tax_id or company:
             return Buyer(name=company, tax_id=tax_id), problems
     return Buyer(), ()
+
+
+def seller_of_document(lines: Sequence[str]) -> Buyer:
+    """Who bills: named behind a word for a seller, else the first company before any buyer."""
+    for place, line in enumerate(lines[:120]):
+        match = _SELLER_WORDS.search(line)
+        if match is None or len(line) > 200:
+            continue
+        near = [line[match.end() :], *_until_buyer(lines[place + 1 : place + 7])]
+        name = _company(near, _LEGAL) or _labelled_name(near)
+        if name:
+            return Buyer(name=name, tax_id=_tax_id(near)[0])
+    above = _until_buyer(lines[:12])
+    name = _company(above, _LEGAL) or _company(lines[-12:], _LEGAL)
+    return Buyer(name=name, tax_id=_tax_id(above)[0] if name else "")
+
+
+_NAME_LABEL = re.compile(
+    r"^\s*(?:name|имя|наименование|firma|nom)\s*:\s*(?P<name>\S.{1,80})$", re.IGNORECASE
+)
+
+
+def _labelled_name(lines: Sequence[str]) -> str:
+    for line in lines:
+        match = _NAME_LABEL.match(line)
+        if match:
+            return " ".join(match["name"].split())
+    return ""
+
+
+def _until_buyer(lines: Sequence[str]) -> list[str]:
+    kept: list[str] = []
+    for line in lines:
+        if _BUYER_WORDS.search(line):
+            break
+        kept.append(line)
+    return kept
 
 
 def _first(pattern: re.Pattern[str], line: str) -> int:

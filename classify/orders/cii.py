@@ -54,6 +54,7 @@ def read_cii(root: etree._Element, filename: str) -> Reading:
         totals=tuple(
             value for name in _TOTALS if (value := number(text(summation, name))) is not None
         ),
+        total=number(text(summation, "DuePayableAmount", "GrandTotalAmount")) if invoice else None,
         due_date=day(text(settlement, "SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString")),
         problems=("change",) if kind is OrderKind.ORDER_CHANGE else (),
         strength=3,

@@ -14,9 +14,10 @@ from enum import Enum
 
 from postroom.order import OrderKind
 from postroom.reading.charsets import decode
+from postroom.reading.language import detect
 
 from .body import read_body
-from .buyer import buyer_of_document
+from .buyer import buyer_of_document, seller_of_document
 from .dbf import looks_like_dbf, read_dbf
 from .delimited import read_delimited
 from .docx import read_docx
@@ -141,8 +142,13 @@ def placed(
     if reading.strength >= 3 and not reading.source.startswith("template "):
         return reading
     kind = reading.kind or kind_of_document("\n".join(reading.around[:60]), filename)
+    language = language or detect("\n".join(reading.around[:200]))
     said = surroundings(reading.around, kind or OrderKind.ORDER, language, written)
-    buyer, problems = buyer_of_document(reading.around)
+    problems: tuple[str, ...] = ()
+    if kind is OrderKind.INVOICE:
+        party = seller_of_document(reading.around)
+    else:
+        party, problems = buyer_of_document(reading.around)
     if kind is OrderKind.ORDER_CHANGE:
         problems = (*problems, "change")
     return replace(
@@ -151,10 +157,11 @@ def placed(
         number=reading.number or said.number,
         date=reading.date or said.date,
         due_date=reading.due_date or said.due_date,
+        total=reading.total if reading.total is not None else said.total,
         currency=reading.currency or said.currency,
         delivery=reading.delivery
         if reading.delivery.address or reading.delivery.date
         else said.delivery,
-        buyer=reading.buyer if reading.buyer.name else buyer,
+        buyer=reading.buyer if reading.buyer.name else party,
         problems=(*reading.problems, *problems),
     )

@@ -17,6 +17,7 @@ from postroom.order import Delivery, OrderKind
 
 from .currency import currency_in
 from .dates import dates_in
+from .numbers import NUMBER, decimal_mark, readings
 
 _MOST_LINES = 400
 _CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
@@ -38,6 +39,13 @@ _ORDER_NUMBERS = (
 )
 _INVOICE_NUMBERS = (
     re.compile(
+        rf"\b\w{{0,20}}(?:rechnung|gutschrift|korrektur|invoice|facture|avoir"
+        rf"|credit note)\b[^\n:]{{0,45}}?"
+        rf"(?<=\s)(?:nr|no|n°|number|num|#)\.?\s{{0,3}}:?\s{{0,3}}{_CODE}",
+        _FLAGS,
+    ),
+    re.compile(rf"\b(?:avoir|beleg-?(?:nr|nummer)|facture)\.?{_MARK}{_CODE}", _FLAGS),
+    re.compile(
         rf"\b(?:сч[её]т(?:-фактура)?(?: на оплату)?|упд|накладная|акт|invoice|credit note"
         rf"|rechnung(?:s-?(?:nummer|nr))?|gutschrift|facture|factura"
         rf"|rechn\.?)\.?{_MARK}{_CODE}",
@@ -53,7 +61,9 @@ _DATE_LABEL = re.compile(
     _FLAGS,
 )
 _DUE_LABEL = re.compile(
-    r"\b(?:оплатить до|срок оплаты|оплата до|due|pay by|payable by|fällig\w*|zahlbar bis"
+    r"\b(?:zahlbar[^.\n]{0,40}\bbis|überweisen[^.\n]{0,50}\bbis|remit[^.\n]{0,20}\b(?:until|by)"
+    r"|bis zum"
+    r"|оплатить до|срок оплаты|оплата до|due|pay by|payable by|fällig\w*|zahlbar bis"
     r"|échéance|vencimiento|действителен до)\b",
     _FLAGS,
 )
@@ -100,6 +110,7 @@ class Surroundings:
     number: str = ""
     date: datetime.date | None = None
     due_date: datetime.date | None = None
+    total: Decimal | None = None  # what an invoice asks for, behind a word that says so
     currency: str = ""
     delivery: Delivery = Delivery()
 
@@ -109,13 +120,67 @@ def surroundings(
 ) -> Surroundings:
     """What the text around the lines says about the order as a whole."""
     looked = [line[:500] for line in lines[:_MOST_LINES]]
+    bill = kind is OrderKind.INVOICE
     return Surroundings(
-        number=_number(looked, kind),
+        number=_number(_with_next(looked) if bill else looked, kind),
         date=_labelled_date(looked, _DATE_LABEL, language, written, _DUE_LABEL, _STRONG_DELIVERY),
-        due_date=_labelled_date(looked, _DUE_LABEL, language, written),
+        due_date=_labelled_date(looked, _DUE_LABEL, language, written)
+        or (_due_below(looked, language, written) if bill else None),
+        total=_asked(looked) if bill else None,
         currency=_currency(looked),
         delivery=Delivery(address=_address(looked), date=_delivery_date(looked, language, written)),
     )
+
+
+_NUMBER_HEADING = re.compile(
+    r"(?:rechnungs?-?(?:nummer|nr)|invoice (?:no|number)|beleg-?nr)\.?:?$", _FLAGS
+)
+_DUE_HEADING = re.compile(r"\b(?:fälligkeit|due date|échéance|срок оплаты)\b", _FLAGS)
+_ASKED = (
+    re.compile(
+        r"\b(?:zahlbetrag|zu zahlen(?:der betrag)?|amount due|due payable|total due|balance due"
+        r"|net [àa] payer"
+        r"|(?:итого|всего) к оплате|к оплате|rechnungsbetrag|endbetrag|gesamtbetrag|bruttobetrag"
+        r"|bruttosumme"
+        r"|total ttc|total amount|grand total|invoice total)\b(?P<rest>[^\n]{0,60})$",
+        _FLAGS,
+    ),
+    re.compile(r"^\s*(?:total|итого|gesamt|summe)\b(?P<rest>[^\n]{0,40})$", _FLAGS),
+)
+
+
+def _with_next(lines: Sequence[str]) -> list[str]:
+    """Lines; one that only heads a number takes the line below it."""
+    return [
+        f"{line.strip()} {following.strip()}" if _NUMBER_HEADING.search(line.strip()) else line
+        for line, following in zip(lines, [*lines[1:], ""], strict=True)
+    ]
+
+
+def _due_below(
+    lines: Sequence[str], language: str, written: datetime.date | None
+) -> datetime.date | None:
+    """The date under a heading "Fälligkeit", within two rows."""
+    for place, line in enumerate(lines):
+        if _DUE_HEADING.search(line):
+            for below in lines[place + 1 : place + 3]:
+                found = dates_in(below, language, written)
+                if found:
+                    return found[-1].day
+    return None
+
+
+def _asked(lines: Sequence[str]) -> Decimal | None:
+    """The amount behind the strongest word that asks for it; the last such line counts."""
+    mark = decimal_mark(lines)
+    for pattern in _ASKED:
+        for line in reversed(lines):
+            match = pattern.search(line)
+            said = NUMBER.findall(match["rest"]) if match else []
+            values = readings(said[-1], mark) if said else ()
+            if values and values[0] > 0:
+                return values[0]
+    return None
 
 
 def _number(lines: Sequence[str], kind: OrderKind) -> str:
@@ -158,7 +223,7 @@ def _labelled_date(
 ) -> datetime.date | None:
     for line in lines:
         for found in dates_in(line, language, written):
-            before = line[max(0, found.start - 30) : found.start]
+            before = line[max(0, found.start - 60) : found.start]
             matches = [match.end() for match in label.finditer(before)]
             if matches and not any(other.search(before[:]) for other in unwanted):
                 return found.day

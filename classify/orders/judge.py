@@ -119,6 +119,8 @@ def _is_sure(line: OrderLine) -> bool:
 def _sum_problem(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[str, Decimal | None]:
     """("total-mismatch" or "", the total that agrees)."""
     totals = [reading.total] if reading.total is not None else list(reading.totals)
+    if reading.kind is OrderKind.INVOICE and reading.totals:
+        totals = list(reading.totals)  # what is due may hold charges, prepayments, several taxes
     if not totals or not lines:
         return "", None
     sums: list[Decimal] = []

@@ -211,7 +211,8 @@ ORDER_TITLE = re.compile(
 INVOICE_TITLE = re.compile(
     r"\b(?:сч[её]т(?:-фактура)?(?:\s(?:на оплату|№))|универсальный передаточный документ|упд"
     r"|товарная накладная|акт (?:№|выполненных|об оказании)|(?:tax |proforma "
-    r"|commercial )?invoice|credit note|rechnung(?:s(?:nummer|nr|datum))?|gutschrift|facture"
+    r"|commercial )?invoice|credit note|\w{0,20}rechnung(?:s-?(?:nummer|nr|datum|korrektur))?"
+    r"|gutschrift|facture"
     r"|factura|avoir|fattura)\b",
     _FLAGS,
 )

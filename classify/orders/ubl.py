@@ -51,7 +51,9 @@ def read_ubl(root: etree._Element, filename: str) -> Reading:
             root, "AccountingSupplierParty" if kind is OrderKind.INVOICE else "BuyerCustomerParty"
         ),
         delivery=_delivery(root),
-        total=None,
+        total=number(text(root, "LegalMonetaryTotal/PayableAmount"))
+        if kind is OrderKind.INVOICE
+        else None,
         totals=total,
         due_date=day(text(root, "DueDate", "PaymentMeans/PaymentDueDate")),
         problems=tuple(problems),

@@ -22,6 +22,7 @@ from postroom.reading.parameters import parse
 from postroom.reading.problems import Problems
 from postroom.reading.quotes import divide, plain_lines
 from postroom.reading.reader import read
+from tests.orders.fuzz_targets import TARGETS as ORDERS
 
 CORPUS = Path(__file__).parent / "corpus"
 LIMITS = ReadingSection()
@@ -130,3 +131,4 @@ def charset(octets: bytes) -> None:
 TARGETS: dict[str, Callable[[bytes], None]] = {
     one.__name__: one for one in (message, header, author, quotes, winmail, container, charset)
 }
+TARGETS |= ORDERS

@@ -28,7 +28,12 @@ def test_new_octets_break_nothing(target: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "tests.reading.fuzz", target),
-            *(f"-runs={ROUNDS}", "-seed=1", "-max_len=1000", f"-artifact_prefix={tmp_path}/"),
+            *(
+                f"-runs={ROUNDS // 8 if target.startswith('order_') else ROUNDS}",
+                "-seed=1",
+                "-max_len=1000",
+                f"-artifact_prefix={tmp_path}/",
+            ),
             *(str(tmp_path), str(CORPUS / target)),
         ],
         cwd=Path(__file__).parents[2],
