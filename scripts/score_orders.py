@@ -18,7 +18,6 @@ sys.path.insert(0, str(ROOT))
 from tests.fakes.invoice_heads import Head, score_heads  # noqa: E402
 from tests.fakes.order_corpus import Scored, score_all  # noqa: E402
 
-
 _TOGETHER = {
     "sheets, csv, dbf": tuple(
         f"document {suffix}" for suffix in ("xlsx", "xls", "ods", "csv", "tsv", "dbf")
