@@ -11,7 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from postroom.decision import Step
 from postroom.failure import PermanentFailure
@@ -19,6 +28,7 @@ from postroom.store.engine import Database
 from postroom.store.schema import ACTION, ATTEMPT, EVENT, MESSAGE, REVIEW, TRANSITIONS
 
 from .outbox import NOT_YET, due_at, moment, tell
+from .statements import FIRST_DUE
 
 _STUCK = ("held", "dead", "waiting")
 _OPEN = ("pending", "leased", "waiting", "held", "dead")
@@ -166,22 +176,18 @@ def depth(database: Database, now: datetime) -> Depth:
 
     Raises TemporaryFailure(database).
     """
-    counts = (
-        select(ACTION.c.state, func.count())
-        .where(ACTION.c.state.in_(_OPEN))
-        .group_by(ACTION.c.state)
-    )
-    oldest = select(func.min(ACTION.c.due_at)).where(
-        ACTION.c.state.in_(("pending", "waiting")), ACTION.c.due_at <= now.timestamp()
+    # One state at a time: asked for all at once, a planner may read the finished ones too.
+    counts = union_all(
+        *(select(literal(state), func.count()).where(ACTION.c.state == state) for state in _OPEN)
     )
     reviews = select(func.count()).where(REVIEW.c.state == "waiting")
     with database.reading() as connection:
         found = {str(state): int(number) for state, number in connection.execute(counts)}
-        since = connection.execute(oldest).scalar()
+        firsts = [row.at for row in connection.execute(FIRST_DUE) if row.at is not None]
         waiting_reviews = connection.execute(reviews).scalar_one()
     return Depth(
         states={state: found.get(state, 0) for state in _OPEN},
-        oldest_s=0.0 if since is None else max(0.0, now.timestamp() - since),
+        oldest_s=max(0.0, now.timestamp() - min(firsts, default=now.timestamp())),
         reviews=waiting_reviews,
     )
 

@@ -121,7 +121,7 @@ FIRST_DUE = union_all(
         for state in READY
     )
 )
-FIRST_END = select(func.min(ACTION.c.lease_until)).where(ACTION.c.state == "leased")
+FIRST_END = select(func.min(ACTION.c.lease_until)).where(ACTION.c.lease_until.is_not(None))
 # How the latest attempts ended, the newest first.
 RECENT = (
     select(ACTION.c.step, ATTEMPT.c.outcome, ATTEMPT.c.reason, ATTEMPT.c.finished_at)

@@ -133,6 +133,13 @@ ACTION = Table(
     ),
     Index(None, "state", "step", "due_at"),
     Index(None, "message"),
+    # Few are leased at once; statistics of a full table say nothing of that.
+    Index(
+        None,
+        "lease_until",
+        sqlite_where=text("lease_until IS NOT NULL"),
+        postgresql_where=text("lease_until IS NOT NULL"),
+    ),
     Index(
         None,
         "sequence",
