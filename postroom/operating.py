@@ -360,7 +360,8 @@ class Operator:
         ours = (*config.service.mailboxes, *filter(None, (config.reply.author, config.mailbox.hr)))
         domains = {mailbox.rpartition("@")[2] for mailbox in ours}
         path = parse_path(recipient)
-        if not path.local or path.domain.lower() not in domains:
+        clean = recipient.isprintable() and not any(c.isspace() for c in recipient)
+        if not clean or not path.local or path.domain.lower() not in domains:
             said = f"{recipient} is in none of our domains: {', '.join(sorted(domains)) or 'none'}"
             raise PermanentFailure("forward-outside", ValueError(said))
 

@@ -36,6 +36,7 @@ _STATUS = {
     "version-needed": 428,
     "bad-version": 400,
 }
+_UNREADABLE = "worker-"  # the message broke the worker process that read it
 _HTTP_REASONS = {404: "no-such-page", 405: "no-such-method", 401: "unauthorized"}
 
 
@@ -59,6 +60,8 @@ async def _failed(_request: Request, failure: Exception) -> JSONResponse:
     assert isinstance(failure, Failure)
     if isinstance(failure, PermanentFailure) and failure.reason in _STATUS:
         return problem(_STATUS[failure.reason], failure.reason, str(failure.cause or ""))
+    if failure.reason.startswith(_UNREADABLE):
+        return problem(422, failure.reason, "the message cannot be read")
     maillog.degraded(part="api", reason=failure.reason)
     if isinstance(failure, TemporaryFailure):
         return problem(503, failure.reason, headers={"Retry-After": "5"})

@@ -57,7 +57,7 @@ class Seen(Asked):
 class NewToken(Asked):
     """A token to be made."""
 
-    name: Annotated[str, StringConstraints(max_length=64)]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
     role: Literal["viewer", "approver", "admin"]
     days: Annotated[int, Field(ge=1, le=3_650)] | None = None  # until it expires; null: never
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from postroom.actions.wording import all_of
+from postroom.reading.pool import WorkerLost
 from tests.api.room import HTML, NOW, RAW, Installation, serving
 
 LINES = [{"sku": "M8x30", "quantity": "10", "unit": "Stk"}]
@@ -435,3 +436,18 @@ def wait_for(ask: Callable[[], httpx.Response]) -> httpx.Response:
             if time.monotonic() > until:
                 raise
             time.sleep(0.05)
+
+
+def test_a_message_that_breaks_its_reader_is_said_to_be_unreadable(
+    room: Installation, approver: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*_: object) -> None:
+        raise WorkerLost("worker-timeout")
+
+    monkeypatch.setattr("postroom.jobs.read_message", lost)
+    path = f"/messages/{room.review()}"
+    assert reason(approver.get(f"{path}/text")) == (422, "worker-timeout")
+    approved = approver.post(f"{path}/approve", json={}, headers={"If-Match": "*"})
+    assert reason(approved) == (422, "worker-timeout")
+    rejected = approver.post(f"{path}/reject", json={}, headers={"If-Match": "*"})
+    assert rejected.status_code == 200

@@ -322,7 +322,11 @@ def test_a_colleague_gets_the_message_and_the_review_goes_on(config: Config, num
 
 
 @pytest.mark.parametrize(
-    "address", ["", "x", "@company.test", "a@other.test", "a@company.test.evil.test"]
+    "address",
+    [
+        *("", "x", "@company.test", "a@other.test", "a@company.test.evil.test"),
+        *("a b@company.test", "a\r\nRCPT@company.test", "a\x00@company.test"),
+    ],
 )
 def test_mail_of_customers_goes_to_colleagues_only(
     config: Config, number: int, address: str
