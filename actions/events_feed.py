@@ -31,12 +31,11 @@ _SETTLED: ColumnElement[Any] = literal_column(
 
 def position(database: Database, sink: str) -> int:
     """How far a sink is; one that is new begins at the end."""
+    with database.reading() as connection:
+        known = connection.scalar(select(EVENT_SINK.c.position).where(EVENT_SINK.c.name == sink))
+    if known is not None:
+        return int(known)
     with database.transaction() as connection:
-        known = connection.scalar(
-            select(EVENT_SINK.c.position).where(EVENT_SINK.c.name == sink).with_for_update()
-        )
-        if known is not None:
-            return int(known)
         last = int(connection.scalar(select(func.max(EVENT.c.id))) or 0)
         connection.execute(insert(EVENT_SINK).values(name=sink, position=last))
     return last

@@ -105,7 +105,7 @@ class RedisSink:
         self._streams = Streams(config.redis)
 
     async def place(self) -> int:
-        """Where Redis is; earlier than it was, when it has lost what it had."""
+        """How far it is; a Redis that has lost what it had is filled before."""
         place = await asyncio.to_thread(feed.position, self._database, self.name)
         if not await self._streams.is_ours():
             await self._fill(place)

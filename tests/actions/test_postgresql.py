@@ -20,11 +20,13 @@ from postroom.config import Config, WorkerSection
 from postroom.decision import Step
 from postroom.doorbell import Doorbell
 from postroom.failure import PermanentFailure
+from postroom.operating import Operator
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION
 from postroom.store.upgrade import upgrade
 from tests.fakes import postgresql
 from tests.fakes.post import NOW, simple_action, take
+from tests.postroom.test_operating import put_in_review
 
 pytestmark = [
     pytest.mark.slow,
@@ -242,3 +244,31 @@ def test_the_feed_of_events_waits_for_a_smaller_number_that_is_not_committed_yet
     found = events_feed.after(database, place, 100)
     assert len(found) == 2
     assert [one.id for one in found] == sorted(one.id for one in found)
+
+
+def test_of_many_who_decide_at_once_one_counts(database: Database, tmp_path: Path) -> None:
+    number = put_in_review(database)
+    config = Config.model_validate(
+        {
+            "service": {"state_dir": tmp_path, "run_dir": tmp_path},
+            "erp": {"base_url": "http://127.0.0.1:9"},
+            "reading": {"workers": 0},
+            "store": {"url": database.url},
+        }
+    )
+    outcomes: list[str] = []
+
+    def decide(verb: str) -> None:
+        try:
+            getattr(Operator(config, database), verb)(number, verb)
+            outcomes.append("done")
+        except PermanentFailure as failure:
+            outcomes.append(failure.reason)
+
+    threads = [threading.Thread(target=decide, args=(verb,)) for verb in ("approve", "reject") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert sorted(outcomes) == ["done"] + ["not-waiting"] * 7
+    assert len(AuditLog(config).entries(database)) == 1

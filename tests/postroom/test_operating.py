@@ -50,6 +50,12 @@ def number(config: Config) -> int:
     """A message in review: an order that was taken for a sales enquiry."""
     database = Database(config.store_url)
     upgrade(database)
+    number = put_in_review(database)
+    database.close()
+    return number
+
+
+def put_in_review(database: Database) -> int:
     decision = Decision(
         outcome=Outcome.REVIEW,
         category="sales",
@@ -72,9 +78,7 @@ def number(config: Config) -> int:
         decision=decision,
     )
     with database.transaction() as connection:
-        taken = messages.take(connection, new, ["info@company.test"], who="lmtp")
-    database.close()
-    return taken.id
+        return messages.take(connection, new, ["info@company.test"], who="lmtp").id
 
 
 def test_the_queue_names_the_message_its_state_and_the_reason(config: Config, number: int) -> None:
