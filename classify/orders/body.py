@@ -134,6 +134,8 @@ def _read_lists(body: _Body) -> None:
         if _runs_on(body, place - 1) or _runs_on(body, place):
             continue
         candidate = item(line, body.language, body.mark, place in enumerated)
+        if candidate and line.rstrip().endswith(":") and not candidate.has_unit:
+            continue  # "Пополнение склада 3:" heads a list
         if candidate and candidate.score > 0 and names_goods(candidate.draft):
             candidates[place] = candidate
     believed = _believed(body, candidates)

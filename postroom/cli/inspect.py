@@ -15,6 +15,7 @@ from postroom.failure import Failure
 
 from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
 
+_PATIENCE = 60.0  # seconds for drawing a page
 rules = typer.Typer(help="The classification rules.")
 
 Files = Annotated[list[str] | None, typer.Argument(help="Messages; - reads standard input.")]
@@ -194,6 +195,9 @@ def _write_page(files: list[str], html: Path, config: Path | None, changes: dict
     if len(files) != 1:
         raise typer.BadParameter("--html shows one FILE")
     settings = _changed(configuration_or_defaults(config), changes)
+    # A person waits, not Postfix: a loaded machine may take its time.
+    patient = max(_PATIENCE, settings.reading.deadline)
+    settings = _changed(settings, {"reading": {"deadline": patient}})
 
     async def page() -> str:
         from postroom.inspection import Inspector, Request
