@@ -32,18 +32,19 @@ def taken(
     outcome: Outcome = Outcome.DELIVER,
     done: bool = True,
     reply: str = "",
+    message_id: str = "",
 ) -> int:
     """A message as LMTP would store it, delivered to a Maildir; its number.
 
     `done` False leaves its delivery to be done; `reply` plans a reply in that state.
     """
     at = NOW - timedelta(days=days_ago)
-    digest = f"{author}{days_ago}{sender}{outcome}{done}{reply}"
+    digest = f"{author}{days_ago}{sender}{outcome}{done}{reply}{message_id}"
     new = NewMessage(
         digest=digest,
         received_at=at,
         raw=f"From: {author}\r\n\r\nA secret of {author}\r\n".encode(),
-        message_id=f"<{digest}@sender.test>",
+        message_id=message_id or f"<{digest}@sender.test>",
         author=author,
         subject="A secret",
         envelope=Envelope(sender=sender or author, recipients=(MAILBOX,)),

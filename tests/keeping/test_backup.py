@@ -27,6 +27,7 @@ def _subjects(path: Path) -> int:
         return count
 
 
+@pytest.mark.slow
 def test_a_backup_is_complete_closed_to_others_and_of_one_moment(
     config: Config, database: Database, tmp_path: Path
 ) -> None:

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from postroom.config import Config
 from postroom.decision import Outcome
 from postroom.keeping.retention import purge
@@ -58,6 +60,7 @@ def test_nothing_goes_where_no_age_is_set(config: Config, database: Database) ->
     assert _stored(database, number) is not None
 
 
+@pytest.mark.slow
 def test_many_go_in_several_transactions(config: Config, database: Database) -> None:
     for day in range(450):
         taken(config, database, "anna@kunde.test", days_ago=100 + day, done=False)
