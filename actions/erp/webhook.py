@@ -8,13 +8,10 @@ every attempt, so that the receiver can tell a repetition.
 Limits: a receiver that names no id gets none quoted in the confirmation but the key.
 """
 
-import base64
-import binascii
-import hashlib
-import hmac
 import json
 from collections.abc import AsyncIterator
 
+from postroom.actions.events_webhook import secrets_in, signature
 from postroom.clock import Clock
 from postroom.config import ErpSection
 from postroom.decision import Step
@@ -57,7 +54,7 @@ class Webhook:
         }
         if token := secret(self._settings):
             headers["webhook-signature"] = signature(
-                token, request.key, headers["webhook-timestamp"], body
+                _secrets(token), id=request.key, timestamp=int(now.timestamp()), body=body
             )
         answer = await self._wire.ask(
             "POST", "", content=body, headers=headers, largest=_LARGEST_ANSWER
@@ -74,18 +71,12 @@ class Webhook:
         await self._wire.close()
 
 
-def signature(token: str, identifier: str, timestamp: str, body: bytes) -> str:
-    """The signature header of Standard Webhooks: v1, HMAC-SHA256 over id, time and body.
-
-    Raises PermanentFailure(erp-bad-secret) for a secret that is not "whsec_" and base64.
-    """
+def _secrets(token: str) -> list[bytes]:
+    """Raises PermanentFailure(erp-bad-secret) for one that is marked "whsec_" and no base64."""
     try:
-        key = base64.b64decode(token.removeprefix("whsec_"), validate=True)
-    except binascii.Error as error:
+        return secrets_in(token)
+    except ValueError as error:
         raise PermanentFailure("erp-bad-secret", error) from error
-    signed = b".".join((identifier.encode(), timestamp.encode(), body))
-    digest = hmac.new(key, signed, hashlib.sha256).digest()
-    return f"v1,{base64.b64encode(digest).decode()}"
 
 
 def _identifier(answer: Answer) -> str:
