@@ -1,7 +1,8 @@
 """The database behind a URL, opened so that a commit is on disk when it returns.
 
 SQLite: WAL with synchronous=FULL, foreign keys on, BEGIN IMMEDIATE for every write so that two
-writers queue instead of failing half-way. PostgreSQL: its defaults (synchronous_commit on).
+writers queue instead of failing half-way. PostgreSQL: its defaults (synchronous_commit on), and
+short time-outs towards a peer that is gone.
 Trouble with the database becomes TemporaryFailure here; nothing above knows SQLAlchemy's errors.
 """
 
@@ -17,6 +18,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from postroom.failure import PermanentFailure, TemporaryFailure
 
 BUSY_TIMEOUT_S = 10.0  # how long a writer waits for its turn
+# PostgreSQL ends a transaction whose client says nothing for so long; ours never pause inside one.
+_IDLE_IN_TRANSACTION_S = 10
+_SILENCE_S = 5  # of a peer, before it is asked whether it is there
 
 
 class Database:
@@ -70,9 +74,33 @@ def _translated() -> Iterator[None]:
         raise PermanentFailure("database", error) from error
 
 
+def _connect_args(url: str) -> dict[str, Any]:
+    """What PostgreSQL is told when we connect, so that neither side waits for one that is gone.
+
+    A host that loses its power says no goodbye: without the first setting its open transaction,
+    and the locks it holds, would last until TCP's keep-alive ends it, two hours by default.
+    """
+    if not url.startswith("postgresql"):
+        return {}
+    session = {
+        "idle_in_transaction_session_timeout": _IDLE_IN_TRANSACTION_S * 1000,
+        "tcp_keepalives_idle": _SILENCE_S,
+        "tcp_keepalives_interval": _SILENCE_S,
+        "tcp_keepalives_count": 2,
+    }
+    return {
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+        "connect_timeout": _SILENCE_S,
+        "keepalives_idle": _SILENCE_S,
+        "keepalives_interval": _SILENCE_S,
+        "keepalives_count": 2,
+        "tcp_user_timeout": 2 * _SILENCE_S * 1000,
+    }
+
+
 def _engine(url: str, busy_timeout_s: float) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
+        return create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
     engine = create_engine(
         url, connect_args={"timeout": busy_timeout_s, "check_same_thread": False}
     )
