@@ -53,6 +53,11 @@ class Examiner:
 
     async def __call__(self, envelope: Envelope, raw: bytes) -> Examination:
         """What is found out about a message; raises TemporaryFailure when it cannot be said."""
+        examination, _ = await self.examine(envelope, raw)
+        return examination
+
+    async def examine(self, envelope: Envelope, raw: bytes) -> tuple[Examination, Message]:
+        """What is found out about a message, and the message as it was read for that."""
         verdict, message = await asyncio.gather(self.authenticate(envelope, raw), self.read(raw))
         with metrics.STAGE_SECONDS.labels("classify").time():
             classification = self.classifier.classify(message, verdict, envelope)
@@ -67,7 +72,7 @@ class Examiner:
         )
         if self._note is not None:
             self._note(envelope, examination, message)
-        return examination
+        return examination, message
 
     async def authenticate(
         self, envelope: Envelope, raw: bytes, assume: Assumption | None = None

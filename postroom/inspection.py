@@ -217,8 +217,7 @@ class Inspector:
     async def explain(self, request: Request) -> dict[str, Any]:
         """The whole way, dry: what would be done, and why not more."""
         self._clock.said = request.now
-        examination = await self._examiner(request.envelope, request.message)
-        message = await self._examiner.read(request.message)
+        examination, message = await self._examiner.examine(request.envelope, request.message)
         order = Order()
         if examination.classification.category in _ORDER_CATEGORIES:
             order = await self._extract(request)
