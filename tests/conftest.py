@@ -2,8 +2,13 @@
 
 from collections.abc import Generator, Iterator
 
+import hypothesis
 import pytest
 import structlog
+
+# No example has a time of its own: tests also run on slow and loaded machines.
+hypothesis.settings.register_profile("postroom", deadline=None)
+hypothesis.settings.load_profile("postroom")
 
 FAILED = pytest.StashKey[bool]()
 

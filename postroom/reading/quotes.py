@@ -206,7 +206,11 @@ def _header_block(lines: Sequence[Line], start: int) -> int:
             break
     known = kinds & {"from", "sent", "to", "subject"}
     ruled = lines[start].rule
-    if "from" in known and len(known) >= 3:
+    # Without a date or an address it may be a way bill ("From: works 1, To: works 2"), unless it
+    # stands apart from the text.
+    apart = ruled or start == 0 or not lines[start - 1].text
+    dated = "sent" in known or apart or marks.ADDRESS.search(lines[start].text)
+    if "from" in known and len(known) >= 3 and dated:
         return end
     if len(known) >= 4 or (ruled and len(known) >= 2):
         return end
