@@ -23,6 +23,7 @@ def mailbox(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_every_message_is_answered_in_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -54,6 +55,7 @@ def test_mailboxes_are_told_from_messages(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_mailbox_larger_than_a_batch_keeps_its_order(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

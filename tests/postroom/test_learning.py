@@ -218,6 +218,7 @@ def test_a_comparison_that_is_gone_does_not_count(config: Config) -> None:
         learning.promote(Config(service=Service(state_dir=Path("/nowhere"))), "x", force=False)
 
 
+@pytest.mark.slow
 def test_the_language_model_is_measured_on_unsure_mail_only(config: Config) -> None:
     known = concepts.load()
     mails = own(60)
