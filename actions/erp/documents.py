@@ -79,8 +79,6 @@ class System(Protocol):
 class Documents:
     """An ERP made of a `System` and a mapping; one of the connectors of `Erp`."""
 
-    has_keys = False  # a repeated request is no no-op by itself
-
     def __init__(
         self, system: System, mapping: Mapping, *, settings: ErpSection, clock: Clock
     ) -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from postroom.actions.erp.connect import connect
 from postroom.actions.erp.contract import ErpRequest
+from postroom.actions.erp.documents import Documents
 from postroom.config import ErpSection
 from postroom.failure import PermanentFailure, TemporaryFailure
-from postroom.product import Product
+from postroom.product import Customer, Product
 from tests.erps import orders
 from tests.fakes import post
 from tests.fakes.recorded import Recorded, RecordedErpNext, RecordedOneC
@@ -180,6 +181,21 @@ def test_products_are_listed(erpnext: Recorded, onec: Recorded, tmp_path: Path) 
     listed = products(settings("erpnext", erpnext, tmp_path))
     assert [(one.sku, one.unit) for one in listed] == [("BOLT-M8", "Nos"), ("PUMP-24", "Nos")]
     assert [one.sku for one in products(settings("onec", onec, tmp_path))] == ["BOLT-M8", "PUMP-24"]
+
+
+def test_one_product_and_one_customer_are_found(erpnext: Recorded, tmp_path: Path) -> None:
+    async def talk() -> None:
+        erp = connect(settings("erpnext", erpnext, tmp_path), post.HandClock())
+        assert isinstance(erp, Documents)
+        found = await erp.product("BOLT-M8")
+        assert found == Product(id="BOLT-M8", sku="BOLT-M8", name="Bolt", unit="Nos", unit_id="Nos")
+        assert await erp.product("NO-SUCH", "4006381333931") is None
+        customer = await erp.customer(orders.ACME)
+        assert customer == Customer(id="ACME", name="ACME", number="ACME")
+        assert await erp.customer({"email": "x@nobody.example", "tax_id": ""}) is None
+        await erp.close()
+
+    asyncio.run(talk())
 
 
 class Receiver(Recorded):
