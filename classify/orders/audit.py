@@ -47,7 +47,7 @@ _SPEECH = re.compile(
 )
 # What a name does not end or begin with: something was cut, or belongs elsewhere.
 _LOOSE_END = re.compile(
-    r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|a|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
+    r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|(?-i:a)|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
     r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})

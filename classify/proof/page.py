@@ -93,6 +93,8 @@ def _place(source: str) -> str:
     if place.startswith("page.line "):
         page, line = divmod(int(place.removeprefix("page.line ")), 1000)
         return f"{document}, page {page}, line {line}"
+    if document in _TITLES:
+        return f"{_TITLES[document]}, {place if ' ' in place else f'line {place}'}"
     return f"{document}, {place.replace('!A', ', row ')}" if place else source
 
 
