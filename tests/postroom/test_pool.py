@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 
-from postroom.config import ReadingSection
+from postroom.clock import SystemClock
+from postroom.config import Config, ReadingSection
+from postroom.examiner import Examiner
 from postroom.reading.pool import WorkerLost, WorkerPool, _Closed
 from postroom.verdict import Result
 from tests.fakes.jobs import burn, crafted_answer, devour, die, double, stumble, wait, write_a_file
+from tests.fakes.letters import letter
 
 pytestmark = pytest.mark.slow
 
@@ -100,6 +103,27 @@ def test_a_neighbour_is_answered_while_a_bomb_goes_off() -> None:
                 await bomb
         finally:
             pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_message_that_breaks_its_worker_gets_a_problem_and_its_neighbours_are_read() -> None:
+    limits = LIMITS.model_copy(update={"worker_memory": 60_000_000, "deadline": 120.0})
+
+    async def scene() -> None:
+        examiner = Examiner(Config(reading=limits), SystemClock())
+        try:
+            attack = asyncio.create_task(examiner.read(letter("Заказ " * 3_000_000)))
+            await asyncio.sleep(0)
+            for _ in range(3):
+                assert (await examiner.read(letter("10 bolts"))).new_text == "10 bolts"
+            (problem,) = (await attack).problems
+            assert problem.startswith("worker-")
+            # Both workers are there again.
+            again = await asyncio.gather(*(examiner.read(letter("10 nuts")) for _ in range(4)))
+            assert {one.new_text for one in again} == {"10 nuts"}
+        finally:
+            examiner.pool.stop()
 
     asyncio.run(scene())
 
