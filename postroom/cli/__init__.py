@@ -71,5 +71,7 @@ def main() -> NoReturn:
 
 
 def _because(failure: Failure) -> str:
-    because = failure.detail or failure.cause
-    return f": {because}" if because else ""
+    """What the failure itself says (a rules file's line and mend), else its cause."""
+    own = str(failure)
+    told = own if own != failure.reason else str(failure.detail or failure.cause or "")
+    return f": {told}" if told else ""
