@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from .cells import Cell, amounts, is_number, quantity_of, text_of
 from .currency import currency_in
+from .fields import Columns
 from .units import unit_of
 from .words import Heading, Role, heading, unit_heading
 
@@ -24,44 +25,6 @@ _GOODS = frozenset({Role.SKU, Role.BUYER_SKU, Role.GTIN, Role.DESCRIPTION})
 _FIGURES = frozenset(
     {Role.QUANTITY, Role.ORDERED, Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
-    """Where each field of a line stands; None for a column the table lacks."""
-
-    sku: int | None = None
-    gtin: int | None = None
-    descriptions: tuple[int, ...] = ()  # joined in this order
-    quantity: int | None = None
-    unit: int | None = None
-    price: int | None = None
-    total: int | None = None
-    discount: int | None = None
-    price_base: Decimal = Decimal(1)  # how many the price is for: "Preis je 100"
-    unit_word: str = ""  # the unit the quantity's heading names
-    currency: str = ""
-    is_form: bool = False  # a price list with a column to fill in
-    confidence: float = 0.94  # of a line read by these columns, before proof
-    problems: tuple[str, ...] = ()
-
-    def cell(self, row: Sequence[Cell], column: int | None) -> Cell:
-        """That column's cell; "" when the table or the row lacks it."""
-        return row[column] if column is not None and column < len(row) else ""
-
-    def description(self, row: Sequence[Cell]) -> str:
-        """The description, its details behind it."""
-        parts = [text_of(self.cell(row, column)) for column in self.descriptions]
-        return " ".join(part for part in parts if part)
-
-    def has_product(self, row: Sequence[Cell], label: str) -> bool:
-        """True when a row holds a product although its label reads like a total's."""
-        code = text_of(self.cell(row, self.sku)) or text_of(self.cell(row, self.gtin))
-        quantity = quantity_of(self.cell(row, self.quantity)).readings
-        price = amounts(self.cell(row, self.price))
-        return bool(code and code != label and quantity) or bool(
-            quantity and price and self.total and code
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

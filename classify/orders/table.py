@@ -18,7 +18,8 @@ from decimal import Decimal
 from postroom.order import OrderLine
 
 from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
-from .columns import Columns, columns_by_content, columns_of
+from .columns import columns_by_content, columns_of
+from .fields import Columns
 from .lines import Draft, numbered, settle
 from .numbers import NUMBER, decimal_mark, plain, readings
 from .words import is_charge, is_tax_label, sums_up
