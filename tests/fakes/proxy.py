@@ -7,6 +7,7 @@ one request that would change something (POST, PUT, PATCH): answered by the prox
 Limits: one fault per request; bodies are held in memory.
 """
 
+import sys
 import threading
 from collections import deque
 from http.client import HTTPConnection
@@ -54,6 +55,11 @@ class Proxy:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     proxy: Proxy
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A caller that was killed is no error here."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class _Conversation(BaseHTTPRequestHandler):
