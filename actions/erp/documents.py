@@ -230,6 +230,7 @@ class Documents:
         if document.lines and document.lines.inside:
             paths.append(document.lines.inside)
         left = list(document.actions)
+        refused: PermanentFailure | None = None
         while True:
             record = await self._system.read(document.entity, identifier, paths)
             state = _said(dig(record, document.state)) if document.state else ""
@@ -238,7 +239,13 @@ class Documents:
                 await self._compare(document, identifier, record, context)
             if is_done:
                 break
-            await self._system.act(document.entity, identifier, left.pop(0))
+            try:
+                await self._system.act(document.entity, identifier, left.pop(0))
+            except PermanentFailure as failure:
+                # An attempt that died later did this one already, and once is all some ERPs allow.
+                refused = refused or failure
+                if not left:
+                    raise refused from failure
         if document.done and state not in document.done:
             raise PermanentFailure("erp-not-done", detail=f"{_said(identifier)} is {state}")
         return record
