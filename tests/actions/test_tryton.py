@@ -151,6 +151,18 @@ def test_an_order_left_as_a_draft_is_finished(settings: ErpSection) -> None:
     assert (sale["number"], sale["state"] != "draft") == (number, True)
 
 
+def test_an_order_left_between_quote_and_confirm_is_finished(
+    settings: ErpSection, tmp_path: Path
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("order: {actions: [quote], done: [quotation]}")
+    first = send(settings.model_copy(update={"mapping_file": own}), orders.order("PO-half"))
+    assert [sale["state"] for sale in sales(settings, "PO-half")] == ["quotation"]
+    assert send(settings, orders.order("PO-half", at=EARLIER)) == first
+    (sale,) = sales(settings, "PO-half")
+    assert sale["state"] in ("confirmed", "processing")
+
+
 def test_what_the_erp_holds_otherwise_is_for_a_person(settings: ErpSection) -> None:
     send(settings, orders.order("PO-5"))
     other = orders.order("PO-5", orders.line(1, "BOLT-M8", "11", "0.35"), at=EARLIER)
