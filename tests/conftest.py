@@ -20,6 +20,11 @@ def _log_goes_nowhere_else_afterwards() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names long octets by their place: gzip, for one, has the time in it, and names must last."""
+    return argname if isinstance(val, bytes) and len(val) > 30 else None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
