@@ -14,7 +14,7 @@ Limits: one reply per message, to the one who wrote it.
 
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -49,6 +49,14 @@ class QuotedLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Personal:
+    """Texts that a person approved for the slots of one reply (slots.py)."""
+
+    wording: str  # digest of the wording they were approved for; another has its defaults
+    texts: dict[str, str]  # by the name of the slot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedReply:
     """The body of a REPLY: everything needed to judge and compose it but the ERP's number."""
 
@@ -66,6 +74,7 @@ class PlannedReply:
     lines: tuple[QuotedLine, ...]
     total: Decimal | None
     facts: ReplyFacts
+    personal: Personal | None = None  # never without a person's approval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +111,12 @@ def plan(
     received_at: datetime,
     config: Config,
     approved: bool = False,
+    personal: Personal | None = None,
 ) -> tuple[Action, ...]:
     """The business actions of a decision, in the order they happen; DELIVER is `deliver`'s.
 
-    A decision for review plans nothing until a person agreed (`approved`).
+    A decision for review plans nothing until a person agreed (`approved`); only then can the
+    reply hold `personal` texts.
     """
     if decision.outcome is not Outcome.ACT and not approved:
         return ()
@@ -134,6 +145,7 @@ def plan(
                 category=decision.category,
             )
             reply = _reply(decision, message, order, mailbox, quotes_erp, facts)
+            reply = replace(reply, personal=personal if approved else None)
             key = action_key(digest, Step.REPLY)
             actions.append(Action(key=key, step=Step.REPLY, body=to_json(reply), after=waits_for))
     if Step.FORWARD in decision.steps and config.mailbox.hr:

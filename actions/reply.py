@@ -12,6 +12,7 @@ older robots.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +32,7 @@ from postroom.failure import PermanentFailure
 
 from .gates import LOOP_HEADER, MESSAGE_ID_MARK, ascii_domain
 from .plan import PlannedReply, QuotedLine
+from .slots import filled
 from .wording import Wording
 
 _MOST_LINES = 100  # of an order quoted
@@ -71,8 +73,11 @@ class Composer:
         Raises PermanentFailure(template-broken or reply-unbuildable).
         """
         words = self._words(reply, wording.language, erp)
-        subject, text = _subject_and_text(_rendered(self._plain, wording.text, words))
-        html = _rendered(self._html, wording.html, words | {"title": subject})
+        # The subject is a header: what a person put into slots is in the body alone.
+        subject, _ = _subject_and_text(_rendered(self._plain, wording.text, words))
+        words |= {"slot": filled(self._personal(reply, wording)), "title": subject}
+        _, text = _subject_and_text(_rendered(self._plain, wording.text, words))
+        html = _rendered(self._html, wording.html, words)
         author = self._config.author or reply.mailbox
         message_id = f"<{key}{MESSAGE_ID_MARK}{ascii_domain(parse_path(author).domain)}>"
         recipient = _with_ascii_domain(reply.recipient)
@@ -99,8 +104,16 @@ class Composer:
             raise PermanentFailure("reply-unbuildable", error) from error
         return Composed(recipient=recipient, message_id=message_id, content=content)
 
+    def _personal(self, reply: PlannedReply, wording: Wording) -> Mapping[str, str]:
+        """The texts a person approved for this reply with this wording; else none."""
+        personal = reply.personal
+        if personal is None or not (self._config.personalise and reply.facts.approved):
+            return {}
+        return personal.texts if personal.wording == wording.digest else {}
+
     def _words(self, reply: PlannedReply, language: str, erp: str) -> dict[str, Any]:
         return {
+            "slot": filled({}),
             "subject": _bare_subject(reply.subject),
             "name": _clean(reply.name),
             "number": _clean(reply.number),

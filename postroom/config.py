@@ -357,6 +357,7 @@ class ReplySection(Section):
     company: str = ""  # name shown in the texts
     templates_dir: Path | None = None  # overrides the shipped templates of the same name
     trust_shipped: bool = True  # shipped templates, unchanged, need no approval of their own
+    personalise: bool = False  # llm.model may propose texts for slots to who reviews a message
     per_sender_interval: Seconds = 3_600.0  # at most one reply per sender in it
     per_domain_daily: int = Field(default=50, ge=0)  # replies of one day to one domain
     daily_limit: int = Field(default=500, ge=0)  # all replies of one day together
@@ -610,6 +611,8 @@ def _contradictions(config: Config) -> list[str]:
         problems.append("dmarc_reports.author: needed with enabled; the mailbox that reports")
     if config.llm.enabled and not config.llm.model:
         problems.append("llm.model: needed with enabled; its name at llm.base_url")
+    if config.reply.personalise and not config.llm.model:
+        problems.append("llm.model: needed with reply.personalise; its name at llm.base_url")
     if config.llm.enabled and config.llm.timeout >= config.lmtp.deadline:
         problems.append("llm.timeout: must be shorter than lmtp.deadline; lower it")
     problems += _too_short(config.retention)

@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 from . import jobs, maillog
 from .actions import desk, outbox
 from .actions.bus import ring_once
-from .actions.plan import forward, plan
+from .actions.plan import Personal, forward, plan
 from .answers import classify_answer, extract_answer
 from .audit import AuditLog, Recording
 from .classify.decide import decide
@@ -30,13 +30,14 @@ from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
 from .corrections import Correction, corrected, correction_of, said_and_meant
-from .decision import Decision, Outcome
+from .decision import Decision, Outcome, Step
 from .doorbell import bell_path, ring
 from .envelope import parse_path
 from .failure import PermanentFailure
 from .message import Message
 from .order import OrderKind
 from .partcode import customer_of
+from .personalising import chosen, propose, wording_of
 from .reading.pool import WorkerPool
 from .store import labels, messages, partnumbers
 from .store.engine import Database
@@ -156,20 +157,49 @@ class Operator:
     # (not-possible for an action) when somebody was faster; changed-meanwhile when the item is not
     # the one of the `version` given.
 
+    def personalise(self, number: int, who: str) -> dict[str, Any]:
+        """Proposed texts for the slots of the reply to a message in review; decides nothing.
+
+        The log has it before the message is shown to the language model.
+        Raises also what `wording_of` raises.
+        """
+        seen, stored, message = self._seen(number)
+        wording = wording_of(stored.decision, message, self._config)
+        with self._deciding(number, None, seen) as recording:
+            facts = {"template": wording.title, "model": self._config.llm.model}
+            recording.tell(datetime.now(UTC), who, "personalise", f"m{number}", **facts)
+        return {"message": number, "version": seen, **propose(wording, message, self._config)}
+
     def approve(
-        self, number: int, who: str, *, reason: str = "", version: int | None = None
+        self,
+        number: int,
+        who: str,
+        *,
+        reason: str = "",
+        version: int | None = None,
+        slots: Mapping[str, Any] | None = None,
     ) -> list[str]:
-        """Plans the steps of a message in review; the names of what was planned."""
+        """Plans the steps of a message in review; the names of what was planned.
+
+        `slots` is what `personalise` proposed, as the person wants it in this one reply; without
+        it the reply has its default texts. Raises also what `wording_of` and `chosen` raise.
+        """
         now = datetime.now(UTC)
         seen, stored, message = self._seen(number)
+        personal = None
+        if slots is not None:
+            personal = chosen(slots, wording_of(stored.decision, message, self._config))
         with self._deciding(number, version, seen) as recording:
             connection = recording.connection
             self._end(recording, number, ReviewState.APPROVED, who, now, reason)
-            planned = self._put(connection, stored, message, now, who)
+            planned = self._put(connection, stored, message, now, who, personal)
+            if personal and Step.REPLY.value not in planned:
+                raise PermanentFailure("no-reply", ValueError("no ERP takes what it would quote"))
             _learn(connection, stored, stored, who, now)
             category = stored.decision.category
             labels.add(connection, number, category=category, was=category, who=who, now=now)
             facts = {"category": category, "planned": planned, "reason": reason}
+            facts |= {"slots": to_plain(personal)} if personal else {}
             recording.tell(now, who, "approve", f"m{number}", **facts)
         self._tell(number, who, "approved")
         return planned
@@ -413,6 +443,7 @@ class Operator:
         message: Message,
         now: datetime,
         who: str,
+        personal: Personal | None = None,
     ) -> list[str]:
         actions = plan(
             stored.decision,
@@ -425,6 +456,7 @@ class Operator:
             received_at=stored.received_at,
             config=self._config,
             approved=True,
+            personal=personal,
         )
         outbox.put(connection, stored.id, actions, now, who)
         return [action.step.value for action in actions]

@@ -91,8 +91,28 @@ def show_item(
 
 
 @app.command()
+def personalise(
+    item: ItemArgument,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Ask the language model for texts for the slots of a reply; `approve --slots` uses them."""
+    from postroom.operating import Operator
+
+    number = _only(item, "m", "personalise")
+    with Operator.of(configuration(config)) as operator:
+        answer = operator.personalise(number, login(who))
+    show(answer, json)
+
+
+@app.command()
 def approve(
     item: ItemArgument,
+    slots: Annotated[
+        Path | None,
+        typer.Option("--slots", help="A JSON file from `queue personalise`; - is stdin."),
+    ] = None,
     reason: ReasonOption = "",
     version: VersionOption = None,
     who: WhoOption = "",
@@ -102,8 +122,9 @@ def approve(
     from postroom.operating import Operator
 
     number = _only(item, "m", "approve")
+    texts = _object_in(slots) if slots else None
     with Operator.of(configuration(config)) as operator:
-        planned = operator.approve(number, login(who), reason=reason, version=version)
+        planned = operator.approve(number, login(who), reason=reason, version=version, slots=texts)
     typer.echo(f"approved {item}: {', '.join(planned) or 'nothing to do'}")
 
 
