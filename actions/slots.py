@@ -23,7 +23,11 @@ from .wording import Wording
 
 LONGEST = 300  # characters of one text
 # What mail readers make a link of: a scheme, an address, a dot before a letter, an IPv4 address.
-_LINK = re.compile(r"//|\\\\|@|www\.|mailto:|tel:|[.\u3002](?=[^\W\d_])|\d+(?:\.\d+){3}", re.I)
+_LINK = re.compile(
+    r"//|\\\\|@|\b(?:https?|ftp|mailto|tel|sms|sip|skype|xmpp|javascript|data):(?=\S)|www\."
+    r"|[.\u3002](?=[^\W\d_])|\d+(?:\.\d+){3}",
+    re.I,
+)
 _MARKUP = re.compile("[<>{}]")
 
 

@@ -152,6 +152,7 @@ def test_the_log_has_who_asked_and_what_was_approved(config: Config, number: int
         "Pay at evil.example today", "https://evil.example", "write to eve@evil.example",
         "Gut\nBcc: eve", "Gut\x07", "Gut \u202e", "<b>Gut</b>", "{{ erp }}", "evil．example",
         "call //10", "10.0.0.1",
+        "tel:+4930123456", "javascript:alert",
     ],
 )  # fmt: skip
 def test_trouble_and_refused_texts_leave_the_defaults(
@@ -254,7 +255,9 @@ def test_slots_are_found_in_the_body_alone() -> None:
         slots.marked(replace(wording, html="{% if %}"))
 
 
-@pytest.mark.parametrize("text", ["Спасибо за заказ!", "Danke, bis bald. Grüße", "M8 x 30: ok?"])
+@pytest.mark.parametrize(
+    "text", ["Спасибо за заказ!", "Danke, bis bald. Grüße", "M8 x 30: ok?", "Hotel: frei"]
+)
 def test_plain_sentences_may_stand(text: str) -> None:
     assert slots.refusal(text) == ""
 
