@@ -63,6 +63,8 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
     )
     if len(text) > _MOST_CHARACTERS:
         body.problems.append("text-too-long")
+    if "".join(text[:_MOST_CHARACTERS].split("\n")[_MOST_LINES:]).strip():
+        body.problems.append("too-many-lines")
     _read_tables(body)
     _read_totals(body)
     body.tabled = set(body.taken)
@@ -271,11 +273,11 @@ def _is_sure(candidate: Candidate) -> bool:
 
 def _believed(body: _Body, candidates: dict[int, Candidate]) -> list[int]:
     """The lines that are order lines: sure by themselves, or in the company of such."""
-    alike = sorted(candidates)
     believed: list[int] = []
-    for place in alike:
+    for place in sorted(candidates):
         candidate = candidates[place]
-        neighbours = [other for other in alike if other != place and _near(body, place, other)]
+        around = (other for other in range(place - _NEAR, place + _NEAR + 1) if other in candidates)
+        neighbours = [other for other in around if other != place and _near(body, place, other)]
         several = _figures_that_order(body, place) >= 2
         if several and not _is_listed(body.lines[place]):
             continue  # "60 baguette, 20 focaccia" orders several things: prose.py splits it
@@ -309,12 +311,12 @@ def _figures_that_order(body: _Body, place: int) -> int:
 
 
 def _near(body: _Body, one: int, other: int) -> bool:
-    """No more than one other line of words between them."""
+    """No more than one other line of words between two lines that are at most _NEAR apart."""
     low, high = sorted((one, other))
-    between = [line for line in body.lines[low + 1 : high] if line.strip()]
-    return high - low <= 4 and len(between) <= 1
+    return sum(bool(line.strip()) for line in body.lines[low + 1 : high]) <= 1
 
 
+_NEAR = 4  # lines
 _FINITE = re.compile(
     r"(?i)\b(?:прошу|просим|нужн[оаы]|надо|будет|будут|есть|закажите|выставите|можно"
     r"|привезите|отгрузите|дайте|заказываем|пожалуйста|please|we|you|is|are|will|would|can"

@@ -14,7 +14,7 @@ from decimal import Decimal
 from postroom.reading.charsets import guess
 
 from .cells import Cell
-from .hostile import Unreadable, check_size
+from .hostile import MOST_LINES, Unreadable, check_size
 from .numbers import exact
 from .reading import Reading
 from .table import Grid, read_table
@@ -22,7 +22,6 @@ from .table import Grid, read_table
 _VERSIONS = frozenset(
     {0x02, 0x03, 0x04, 0x05, 0x30, 0x31, 0x32, 0x43, 0x63, 0x83, 0x8B, 0xCB, 0xF5, 0xFB}
 )
-_MOST_RECORDS = 5000
 _CODE_PAGES = {
     0x26: "cp866",
     0x65: "cp866",
@@ -125,7 +124,7 @@ def _records(content: bytes) -> tuple[list[str], list[list[Cell]]]:
     if codec == "cp1252":
         codec = _CODE_PAGES.get(content[29], "cp866")
     rows: list[list[Cell]] = []
-    for place in range(min(count, _MOST_RECORDS)):
+    for place in range(min(count, MOST_LINES + 1)):
         start = header_length + place * record_length
         record = content[start : start + record_length]
         if len(record) < record_length:

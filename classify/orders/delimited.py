@@ -15,14 +15,13 @@ from collections import Counter
 from postroom.reading.charsets import decode
 
 from .cells import Cell
-from .hostile import check_size
+from .hostile import MOST_LINES, check_size
 from .reading import Reading
 from .table import Grid, read_table
 
 _DELIMITERS = (";", "\t", "|", ",")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,])\d{1,6},\d{1,2}(?![\d,])|,\s")
 _SAMPLE_LINES = 60
-_MOST_ROWS = 5001
 _MOST_CHARACTERS = 5_000_000
 
 
@@ -62,7 +61,7 @@ def grid_of_text(filename: str, content: bytes, language: str = "") -> Grid | No
         for row in reader:
             rows.append([cell.strip() for cell in row])
             numbers.append(reader.line_num)
-            if len(rows) >= _MOST_ROWS:
+            if len(rows) > MOST_LINES:
                 break
     except csv.Error:  # a cell longer than the module takes
         if not rows:

@@ -12,13 +12,12 @@ from lxml import etree
 
 from .body import read_body
 from .cells import Cell
-from .hostile import MOST_OCTETS, Unreadable, check_container, parse_xml, part_of
+from .hostile import MOST_LINES, MOST_OCTETS, Unreadable, check_container, parse_xml, part_of
 from .lines import numbered
 from .reading import Reading
 from .table import Grid, read_table
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_MOST_ROWS = 2000
 _PART = "word/document.xml"
 
 
@@ -64,7 +63,7 @@ def parts_of_docx(
 
 def _rows(table: etree._Element) -> list[list[Cell]]:
     rows: list[list[Cell]] = []
-    for row in table.findall(f"{_W}tr")[:_MOST_ROWS]:
+    for row in table.findall(f"{_W}tr")[: MOST_LINES + 1]:
         cells: list[Cell] = []
         for cell in row.findall(f"{_W}tc"):
             span = cell.find(f"{_W}tcPr/{_W}gridSpan")

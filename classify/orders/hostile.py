@@ -17,6 +17,7 @@ import zlib
 from lxml import etree
 
 MOST_OCTETS = 25 * 1024 * 1024
+MOST_LINES = 5000  # of an order, and rows of a table; more of them is `too-many-lines`
 _MOST_INFLATED = 200 * 1024 * 1024
 _MOST_ENTRIES = 2000
 _MOST_RATIO = 200  # of an entry larger than a megabyte

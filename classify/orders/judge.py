@@ -14,22 +14,22 @@ from decimal import Decimal
 from postroom.order import Order, OrderKind, OrderLine
 
 from .heading import amounts_agree
+from .hostile import MOST_LINES
 from .lines import SURE, divided, numbered
 from .reading import Reading
 
 # Worth telling, but no reason to stop an order.
 _HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid", "total-unchecked"})
 _VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
-_MOST_LINES = 5000
 
 
 def judged(reading: Reading) -> Order:
     """The order a reading amounts to, with `complete` decided."""
-    lines = numbered(reading.lines[:_MOST_LINES])
+    lines = numbered(reading.lines[:MOST_LINES])
     kind = reading.kind or (OrderKind.ORDER if lines else OrderKind.NONE)
     problems = list(reading.problems)
     lines = _totals_for_prices(lines, reading)
-    if len(reading.lines) > _MOST_LINES:
+    if len(reading.lines) > MOST_LINES:
         problems.append("too-many-lines")
     total = reading.total
     problem, agreed = _sum_problem(lines, reading)

@@ -5,7 +5,8 @@ filled from the weaker ones, and a problem for every disagreement. Two sources t
 products and quantities confirm each other.
 
 Limits: descriptions are compared by their words (rapidfuzz); a product named quite differently in
-body and document counts as a difference, and a person looks.
+body and document counts as a difference, and a person looks. So do sources that are too long to be
+compared: more than a million pairs of lines (a thousand against a thousand) in one mail.
 """
 
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from postroom.order import Buyer, Delivery, OrderKind, OrderLine
 from .reading import Reading
 
 _ALIKE = 75.0  # of 100, for two descriptions to mean one product
+_MOST_COMPARED = 1_000_000  # pairs of lines
 _BELIEVED = 0.6  # a weaker source's line below this contradicts nobody
 
 
@@ -30,11 +32,16 @@ def paired(readings: Sequence[Reading]) -> Reading:
         return _filled(readings[0], readings[1:])
     main = max(holding, key=_rank)
     others = [one for one in readings if one is not main]
-    problems = [*main.problems]
-    for other in others:
-        problems += _differences(main, other)
+    if len(main.lines) * sum(len(one.lines) for one in others) > _MOST_COMPARED:
+        uncompared = [f"sources-differ:{one.source}" for one in others if one.lines]
+        problems = tuple(dict.fromkeys([*main.problems, *uncompared]))
+        return replace(_filled(main, others), problems=problems)
+    differences = [_differences(main, other) for other in others]
+    problems = (*main.problems, *(one for found in differences for one in found))
     lines = main.lines
-    confirming = [one for one in others if one.lines and not _differences(main, one)]
+    confirming = [
+        one for one, found in zip(others, differences, strict=True) if one.lines and not found
+    ]
     if confirming:
         lines = tuple(_completed(line, confirming) for line in lines)
     return replace(_filled(main, others), lines=lines, problems=tuple(dict.fromkeys(problems)))

@@ -21,13 +21,12 @@ from .dbf import grid_of_dbf, looks_like_dbf
 from .delimited import grid_of_text
 from .document import Sort, sort_of
 from .docx import parts_of_docx
-from .hostile import Unreadable, check_container
+from .hostile import MOST_LINES, Unreadable, check_container
 from .htmltable import grids_of_html
 from .page import Page, pages_of
 from .spreadsheet import sheets_of
 from .table import Grid
 
-_MOST_LINES = 5000
 _LONGEST = 2000  # characters of one line
 _XML_LINE = re.compile(
     r"<(?:\w+:)?(?P<name>OrderLine|InvoiceLine|CreditNoteLine|LineItem|Товар|СведТов|ItemOut"
@@ -119,7 +118,7 @@ def _parts(filename: str, content: bytes) -> Iterator[Part]:
 
 
 def _text(title: str, text: str, source: str) -> Part:
-    lines = text.split("\n")[:_MOST_LINES]
+    lines = text.split("\n")[:MOST_LINES]
     return Part(
         title=title,
         document=source,
@@ -147,7 +146,7 @@ def _grids(
                     cells=tuple(text_of(cell)[:_LONGEST] for cell in row),
                     sources=(grid.place(place),),
                 )
-                for place, row in enumerate(grid.rows[:_MOST_LINES])
+                for place, row in enumerate(grid.rows[:MOST_LINES])
             ),
         )
         for title, grid in grids
@@ -182,7 +181,7 @@ def _pages(filename: str, pages: list[Page]) -> Iterator[Part]:
 
 def _xml(filename: str, text: str) -> Part:
     """The text, an element per line; the element that holds an order line is named for it."""
-    lines = re.sub(r">\s*<", ">\n<", text).split("\n")[:_MOST_LINES]
+    lines = re.sub(r">\s*<", ">\n<", text).split("\n")[:MOST_LINES]
     rows: list[ShownRow] = []
     found = 0
     for line in lines:
@@ -201,7 +200,7 @@ def _xml(filename: str, text: str) -> Part:
 def _edifact(filename: str, text: str) -> Part:
     """A segment per line."""
     rows = []
-    for segment in _SEGMENT_ENDS.split(text[:2_000_000])[:_MOST_LINES]:
+    for segment in _SEGMENT_ENDS.split(text[:2_000_000])[:MOST_LINES]:
         number = re.match(r"LIN\+(\w+)", segment)
         sources = (f"{filename}:LIN {number[1]}",) if number else ()
         rows.append(ShownRow(cells=(segment.strip()[:_LONGEST],), sources=sources))

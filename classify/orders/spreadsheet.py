@@ -19,7 +19,7 @@ from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from .cells import Cell
 from .extent import Extent, extent_of
-from .hostile import Unreadable, check_container, check_size
+from .hostile import MOST_LINES, Unreadable, check_container, check_size
 from .lines import numbered
 from .numbers import exact
 from .ole import check_ole
@@ -29,7 +29,6 @@ from .table import Grid, Table, read_table
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_SHEETS = 20
-_MOST_ROWS = 5001
 _LARGEST = 1e15  # beyond it (and for inf) a float is no number a person wrote
 
 
@@ -110,7 +109,7 @@ def _sheets(
     ]
     for name in visible[:_MOST_SHEETS]:
         sheet = workbook.get_sheet_by_name(name)
-        rows = sheet.to_python(skip_empty_area=True, nrows=_MOST_ROWS)
+        rows = sheet.to_python(skip_empty_area=True, nrows=MOST_LINES + 1)
         yield (
             name,
             Grid(

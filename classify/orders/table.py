@@ -20,11 +20,11 @@ from postroom.order import OrderLine
 from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
 from .columns import columns_by_content, columns_of
 from .fields import Columns
+from .hostile import MOST_LINES
 from .lines import Draft, numbered, settle
 from .numbers import NUMBER, decimal_mark, plain, readings
 from .words import is_charge, is_tax_label, sums_up
 
-_MOST_ROWS = 5000
 _MOST_COLUMNS = 64
 
 
@@ -74,13 +74,13 @@ class _Walk:
 
 def read_table(grid: Grid) -> Table:
     """The order lines of a grid; empty when there is no table of goods in it."""
-    rows = [list(row[:_MOST_COLUMNS]) for row in grid.rows[:_MOST_ROWS]]
+    rows = [list(row[:_MOST_COLUMNS]) for row in grid.rows[:MOST_LINES]]
     mark = decimal_mark(
         (cell for row in rows for cell in row if isinstance(cell, str)), grid.language
     )
     walk = _Walk()
-    if len(grid.rows) > _MOST_ROWS:
-        walk.problems.append("table-too-long")
+    if len(grid.rows) > MOST_LINES:
+        walk.problems.append("too-many-lines")
     index = 0
     while index < len(rows):
         index += _step(walk, grid, rows, index, mark)

@@ -1,8 +1,8 @@
 """HTML to lines of text that keep tables as tables and remember what was quoted.
 
-In: HTML as text, hostile. Out: the `Line`s of page.py. This file is the tokenizer: tags, comments,
-raw text and character references. Standard: WHATWG HTML 13.2.5, as far as text needs it; no tree
-is built.
+In: HTML as text, hostile. Out: the `Line`s of page.py, or whatever another `Sink` makes of the tags
+and texts. This file is the tokenizer: tags, comments, raw text and character references. Standard:
+WHATWG HTML 13.2.5, as far as text needs it; no tree is built.
 
 Own code instead of lexbor, because lexbor's tree takes quadratic time: 100,000 nested <div>
 (500 kB) cost 25 s, 50,000 attributes of one tag 5 s. Here every input takes linear time.
@@ -12,6 +12,7 @@ Limits: a tag with a quote that never closes ends at its first ">"; style sheets
 
 import html
 import re
+from typing import Protocol
 
 from .budget import LINES
 from .page import EFFECTIVE, INLINE, Page
@@ -32,23 +33,48 @@ def read_html(source: str, limit: int, lines: int = LINES) -> tuple[tuple[Line, 
     """The text of an HTML document, about so many characters and lines of it, and whether it was
     cut."""
     page = Page(limit, lines)
-    _Tokenizer(source, page).run()
+    read_tags(source, page)
     return page.finish(), page.left <= 0
+
+
+class Sink(Protocol):
+    """What takes the tags and texts of a document, in order."""
+
+    left: int  # characters it still takes; 0 or less ends the reading
+
+    @property
+    def is_hidden(self) -> bool:
+        """True inside an element that is not shown."""
+        ...
+
+    def start_tag(self, tag: str, attributes: str) -> None:
+        """A start tag of EFFECTIVE or INLINE, its attributes as written."""
+
+    def end_tag(self, tag: str) -> None:
+        """An end tag."""
+
+    def text(self, run: str) -> None:
+        """Text between tags, its character references resolved."""
+
+
+def read_tags(source: str, sink: Sink) -> None:
+    """Hands a document's tags and texts to the sink, until it wants no more; in linear time."""
+    _Tokenizer(source, sink).run()
 
 
 class _Tokenizer:
     """One pass over a document."""
 
-    def __init__(self, source: str, page: Page) -> None:
+    def __init__(self, source: str, sink: Sink) -> None:
         self._source = source
-        self._page = page
+        self._sink = sink
         self._quotes_broken = False
 
     def run(self) -> None:
-        source, page = self._source, self._page
+        source, sink = self._source, self._sink
         position = 0
         length = len(source)
-        while position < length and page.left > 0:
+        while position < length and sink.left > 0:
             opening = source.find("<", position)
             if opening != position:
                 self._text(source[position : opening if opening >= 0 else length])
@@ -63,7 +89,7 @@ class _Tokenizer:
             position = tag.end()
             if slash:
                 if name in EFFECTIVE or name in INLINE:
-                    page.end_tag(name)
+                    sink.end_tag(name)
             elif name in _RAW:
                 position = self._raw_text(name, position)
             else:
@@ -71,12 +97,12 @@ class _Tokenizer:
 
     def _start(self, name: str, attributes: str) -> None:
         if name in EFFECTIVE:
-            self._page.start_tag(name, attributes[:_ATTRIBUTES])
-        elif name in INLINE and (attributes or self._page.is_hidden):
-            self._page.start_tag(name, attributes[:_ATTRIBUTES])
+            self._sink.start_tag(name, attributes[:_ATTRIBUTES])
+        elif name in INLINE and (attributes or self._sink.is_hidden):
+            self._sink.start_tag(name, attributes[:_ATTRIBUTES])
 
     def _text(self, run: str) -> None:
-        self._page.text(html.unescape(run) if "&" in run else run)
+        self._sink.text(html.unescape(run) if "&" in run else run)
 
     def _markup(self, at: int) -> int:
         """A tag that is not simple, or a comment; returns where the next token starts."""
@@ -99,7 +125,7 @@ class _Tokenizer:
             return len(source)
         tag = name[0].lower()
         if tag.startswith("/"):
-            self._page.end_tag(tag[1:])
+            self._sink.end_tag(tag[1:])
         elif tag in _RAW and source[end - 1] != "/":
             return self._raw_text(tag, end + 1)
         else:

@@ -4,6 +4,7 @@ import io
 import struct
 import time
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
@@ -14,8 +15,10 @@ from openpyxl.utils.exceptions import IllegalCharacterError
 
 from postroom.classify.orders import extract_document
 from postroom.classify.orders.body import read_body
-from postroom.classify.orders.hostile import MOST_OCTETS
-from postroom.order import OrderKind
+from postroom.classify.orders.hostile import MOST_LINES, MOST_OCTETS
+from postroom.classify.orders.pair import paired
+from postroom.classify.orders.reading import Reading
+from postroom.order import OrderKind, OrderLine
 
 
 def zipped(files: dict[str, bytes]) -> bytes:
@@ -95,6 +98,75 @@ def test_a_hostile_document_is_a_problem(name: str, content: bytes, reason: str)
     assert order.lines == ()
     assert not order.complete
     assert time.process_time() - begin < 2
+
+
+_HEAD = "<html><table><tr><th>SKU</th><th>Description</th><th>Qty</th></tr>"
+
+
+def rows_of_html(count: int) -> str:
+    rows = (f"<tr><td>A-{place}</td><td>Bolt</td><td>5</td></tr>" for place in range(count))
+    return _HEAD + "".join(rows) + "</table>"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html>" + "<table><tr><td>" * 10_000 + "10 pcs bolts",
+        "<html>" + "<table>" * 10_000 + "<tr><td>10 pcs bolts",
+        "<html><table>" + "<tr>" * 100_000,
+        "<html><table><tr>" + "<td colspan=999 rowspan=999>5" * 50_000,
+        "<html>" + "<table><tr><td>5</table>" * 10_000,
+    ],
+    ids=["nested", "unclosed", "rows", "cells", "tables"],
+)
+def test_tables_without_end_are_cut_and_named(page: str) -> None:
+    begin = time.process_time()
+    order = extract_document("page.html", page.encode())
+    assert "too-many-lines" in order.problems
+    assert not order.complete
+    assert time.process_time() - begin < 5
+
+
+def test_the_table_deep_inside_others_is_read() -> None:
+    page = "<table><tr><td>" * 150 + rows_of_html(3) + "</td></tr></table>" * 150
+    order = extract_document("page.html", page.encode())
+    assert [line.sku for line in order.lines] == ["A-0", "A-1", "A-2"]
+    assert all(line.quantity == 5 for line in order.lines)
+    assert "too-many-lines" not in order.problems
+
+
+@pytest.mark.slow
+def test_a_table_of_50_000_rows_is_cut_and_named() -> None:
+    begin = time.process_time()
+    order = extract_document("page.html", rows_of_html(50_000).encode())
+    assert len(order.lines) == MOST_LINES - 1  # the heading is a row too
+    assert "too-many-lines" in order.problems
+    assert not order.complete
+    assert time.process_time() - begin < 10
+
+
+@pytest.mark.slow
+def test_a_million_lines_of_text_are_cut_and_named() -> None:
+    begin = time.process_time()
+    order = extract_document("order.txt", b"10 pcs bolts\n" * 1_000_000)
+    assert order.lines
+    assert {"text-too-long", "too-many-lines"} <= set(order.problems)
+    assert not order.complete
+    assert time.process_time() - begin < 10
+
+
+def test_sources_too_long_to_be_compared_differ() -> None:
+    lines = tuple(
+        OrderLine(line=place, description=f"Bolt {place}", quantity=Decimal(5), confidence=0.9)
+        for place in range(1, 3001)
+    )
+    sheet, body = (
+        Reading(lines=lines, strength=strength, source=source)
+        for strength, source in ((2, "o.xlsx"), (0, "body"))
+    )
+    merged = paired([sheet, body])
+    assert merged.lines == lines
+    assert merged.problems == ("sources-differ:body",)
 
 
 def test_a_doctype_fetches_nothing() -> None:
