@@ -110,9 +110,9 @@ class _Tables:
 
     def text(self, run: str) -> None:
         """Text between tags, its character references resolved."""
-        if len(self.around) < _MOST_AROUND:
+        if (room := _MOST_AROUND - len(self.around)) > 0:
             lines = (line.strip() for line in run.split("\n"))
-            self.around += [line[:_LONGEST] for line in lines if line]
+            self.around += [line[:_LONGEST] for line in lines if line][:room]
         table = self._open[-1] if self._open else None
         if table is None or table.pieces is None or table.length >= _LONGEST:
             return

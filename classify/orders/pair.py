@@ -33,8 +33,9 @@ def paired(readings: Sequence[Reading]) -> Reading:
     main = max(holding, key=_rank)
     others = [one for one in readings if one is not main]
     if len(main.lines) * sum(len(one.lines) for one in others) > _MOST_COMPARED:
+        own = [problem for one in others for problem in one.problems if ":" in problem]
         uncompared = [f"sources-differ:{one.source}" for one in others if one.lines]
-        problems = tuple(dict.fromkeys([*main.problems, *uncompared]))
+        problems = tuple(dict.fromkeys([*main.problems, *own, *uncompared]))
         return replace(_filled(main, others), problems=problems)
     differences = [_differences(main, other) for other in others]
     problems = (*main.problems, *(one for found in differences for one in found))

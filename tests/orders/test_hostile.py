@@ -16,6 +16,7 @@ from openpyxl.utils.exceptions import IllegalCharacterError
 from postroom.classify.orders import extract_document
 from postroom.classify.orders.body import read_body
 from postroom.classify.orders.hostile import MOST_LINES, MOST_OCTETS
+from postroom.classify.orders.htmlgrids import tables_of
 from postroom.classify.orders.pair import paired
 from postroom.classify.orders.reading import Reading
 from postroom.order import OrderKind, OrderLine
@@ -133,6 +134,10 @@ def test_the_table_deep_inside_others_is_read() -> None:
     assert [line.sku for line in order.lines] == ["A-0", "A-1", "A-2"]
     assert all(line.quantity == 5 for line in order.lines)
     assert "too-many-lines" not in order.problems
+
+
+def test_of_the_text_beside_tables_little_is_kept() -> None:
+    assert len(tables_of("<html><p>" + "10 pcs\n" * 100_000 + "<p>bolts" * 1000).around) == 400
 
 
 @pytest.mark.slow
