@@ -68,8 +68,16 @@ class Call:
 class SandboxErp:
     """The ERP; use it as a context manager, or `start` and `close` it."""
 
-    def __init__(self, *, port: int = 0, db: str = ":memory:", token: str = "sandbox") -> None:
+    def __init__(
+        self,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        db: str = ":memory:",
+        token: str = "sandbox",
+    ) -> None:
         self.token = token
+        self._host = host
         self.faults: deque[Fault] = deque()
         self.calls: list[Call] = []
         self.lock = threading.Lock()
@@ -83,14 +91,14 @@ class SandboxErp:
             )
             for _, name, _, _ in _KINDS.values()
         }
-        self._server = _Server(("127.0.0.1", port), _Conversation)
+        self._server = _Server((host, port), _Conversation)
         self._server.erp = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
 
     @property
     def url(self) -> str:
         """base_url for the configuration."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://{self._host}:{self._server.server_address[1]}"
 
     def start(self) -> "SandboxErp":
         """Answers from now on."""
@@ -269,13 +277,16 @@ class _Conversation(BaseHTTPRequestHandler):
 def main() -> None:
     """Runs until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(description="A sandbox ERP on the loopback")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--db", default=":memory:")
     parser.add_argument("--token", default="sandbox")
     options = parser.parse_args()
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    with SandboxErp(port=options.port, db=options.db, token=options.token) as erp:
+    with SandboxErp(
+        host=options.host, port=options.port, db=options.db, token=options.token
+    ) as erp:
         print(erp.url, flush=True)
         signal.sigwait(signals)
 

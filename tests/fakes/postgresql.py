@@ -37,8 +37,11 @@ def missing() -> str:
 class PostgreSql:
     """The server; use it as a context manager."""
 
-    def __init__(self, folder: Path, *, fsync: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, fsync: bool = False, listen: tuple[str, int] | None = None
+    ) -> None:
         self._folder = folder
+        self._listen = listen  # an address on a network of test hosts, who are let in
         self._fsync = "on" if fsync else "off"
         self._user = "postgres" if os.geteuid() == 0 else None
         programs = _programs()
@@ -48,8 +51,12 @@ class PostgreSql:
     def __enter__(self) -> "PostgreSql":
         self._folder.chmod(0o777)
         self.run("initdb", "-D", str(self._folder / "data"), "-U", "test", "-A", "trust", "-N")
-        options = f"-c listen_addresses='' -c unix_socket_directories='{self._folder}'"
-        options += f" -c fsync={self._fsync}"
+        address, port = self._listen or ("", 5432)
+        options = f"-c listen_addresses='{address}' -c port={port} -c fsync={self._fsync}"
+        options += f" -c unix_socket_directories='{self._folder}'"
+        if address:
+            with (self._folder / "data" / "pg_hba.conf").open("a") as access:
+                access.write(f"host all all {address}/24 trust\n")
         self.run(
             *("pg_ctl", "-D", str(self._folder / "data"), "-w", "-t", "30"),
             *("-l", str(self._folder / "log"), "-o", options, "start"),
@@ -66,7 +73,10 @@ class PostgreSql:
 
     def create(self, name: str) -> str:
         """Makes an empty database; its URL."""
-        self.run("createdb", "-h", str(self._folder), "-U", "test", name)
+        address, port = self._listen or ("", 5432)
+        self.run("createdb", "-h", str(self._folder), "-p", str(port), "-U", "test", name)
+        if address:
+            return f"postgresql+psycopg://test@{address}:{port}/{name}"
         return f"postgresql+psycopg://test@/{name}?host={self._folder}"
 
     def run(self, program: str, *arguments: str) -> None:

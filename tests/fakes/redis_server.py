@@ -25,10 +25,14 @@ def missing() -> str:
 class RedisServer:
     """The server; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, listen: tuple[str, int] | None = None) -> None:
+        """`listen`: an address on a network of test hosts, instead of the unix socket."""
         self._folder = folder
+        self._listen = listen
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"unix://{folder}/redis.sock"
+        if listen is not None:
+            self.url = f"redis://{listen[0]}:{listen[1]}/0"
 
     def __enter__(self) -> "RedisServer":
         self.start()
@@ -44,9 +48,13 @@ class RedisServer:
 
     def start(self) -> None:
         """Starts it, with nothing in it; returns when it answers."""
+        where = ["--port", "0", "--unixsocket", f"{self._folder}/redis.sock"]
+        if self._listen is not None:
+            address, port = self._listen
+            where = ["--bind", address, "--port", str(port), "--protected-mode", "no"]
         self._process = subprocess.Popen(
             [
-                *("redis-server", "--port", "0", "--unixsocket", f"{self._folder}/redis.sock"),
+                *("redis-server", *where),
                 *("--save", "", "--appendonly", "no", "--dir", str(self._folder)),
             ],
             executable=_program(),

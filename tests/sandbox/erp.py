@@ -21,7 +21,8 @@ from .waiting import wait_until
 class Erp:
     """One ERP; use it as a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, host: str = LOOPBACK) -> None:
+        self._host = host
         self.token = secrets.token_hex(8)
         self._folder = folder
         self._port = free_ports(1)[0]
@@ -42,11 +43,19 @@ class Erp:
     @property
     def url(self) -> str:
         """base_url for the configuration."""
-        return f"http://{LOOPBACK}:{self._port}"
+        return f"http://{self._host}:{self._port}"
 
     def start(self) -> None:
         """Returns when it answers."""
-        command = [sys.executable, "-m", "tests.fakes.erp", "--port", str(self._port)]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.fakes.erp",
+            "--host",
+            self._host,
+            "--port",
+            str(self._port),
+        ]
         self._child = Child(
             [*command, "--db", str(self._folder / "erp.sqlite"), "--token", self.token],
             log=self._folder / "erp.log",

@@ -234,6 +234,7 @@ def _judge(report: Report, found: list[Outcome], stack: Stack) -> None:
 
 
 def order_mail(write: Writer, number: int) -> Mail:
+    """One order, told from all others by its number, sender and lines."""
     """An order that no other number makes."""
     order = f"SK-{number:05}"
     lines = [(f"HX-{number}-{row}", str(number + row)) for row in range(1, 2 + number % 3)]
