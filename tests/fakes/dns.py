@@ -5,6 +5,7 @@ one "name TYPE value" per line. `servfail` and `silent` name what fails. `FakeRe
 `postroom.milter.resolver.Resolver` in memory; `DnsServer` answers over UDP and TCP on loopback.
 """
 
+import contextlib
 import socket
 import socketserver
 import threading
@@ -233,6 +234,11 @@ class _TcpQuery(socketserver.BaseRequestHandler):
         assert isinstance(self.server, _Tcp)
         sock: socket.socket = self.request
         sock.settimeout(5)
+        with contextlib.suppress(OSError):  # a peer that opens and says nothing, or goes
+            self._converse(sock)
+
+    def _converse(self, sock: socket.socket) -> None:
+        assert isinstance(self.server, _Tcp)
         head = sock.recv(2)
         if len(head) < 2:
             return

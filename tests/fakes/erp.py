@@ -172,6 +172,7 @@ class SandboxErp:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+
     erp: SandboxErp
 
     def handle_error(self, request: Any, client_address: Any) -> None:
