@@ -21,6 +21,8 @@ from postroom.store.engine import Database
 from postroom.store.schema import ACTION, ATTEMPT
 from tests.fakes import post
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 AWAY = TemporaryFailure("erp-unreachable")
 Perform = Callable[[Leased], Awaitable[Done]]
 

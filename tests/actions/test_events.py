@@ -29,6 +29,8 @@ from postroom.store.engine import Database
 from postroom.store.schema import ACTION
 from tests.fakes import post, redis_server
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 SECRET = b"a secret of at least twenty-four octets"
 
 

@@ -23,6 +23,8 @@ from postroom.store.schema import ACTION
 from tests.erps.server import free_port
 from tests.fakes import post
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 LOGIN = ("1c", "пароль")
 
 

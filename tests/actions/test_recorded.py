@@ -22,6 +22,8 @@ from tests.erps import orders
 from tests.fakes import post
 from tests.fakes.recorded import Recorded, RecordedErpNext, RecordedOneC
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 EARLIER = post.NOW - timedelta(hours=1)
 GUIDS = {"acme": "11111111-0000-0000-0000-000000000000", "acme-partner": "1b"}
 

@@ -10,6 +10,8 @@ import pytest
 from tests.fakes.cli import failure_of, postroom, toml
 from tests.fakes.dns import DnsServer
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 
 @pytest.fixture
 def server() -> Iterator[DnsServer]:

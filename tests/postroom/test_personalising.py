@@ -38,6 +38,8 @@ from postroom.store.upgrade import upgrade
 from tests.fakes.llm import Answer, LlmServer
 from tests.postroom.test_operating import put_in_review
 
+pytestmark = pytest.mark.slow  # the file as a whole takes seconds
+
 TEXT = (
     'Subject: Re: {{ subject }} {{ slot("greeting", "Hallo") }}\n'
     '{{ slot("greeting", "Danke für Ihre Nachricht.") }}\nNummer {{ erp }}.\n'

@@ -71,6 +71,8 @@ enabled = true
 submit = "127.0.0.1:{submit}"
 author = "{author}"
 company = "{company_name}"
+per_domain_daily = 10000 # a soak is one customer with hundreds of orders
+daily_limit = 10000
 
 [worker]
 backoff = 0.5
