@@ -31,7 +31,8 @@ def configure(level: str, style: str, out: TextIO = sys.stdout) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        # One write per line, also with PYTHONUNBUFFERED: the parts share the supervisor's output.
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
 
