@@ -10,6 +10,7 @@ Limits: "next Friday", "KW 41" and "tomorrow" are not dates here; they stay word
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 
 _MONTH_STEMS = {
     "янв": 1, "фев": 2, "мар": 3, "апр": 4, "мая": 5, "май": 5, "июн": 6, "июл": 7, "авг": 8,
@@ -31,6 +32,7 @@ _MONTH = (
     r"|avril|juin|juillet|août|décembre|enero|abril|mayo|junio|julio|agosto|diciembre"
     r"|янв|фев|мар|апр|авг|сент?|окт|нояб?|дек)"
 )
+_DIGIT = re.compile(r"\d")  # every date has one, most lines have none
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2}))?(?![\d/]|[.,]\d)")
 _DAY_MONTH = re.compile(
@@ -57,8 +59,11 @@ def date_of(text: str, language: str = "", written: date | None = None) -> date 
     return next((found.day for found in dates_in(text, language, written)), None)
 
 
-def date_spans(text: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
+def date_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Where dates stand, also those whose year or order of day and month nobody can tell."""
+    if not _DIGIT.search(text):
+        return ()
     spans = [match.span() for match in _ISO.finditer(text)]
     for match in _NUMERIC.finditer(text):
         first, separator, second = int(match[1]), match[2], int(match[3])
@@ -68,11 +73,13 @@ def date_spans(text: str) -> list[tuple[int, int]]:
                 spans.append(match.span())
     spans += [match.span() for match in _DAY_MONTH.finditer(text)]
     spans += [match.span() for match in _MONTH_DAY.finditer(text)]
-    return spans
+    return tuple(spans)
 
 
 def dates_in(text: str, language: str = "", written: date | None = None) -> list[Found]:
     """Every date in `text` that is sure, in order."""
+    if not _DIGIT.search(text):
+        return []
     found: list[Found] = []
     for match in _ISO.finditer(text):
         _keep(found, match, _made(int(match[1]), int(match[2]), int(match[3])))

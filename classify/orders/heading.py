@@ -16,7 +16,7 @@ from decimal import Decimal
 from postroom.order import Delivery, OrderKind
 
 from .currency import currency_in
-from .dates import dates_in
+from .dates import Found, dates_in
 from .numbers import NUMBER, decimal_mark, readings
 
 _MOST_LINES = 400
@@ -121,14 +121,15 @@ def surroundings(
     """What the text around the lines says about the order as a whole."""
     looked = [line[:500] for line in lines[:_MOST_LINES]]
     bill = kind is OrderKind.INVOICE
+    dated = [(line, found) for line in looked for found in dates_in(line, language, written)]
     return Surroundings(
         number=_number(_with_next(looked) if bill else looked, kind),
-        date=_labelled_date(looked, _DATE_LABEL, language, written, _DUE_LABEL, _STRONG_DELIVERY),
-        due_date=_labelled_date(looked, _DUE_LABEL, language, written)
+        date=_labelled_date(dated, _DATE_LABEL, _DUE_LABEL, _STRONG_DELIVERY),
+        due_date=_labelled_date(dated, _DUE_LABEL)
         or (_due_below(looked, language, written) if bill else None),
         total=_asked(looked) if bill else None,
         currency=_currency(looked),
-        delivery=Delivery(address=_address(looked), date=_delivery_date(looked, language, written)),
+        delivery=Delivery(address=_address(looked), date=_delivery_date(dated)),
     )
 
 
@@ -215,35 +216,26 @@ def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
 
 
 def _labelled_date(
-    lines: Sequence[str],
-    label: re.Pattern[str],
-    language: str,
-    written: datetime.date | None,
-    *unwanted: re.Pattern[str],
+    dated: Sequence[tuple[str, Found]], label: re.Pattern[str], *unwanted: re.Pattern[str]
 ) -> datetime.date | None:
-    for line in lines:
-        for found in dates_in(line, language, written):
-            before = line[max(0, found.start - 60) : found.start]
-            matches = [match.end() for match in label.finditer(before)]
-            if matches and not any(other.search(before[:]) for other in unwanted):
-                return found.day
+    for line, found in dated:
+        before = line[max(0, found.start - 60) : found.start]
+        if label.search(before) and not any(other.search(before) for other in unwanted):
+            return found.day
     return None
 
 
-def _delivery_date(
-    lines: Sequence[str], language: str, written: datetime.date | None
-) -> datetime.date | None:
+def _delivery_date(dated: Sequence[tuple[str, Found]]) -> datetime.date | None:
     for label in (_STRONG_DELIVERY, _DELIVERY_DATE):
-        for line in lines:
-            for found in dates_in(line, language, written):
-                before = line[max(0, found.start - 60) : found.start]
-                said = label.search(before)
-                if (
-                    said
-                    and not _DUE_LABEL.search(before)
-                    and not _DATE_LABEL.search(before[said.end() :])
-                ):
-                    return found.day
+        for line, found in dated:
+            before = line[max(0, found.start - 60) : found.start]
+            said = label.search(before)
+            if (
+                said
+                and not _DUE_LABEL.search(before)
+                and not _DATE_LABEL.search(before[said.end() :])
+            ):
+                return found.day
     return None
 
 

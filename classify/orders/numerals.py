@@ -112,6 +112,7 @@ _ARTICLES = frozenset({"a", "an", "ein", "einem", "einen", "eine", "une", "una"}
 _JOINERS = frozenset({"and", "und", "y", "et"})
 _PAIRS = {"пара": 2, "пару": 2, "couple": 2}
 _HALVES = {"полтора": Decimal("1.5"), "полторы": Decimal("1.5"), "anderthalb": Decimal("1.5")}
+_FIRST_WORDS = frozenset({"half", *_HALVES, *_PAIRS, *_ARTICLES, *_SMALL, *_TIMES})
 _ALONE_ONLY = 9  # what stands after a tens word: 1..9
 
 
@@ -123,6 +124,8 @@ def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral 
         value = _ROMANCE.get(words[start].lower(), 0)
         return Numeral(value=Decimal(value), words=1, weak=value == 1) if value else None
     first = _plain(words[start])
+    if first not in _FIRST_WORDS and not _value(first):
+        return None
     if first in _HALVES:
         return Numeral(value=_HALVES[first], words=1)
     if first in _PAIRS:
@@ -193,7 +196,7 @@ def _value(word: str) -> int:
 
 def _german(word: str) -> int:
     """einundzwanzig, zweihundert, dreihundertfünfzig; 0 when it is none of these."""
-    if len(word) > 40:
+    if len(word) > 40 or not ("und" in word or "tausend" in word):  # "und" is in "hundert"
         return 0
     thousands, found, rest = word.partition("tausend")
     if found:
