@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
+from .caseless import Caseless
 from .dates import date_spans
 from .figures import HOURS, Figure, counts_things, figures, is_time, ranges
 from .item import unbulleted
@@ -37,8 +38,8 @@ _DETAILS = frozenset(
     schwarz weiß grau groß klein new more neue weitere новых таких such those these""".split()
 )
 # Words of people who speak; goods are not called so.
-_SPEECH = re.compile(
-    r"(?i)(?:^|\s)(?:i|we|you|us|me|my|our|your|please|pls|they|them|it|is|are|was|were|will|would|could|want"
+_SPEECH = Caseless(
+    r"(?:^|\s)(?:i|we|you|us|me|my|our|your|please|pls|they|them|it|is|are|was|were|will|would|could|want"
     r"|need|have|that|which|because|but|so|also|still|again|already|only|just|instead|until|unless|each|both|all"
     r"|rest|same|usual|я|мы|вы|нам|вам|нас|вас|мне|меня|наш\w*|ваш\w*|прошу|просим|пожалуйста|нужн\w+|надо|есть|нет"
     r"|был[аио]?|будет|будут|что|чтобы|который|которые|но|тоже|также|ещё|еще|уже|только|остальн\w+|тот|эт[аио]т?"
@@ -53,8 +54,8 @@ _LOOSE_END = re.compile(
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 # What takes goods out, points at a list somewhere else, or makes the order depend on something.
-_EXCEPTS = re.compile(
-    r"(?i)\b(?:leave out|leaving out|left out|except(?: for)?|apart from|but (?:not|no)\b"
+_EXCEPTS = Caseless(
+    r"\b(?:leave out|leaving out|left out|except(?: for)?|apart from|but (?:not|no)\b"
     r"|(?:don'?t|do not|no need to) (?:send|ship|deliver|include|need|order|want)|not the\b"
     r"|hold off|without the|skip (?:the|line|item)|drop the"
     r"|кроме|за исключением|не (?:надо|нужн[оаы]?|грузите|кладите|отправляйте|отгружайте|везите"
@@ -63,14 +64,14 @@ _EXCEPTS = re.compile(
     r"|nicht (?:liefern"
     r"|mitliefern|senden|schicken|benötigt|bestellen)|ohne die|streichen)\b"
 )
-_POINTS = re.compile(
-    r"(?i)\b(?:of (?:the|those|these|them|each|your)|the (?:above|following quote|rest|others?)"
+_POINTS = Caseless(
+    r"\b(?:of (?:the|those|these|them|each|your)|the (?:above|following quote|rest|others?)"
     r"|(?:из|от) (?:них|этих|тех|вашего (?:кп|предложения|прайса))"
     r"|(?:каждо(?:го|й)|каждый)|davon|von (?:diesen|denen|jedem|jeder)|(?:je|jeweils) (?:ein|eine"
     r"|einen|zwei|drei|\d+)|остальн\w+|the same|dasselbe|das gleiche|столько же|поровну)\b"
 )
-_IF = re.compile(
-    r"(?i)\b(?:if(?! (?:you (?:have|need|require|could|can|would)|any\b|anything|there|possible"
+_IF = Caseless(
+    r"\b(?:if(?! (?:you (?:have|need|require|could|can|would)|any\b|anything|there|possible"
     r"|so\b"
     r"|not,? (?:please )?(?:let|call|ring|tell)|something))|unless|provided that|depending on"
     r"|если(?! (?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b"
@@ -84,14 +85,14 @@ _WORDED = (
 )
 _TOKEN = re.compile(r"\S*\d\S*")
 # Figures that order nothing: a share, a time, a sum of money, an ordinal.
-_EXPLAINED = re.compile(
-    r"(?i)\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
+_EXPLAINED = Caseless(
+    r"\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
     r"|\b\d{1,2}\s?(?:am|pm|uhr|h)\b|\b\d{1,3}(?:st|nd|rd|th|-?го|-?й|-?е)\b|[$€£₽]\s?\d[\d.,\s]*"
     r"|\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
 )
 # What a number behind these words names is known, and is no quantity.
-_REFERS = re.compile(
-    r"(?i)(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
+_REFERS = Caseless(
+    r"(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
     r"|контракт\w*|спецификаци\w*|кп|сч[её]т\w*|invoices?|quote|quotation|offer|angebot\w*|bestellung\w*"
     r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
     r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
@@ -99,8 +100,8 @@ _REFERS = re.compile(
     r"[\s.:/()-]*(?:no|nr|№|#)?[\s.:]*$"
 )
 # Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
-_PACKED = re.compile(
-    r"(?i)(?:\b(?:по|à|a|je|zu|of|per|mit|in|x|х|ve|vpe|pack|inhalt|уп|упаковка)[.:]?|/|[(\[,;*×])\s?$"
+_PACKED = Caseless(
+    r"(?:\b(?:по|à|a|je|zu|of|per|mit|in|x|х|ve|vpe|pack|inhalt|уп|упаковка)[.:]?|/|[(\[,;*×])\s?$"
 )
 
 

@@ -16,6 +16,7 @@ from decimal import Decimal
 from postroom.order import OrderLine
 
 from .audit import audited, doubted
+from .caseless import Caseless
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, settle
@@ -317,8 +318,8 @@ def _near(body: _Body, one: int, other: int) -> bool:
 
 
 _NEAR = 4  # lines
-_FINITE = re.compile(
-    r"(?i)\b(?:прошу|просим|нужн[оаы]|надо|будет|будут|есть|закажите|выставите|можно"
+_FINITE = Caseless(
+    r"\b(?:прошу|просим|нужн[оаы]|надо|будет|будут|есть|закажите|выставите|можно"
     r"|привезите|отгрузите|дайте|заказываем|пожалуйста|please|we|you|is|are|will|would|can"
     r"|could|send|need|have|has|bitte|wir|ich|sie|ist|sind|werden|haben|können|brauchen"
     r"|liefern|nous|veuillez|il|закажем|оплатим|берем|берём|возьмем|приедет|забираем|ждем"

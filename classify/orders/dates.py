@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
+from .caseless import Caseless
+
 _MONTH_STEMS = {
     "янв": 1, "фев": 2, "мар": 3, "апр": 4, "мая": 5, "май": 5, "июн": 6, "июл": 7, "авг": 8,
     "сен": 9, "окт": 10, "ноя": 11, "дек": 12,
@@ -35,13 +37,12 @@ _MONTH = (
 _DIGIT = re.compile(r"\d")  # every date has one, most lines have none
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2}))?(?![\d/]|[.,]\d)")
-_DAY_MONTH = re.compile(
+_DAY_MONTH = Caseless(
     rf"(?<!\d)(\d{{1,2}})(?:\.|st|nd|rd|th)?\s{{0,2}}(?:of "
     rf"|de )?({_MONTH})\b\.?,?(?:\s{{0,2}}(?:de )?(\d{{4}}))?",
-    re.IGNORECASE,
 )
-_MONTH_DAY = re.compile(
-    rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,? (\d{{4}}))?", re.IGNORECASE
+_MONTH_DAY = Caseless(
+    rf"\b({_MONTH})\.? (\d{{1,2}})(?:st|nd|rd|th)?(?!\d)(?:,? (\d{{4}}))?",
 )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
+from .caseless import Caseless
 from .currency import MARK, currency_in
 from .dates import date_spans
 from .numbers import GROUPING, NUMBER, readings
@@ -23,29 +24,25 @@ from .units import Found, Sort, unit_behind
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
 # What says that a price follows.
-_PRICE_BEFORE = re.compile(
+_PRICE_BEFORE = Caseless(
     r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)à|\bat|\bprice|\bje|\bzu je|\bpreis|\bepreis"
     r"|\bvk|\bek"
     r"|\bunit price|\bпредлож\w*)[:.]?[ \u00a0]*$",
-    re.IGNORECASE,
 )
 # Words that lead to a price only where the number looks like money: "for 12.50", not "for 2 days".
-_PRICE_PERHAPS = re.compile(
+_PRICE_PERHAPS = Caseless(
     r"(?:(?<!\w)a|\bfor|\bfür|\bза|\bzu|\bpro(?: stück| st)?|\bmax\.?)[:.]?[ \u00a0]*$",
-    re.IGNORECASE,
 )
-_TOTAL_BEFORE = re.compile(
+_TOTAL_BEFORE = Caseless(
     r"(?:(?<![^\W\d_])=|\bна сумму|\bсумма|\bитого|\btotal|\bges(?:amt)?\.?|\bgesamtpreis"
     r"|\bsumme)[:.]?[ \u00a0]*$",
-    re.IGNORECASE,
 )
-_QUANTITY_BEFORE = re.compile(
+_QUANTITY_BEFORE = Caseless(
     r"(?:\bкол-?во|\bколичество|\bк-во|\bqty\.?|\bquantity|\bqnty|\bmenge|\banzahl"
     r"|\bquantité|\bqté|\bcantidad"
     r"|\bstückzahl|\bв количестве|\bзаказ(?=\s?[:=])|\border(?:ed)?(?=\s?[:=]))[ :.=\-–]*$",
-    re.IGNORECASE,
 )
-_REFERENCE_BEFORE = re.compile(
+_REFERENCE_BEFORE = Caseless(
     r"(?:№|#|\bno\.?|\bnr\.?|\bn°|\bpo|\bарт(?:икул\w*)?\.?|\bart(?:ikel"
     r"|icle)?\.?(?:-?nr)?\.?|\bкод(?:ом|а)?|\bкп|\bsku|\bref\.?"
     r"|\bgr(?:öße|\.)?|\bsize|\bразмер\w*|\bр-р|\bтип\w*|\bгост|\bdin|\biso|\bиso|\bту|\bdn"
@@ -54,14 +51,13 @@ _REFERENCE_BEFORE = re.compile(
     r"|\bmodel\w*|\bмодел\w+|\bсерия|\bmark"
     r"|\bd|\bø|\b∅|\bкл\.?|\bmarka|\bмарк\w+|\bкв\.|\bд\.|\bоф\.|\bдом"
     r"|\bкорп\.?|\bстр\.?|\bком\.|\bкаб\.?|\bдоб\.?|\bweek|\bkw|\bclass"
-    r"|\bкласс\w*|\bgrade|\bitems?|\bline|(?<!we )(?<!to )(?<!I )\border|\bзаказ(?:а|у|е"
+    r"|\bкласс\w*|\bgrade|\bitems?|\bline|(?<!we )(?<!to )(?<!i )\border|\bзаказ(?:а|у|е"
     r"|ом)?|\bсч[её]т(?:а|у|е|ом)?|\bдоговор\w*|\binvoice|\bquote|\bbestellung|\bauftrag"
     r"|\brechnung|\bangebot|\bкодом?|\bкабинет|\bворота|\bgate|\btor|\bbay|\broom|\bнедел\w+"
     r"|\bsort|\bсорт\w*|\bv\.|\bрост\w*)[ :.]*$",
-    re.IGNORECASE,
 )
-_ROUGH_BEFORE = re.compile(
-    r"(?i)(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
+_ROUGH_BEFORE = Caseless(
+    r"(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
     r"|up to|ca\.?|circa"
     r"|etwa|ungefähr|bis zu|rund|не более|не менее|минимум|max\.?|maximal|min\.?|at least"
     r"|mindestens)\s*$"
@@ -72,14 +68,14 @@ _RANGE = re.compile(
     r"(?![\w/+]|[-–—.,:]\d|[-–—]\w|\s?[°%])"
 )
 # Behind a range that describes the goods: a pressure, a voltage, "4-5 кг/шт".
-_SPANS = re.compile(
-    r"(?i)\s?(?:bar|бар|[мк]?па|atm|атм|mm|мм|µm|мкм|°|v|в|w|вт|k|hz|гц|лет|кл|классы?|years"
+_SPANS = Caseless(
+    r"\s?(?:bar|бар|[мк]?па|atm|атм|mm|мм|[µμ]m|мкм|°|v|в|w|вт|k|hz|гц|лет|кл|классы?|years"
     r"|jahre|[^\W\d_]{1,3}/)(?![^\W\d_])"
 )
 _TIMES = "xXхХ×*"
 # "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
-HOURS = re.compile(
-    r"(?i)\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
+HOURS = Caseless(
+    r"\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
     r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
 )
 _LENGTH = "(?:мм|см|м|mm|cm|m)"

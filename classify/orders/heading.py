@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from postroom.order import Delivery, OrderKind
 
+from .caseless import Caseless
 from .currency import currency_in
 from .dates import Found, dates_in
 from .numbers import NUMBER, decimal_mark, readings
@@ -55,34 +56,30 @@ _INVOICE_NUMBERS = (
 )
 _DATE_LIKE = re.compile(r"\d{1,2}[./-]\d{1,2}(?:[./-]\d{2,4})?|\d{4}-\d{2}-\d{2}")
 _UNIT_LIKE = re.compile(r"\d+(?:шт|кг|м|pcs|stk|kg|x|х)\.?", re.IGNORECASE)
-_DATE_LABEL = re.compile(
+_DATE_LABEL = Caseless(
     r"\b(?:от|date|dated|datum|vom|дата|rechnungsdatum|bestelldatum|order date|invoice date"
     r"|du|fecha|belegdatum)\b",
-    _FLAGS,
 )
-_DUE_LABEL = re.compile(
+_DUE_LABEL = Caseless(
     r"\b(?:zahlbar[^.\n]{0,40}\bbis|überweisen[^.\n]{0,50}\bbis|remit[^.\n]{0,20}\b(?:until|by)"
     r"|bis zum"
     r"|оплатить до|срок оплаты|оплата до|due|pay by|payable by|fällig\w*|zahlbar bis"
     r"|échéance|vencimiento|действителен до)\b",
-    _FLAGS,
 )
-_DELIVERY_DATE = re.compile(
+_DELIVERY_DATE = Caseless(
     r"\b(?:(?:дата|срок)\s(?:\w+\s)?(?:поставки|доставки|отгрузки|привоза)|поставить"
     r"|доставить|доставка|поставка|отгрузк\w+|отгрузить|привезти|самовывоз|не позднее"
     r"|deliver\w*|delivery date|required by|needed by|need (?:it|them|this) by|ship date"
     r"|requested date|liefertermin|lieferdatum|lieferung|liefern|anlieferung|livraison"
     r"|entrega|к|до|by|bis|на)\b",
-    _FLAGS,
 )
-_STRONG_DELIVERY = re.compile(
+_STRONG_DELIVERY = Caseless(
     r"\b(?:(?:дата|срок)\s(?:\w+\s)?(?:поставки|доставки|отгрузки)|delivery date"
     r"|required (?:by|date)|liefertermin|lieferdatum|date de livraison|fecha de entrega"
     r"|requested delivery|поставить|доставить|доставка|отгрузить|отгрузк\w+|deliver\w*"
     r"|anlieferung|lieferung|liefern)\b",
-    _FLAGS,
 )
-_ADDRESS = re.compile(
+_ADDRESS = Caseless(
     r"^\W*(?:адрес (?:доставки|поставки|отгрузки|разгрузки)|место (?:доставки|поставки)"
     r"|доставка по адресу|грузополучатель|куда везти|доставить по адресу|доставка(?: на| в"
     r"| до)?|delivery address|deliver to|ship to|delivery to|delivery site|site"
@@ -92,14 +89,12 @@ _ADDRESS = re.compile(
     r"|\b(?:по адресу|доставить на адрес|доставка на адрес|please deliver to|ship (?:it "
     r"|them )?to|deliver to|liefern sie (?:bitte )?an"
     r"|lieferung (?:bitte )?an)\s?:?\s(?P<inline>[^.\n]{6,160})",
-    _FLAGS,
 )
-_TOTAL_LABEL = re.compile(
+_TOTAL_LABEL = Caseless(
     r"(?:итого|всего)(?: к оплате| с ндс| по (?:заказу|сч[её]ту))?|к оплате|сумма (?:заказа"
     r"|счета|документа)|(?:grand |order |invoice )?total(?: due| amount)?|amount due"
     r"|gesamtbetrag|gesamtsumme|endbetrag|rechnungsbetrag|zahlbetrag|auftragssumme|total ttc"
     r"|net à payer|importe total",
-    _FLAGS,
 )
 
 
@@ -133,10 +128,10 @@ def surroundings(
     )
 
 
-_NUMBER_HEADING = re.compile(
-    r"(?:rechnungs?-?(?:nummer|nr)|invoice (?:no|number)|beleg-?nr)\.?:?$", _FLAGS
+_NUMBER_HEADING = Caseless(
+    r"(?:rechnungs?-?(?:nummer|nr)|invoice (?:no|number)|beleg-?nr)\.?:?$",
 )
-_DUE_HEADING = re.compile(r"\b(?:fälligkeit|due date|échéance|срок оплаты)\b", _FLAGS)
+_DUE_HEADING = Caseless(r"\b(?:fälligkeit|due date|échéance|срок оплаты)\b")
 _ASKED = (
     re.compile(
         r"\b(?:zahlbetrag|zu zahlen(?:der betrag)?|amount due|due payable|total due|balance due"
@@ -216,7 +211,7 @@ def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
 
 
 def _labelled_date(
-    dated: Sequence[tuple[str, Found]], label: re.Pattern[str], *unwanted: re.Pattern[str]
+    dated: Sequence[tuple[str, Found]], label: Caseless, *unwanted: Caseless
 ) -> datetime.date | None:
     for line, found in dated:
         before = line[max(0, found.start - 60) : found.start]
@@ -243,7 +238,8 @@ def _address(lines: Sequence[str]) -> str:
     for line in lines:
         match = _ADDRESS.search(line)
         if match:
-            address = (match["address"] or match["inline"] or "").strip(" .,;")
+            begin, end = match.span("address" if match["address"] else "inline")
+            address = line[begin:end].strip(" .,;")
             if len(address) > 5:
                 return address
     return ""

@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from .caseless import Caseless
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
 from .numbers import readings
 from .units import NEVER_ORDERED, Sort, unit_of
 
-_BULLET = re.compile(
+_BULLET = Caseless(
     r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
     r"|\d{1,3}\.(?=[^\W\d])|(?:pos|поз)\.?\s?\d{1,4}[.:)]?\s+|[a-zа-я]\)\s+)",
-    re.IGNORECASE,
 )
 _LEADERS = re.compile(r"\s*(?:\.{3,}|…+|_{3,})\s*")
 _WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
@@ -44,8 +44,8 @@ _LEADING_CODE = re.compile(
     r"|:\s|,\s|\s+[^\W\d_]{3})"
 )
 _CODE_ALONE = re.compile(r"(?=\S*\d)(?=\S*[^\W\d_])[\w./+-]{4,30}")
-_VAGUE = re.compile(
-    r"(?i)\b(?:если|или|либо|вместо|аналог\w*|примерно|как в прошлый раз|как обычно"
+_VAGUE = Caseless(
+    r"\b(?:если|или|либо|вместо|аналог\w*|примерно|как в прошлый раз|как обычно"
     r"|как всегда|уточн\w+|если есть|if|or|either|instead"
     r"|as last time|as usual|same as|whatever|maybe|perhaps|possibly|oder|falls|wenn|statt"
     r"|anstatt|wie letztes mal|wie immer|wie gehabt"
@@ -54,8 +54,8 @@ _VAGUE = re.compile(
     r"|возврат\w*|забрать|rückgabe|retoure\w*|leergut|returns?|empties|не нужны?|не привоз\w+"
     r"|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
 )
-_CHANGE = re.compile(
-    r"(?i)(?:\bбыло\b|\bстало\b|\bwas\b|\bwere\b|\balt:|\bneu:|->|→|\bвместо\b"
+_CHANGE = Caseless(
+    r"(?:\bбыло\b|\bстало\b|\bwas\b|\bwere\b|\balt:|\bneu:|->|→|\bвместо\b"
     r"|\binstead of\b|\bstatt\b|\bстарое|\bновое|entfällt"
     r"|unverändert|\bunchanged\b|\bотмен|\bубрать|\bstreichen|\bcancel\b|\bремове\b"
     r"|\bremove\b|не\s+\d+,?\s+а\s+\d+)"
@@ -70,15 +70,15 @@ _POLITE_END = re.compile(
     r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
     r"|gracias)\b.{0,30}$"
 )
-_PER_PACK = re.compile(r"(?i)\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
+_PER_PACK = Caseless(r"\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
 _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
 _COUNTS = re.compile(
     r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
 )
 _UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
-_DISCOUNT = re.compile(
-    r"(?i)[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
+_DISCOUNT = Caseless(
+    r"[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
     r"|rabatt)|(?<!\w)[-–])\s?(?P<percent>\d{1,2}(?:[.,]\d{1,2})?)\s?%"
     r"(?:\s(?:discount|off|rabatt|скидк\w+))?\)?"
 )

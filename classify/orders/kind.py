@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from postroom.order import OrderKind
 
+from .caseless import Caseless
 from .phrases import (
     AS_BEFORE,
     ASKS_BACK,
@@ -35,8 +36,8 @@ _TITLE_MOST = 1500  # of a document's beginning
 _FORWARD_OR_REPLY = re.compile(
     r"^(?:\s*(?:re|fwd?|aw|wg|sv|tr|vs|ответ|пересл|ha)(?:\[\d+\])?\s?:)+", re.IGNORECASE
 )
-_ANSWERS_BILL = re.compile(
-    r"(?i)(?:оплатили|оплатим|оплата (?:прошла|отправлена)|paid|angewiesen|überwiesen|bezahlt)"
+_ANSWERS_BILL = Caseless(
+    r"(?:оплатили|оплатим|оплата (?:прошла|отправлена)|paid|angewiesen|überwiesen|bezahlt)"
 )
 
 

@@ -16,6 +16,7 @@ from postroom.order import OrderKind
 
 from .body import read_body
 from .buyer import buyer_of_mail
+from .caseless import Caseless
 from .heading import surroundings
 from .hostile import Unreadable
 from .htmltable import read_html
@@ -47,8 +48,8 @@ _NO_DOCUMENT = (
 _IMAGE_NAMES = re.compile(
     r"(?i)^(?:image\d+|logo\w*|signature\w*|facebook|linkedin|banner\w*|icon\w*|spacer|pixel)\.\w+$"
 )
-_SAYS_ATTACHED = re.compile(
-    r"(?i)\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
+_SAYS_ATTACHED = Caseless(
+    r"\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
     r"|прикрепл\w+|attach\w*|enclosed|see file|anbei|im anhang|anlage|beigefügt\w*"
     r"|angehängt\w*|ci-joint\w*|pièce jointe|adjunt\w+)\b"
 )

@@ -7,23 +7,23 @@ line and a miss invents one, so patterns ask for the telling word, not for its s
 import re
 from functools import lru_cache
 
+from .caseless import Caseless
+
 _FLAGS = re.IGNORECASE
 
-_CONTACT = re.compile(
+_CONTACT = Caseless(
     r"(?:\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
     r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b[.:/]?"
     r"|https?://|\S@\S+\.\S|\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
     r"|\(0?\d{2,5}\)[ -]?\d{2,4}[ -]\d{2,4}|\b8[ -]?9\d\d[ -]?\d{3}"
     r"|\b0\d{3,4}[ /-]\d{3,}[ /-]?\d{2,})",
-    _FLAGS,
 )
-_BANK = re.compile(
+_BANK = Caseless(
     r"\b(?:инн|кпп|огрн(?:ип)?|бик|р/с|к/с|р/сч|расч[её]тный сч[её]т|корр?\.? ?сч[её]т|окпо"
     r"|оквэд|iban|bic|swift|blz|kto|konto(?:nummer)?|ust\.?-?id(?:nr)?|ust-idnr|steuernummer"
-    r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number|[A-Z]{2}\s?\d+)"
+    r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number|[a-z]{2}\s?\d+)"
     r"|company (?:no|reg\w*)|registered (?:in|office)|geschäftsführer|amtsgericht|siret"
     r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк\w*|реквизит\w*)\b",
-    _FLAGS,
 )
 _ADDRESS = re.compile(
     r"(?:\b(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|\b(?:улица"
@@ -37,7 +37,7 @@ _ADDRESS = re.compile(
     r"|^\s*\d{5} [A-ZÄÖÜ][a-zäöüß]+(?: [a-zäöüß]+| [A-ZÄÖÜ][a-zäöüß]+)?\s*$"
     r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b)",
 )
-_TERM = re.compile(
+_TERM = Caseless(
     r"^\W*(?:(?:purchase |our |your |unsere |ihre )?(?:order|po|bestell\w*|auftrags?|заказ"
     r"|заявка)[\s-]?(?:no|nr|number|nummer|№|ref)\b\.?|(?:срок|дата|адрес|место|условия"
     r"|способ|время|окно|период|желаем\w+ (?:дата"
@@ -62,14 +62,12 @@ _TERM = re.compile(
     r"|entladen|fracht|ware|leergut|pfand|betreff|datum|hinweis|incoterm|skonto|angebot"
     r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
     r"|\s[-–—]\s)(?!\s*$)",
-    _FLAGS,
 )
-_TERM_SENTENCE = re.compile(
+_TERM_SENTENCE = Caseless(
     r"^\W*(?:доставка|доставить|отгрузка|отгрузить|самовывоз|оплата|срок\w*|предоплата"
     r"|deliver(?:y|ies)?|please deliver (?:to|by|on|before|between)|ship to|lieferung"
     r"|liefertermin|anlieferung|zahlung|payment|incoterms|livraison|wir arbeiten|we are open"
     r"|работаем|приём|прием|приемка|приёмка|график|kw|termin)\b",
-    _FLAGS,
 )
 _GREETING = re.compile(
     r"^\W*(?:здр[ао]?в?ст\w+|добрый (?:день|вечер)|доброе утро|доброго (?:дня"
@@ -80,7 +78,7 @@ _GREETING = re.compile(
     r"|$)\s*(?:(?-i:[A-ZА-ЯЁ][\w.-]{1,20}(?: [A-ZА-ЯЁ][\w.-]{1,20}){0,2})[!,.]+\s*)?",
     _FLAGS,
 )
-_SIGN_OFF = re.compile(
+_SIGN_OFF = Caseless(
     r"^\W*(?:с уважением|с ув\.?|с наилучшими|с благодарностью|заранее (?:спасибо"
     r"|благодар\w+)|спасибо|благодарю|(?:kind|best|warm|with best)? ?regards|best|cheers"
     r"|sincerely|yours (?:sincerely|faithfully|truly)|thanks?(?: you)?|many thanks|br"
@@ -88,21 +86,18 @@ _SIGN_OFF = re.compile(
     r"|viele grüße|liebe grüße|beste grüße|(?:schöne )?grüße|gruß|mfg|lg|vg|danke"
     r"|cordialement|bien cordialement|saludos|un saludo|atentamente|отправлено с|sent from"
     r"|von meinem|gesendet von)\b(?!.{40})",
-    _FLAGS,
 )
-_SIGN_OFF_ENDS = re.compile(
+_SIGN_OFF_ENDS = Caseless(
     r"^\W*(?:с уважением|с ув\.|с наилучшими пожеланиями|(?:kind|best|warm) regards"
     r"|regards\W*$|yours (?:sincerely|faithfully)|mit (?:freundlichen|freundlichem"
     r"|besten) gr|freundliche grüße|viele grüße\W*$|beste grüße|mfg\W*$|cordialement"
     r"|atentamente|отправлено с|sent from my|von meinem)",
-    _FLAGS,
 )
-_FORWARDED = re.compile(
+_FORWARDED = Caseless(
     r"^\W*(?:from|to|cc|sent|subject|von|an|gesendet|betreff|datum|от|кому|отправлено|тема"
     r"|дата|копия|de|à|envoyé|objet)\s?:\s",
-    _FLAGS,
 )
-_NUMBER_ALONE = re.compile(
+_NUMBER_ALONE = Caseless(
     r"^\W*(?:(?:our |my |unsere? |наш )?(?:lieferant|supplier|vendor|kunde|customer|поставщик"
     r"|клиент"
     r"|account|acct|a/c|cost (?:centre|center|code)|kostenstelle|konto|лицевой счет|лицевой счёт"
@@ -111,12 +106,10 @@ _NUMBER_ALONE = re.compile(
     r"|^\W*abruf\b.{0,20}\b(?:aus|zu)\b.{0,40}$|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
     r"|заявка|bestellung|bestellnummer|auftrag|abruf|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
-    _FLAGS,
 )
-_TIME = re.compile(
+_TIME = Caseless(
     r"^\W*(?:с |до |к |после |from |until |by |ab |bis |um )?\d{1,2}[:.]\d{2}\b(?!\s?(?:кг"
     r"|kg|шт|м\b|л\b|x|х))",
-    _FLAGS,
 )
 _RULER = re.compile(r"^[\s\-_=*+|~#·.:—–]*$")
 

@@ -5,12 +5,10 @@ for order verbs with them, noise.py tells lines that name no goods. All are line
 repetition.
 """
 
-import re
-
-_FLAGS = re.IGNORECASE
+from .caseless import Caseless
 
 # The writer orders: verbs and nouns of the act itself.
-ORDERS = re.compile(
+ORDERS = Caseless(
     r"\b(?:заказ(?:ать|ываем|ываю|али|ал|а|у|ом|ы|ов)?|заявк[аиуе]|за[кя]а?жите?|закажи"
     r"|закажем|закупаем|потребност\w+|спецификаци\w+"
     r"|(?:прошу|просим|просьба)\s+(?:\w+\s+){0,3}(?:отгрузить|поставить|выставить|отправить"
@@ -44,10 +42,9 @@ ORDERS = re.compile(
     r"|envoyer|expédier)|bon de commande|il nous faut"
     r"|pedido|pedimos|solicitamos|rogamos (?:nos )?(?:envíen|suministren)|necesitamos"
     r"|orden de compra)\b",
-    _FLAGS,
 )
 # The writer decides, whatever he asked before.
-DECIDES = re.compile(
+DECIDES = Caseless(
     r"\b(?:выстав(?:ите|ьте|ляйте)|выпишите|печатайте|заказываем|закажите|оформляйте"
     r"|размещаем|бер[её]м|возьм[её]м|отгрузите|отгружайте|привезите|пришлите товар"
     r"|запускайте|подключайте|(?:принять|принимайте) (?:в|к) (?:исполнение|исполнению"
@@ -60,19 +57,17 @@ DECIDES = re.compile(
     r"|bestellen wir|wir bestellen|hiermit bestell\w*|bitte (?:liefern|bestellen|senden"
     r"|schicken|abrufen)|nehmen wir|wir nehmen|commandons|veuillez (?:nous )?livrer"
     r"|pedimos)\b",
-    _FLAGS,
 )
 # The writer cancels.
-CANCELS = re.compile(
+CANCELS = Caseless(
     r"\b(?:отмен(?:а|ить|ите|яем|яется|е|у|им|ён|ен)\b|аннулир\w+|анн?улировать|снимите (?:с"
     r"|наш|заказ)|отказываемся от"
     r"|cancel(?:led|lation|ling|ing)?|put [\w ]{1,24}on hold|on hold until|storno"
     r"|stornier\w*|annullier\w*|abbestell\w*|hinfällig"
     r"|annul\w+|cancelar|cancelamos|anular)\b",
-    _FLAGS,
 )
 # The writer changes an order given earlier.
-CHANGES = re.compile(
+CHANGES = Caseless(
     r"\b(?:(?:измен(?:ить|ите|ения|ение|яем|илось)|скорректир\w+"
     r"|корректировк\w+)(?=[^.\n]{0,60}(?:заказ|заявк|сч[её]т|кол-во|количеств|позици))"
     r"|убер(?:ите|ем)|исключите|(?:артикул|позици\w*|поз\.)[^.\n]{0,60}замен(?:ите|ить)"
@@ -94,10 +89,9 @@ CHANGES = re.compile(
     r"|erhöhen sie|reduzieren sie|terminverschiebung|verschieben|anstatt|anstelle|statt"
     r"|nachträglich"
     r"|modifi(?:er|cation|cación|car)\b(?=[^.\n]{0,40}(?:commande|pedido)))",
-    _FLAGS,
 )
 # The seller's words: an order of somebody's was accepted. Orders nothing from us.
-CONFIRMS = re.compile(
+CONFIRMS = Caseless(
     r"(?:ваш\w* (?:заказ|заявк)\w*\s(?:\S+\s){0,3}(?:принят|подтвержд|оформлен|собран"
     r"|передан|отправлен|получен|готов)"
     r"|подтверждени[ея] (?:вашего )?заказа|(?:спасибо|благодарим) (?:вас )?за (?:ваш )?заказ"
@@ -112,10 +106,9 @@ CONFIRMS = re.compile(
     r"|auftrag)|ihre bestellung (?:ist|wurde|haben wir)"
     r"|bestätigen (?:wir )?(?:ihnen )?(?:hiermit )?(?:ihre bestellung|ihren auftrag)"
     r"|merci (?:pour|de) votre commande|nous confirmons votre commande|gracias por su pedido)",
-    _FLAGS,
 )
 # The writer asks before buying.
-ENQUIRES = re.compile(
+ENQUIRES = Caseless(
     r"(?:сколько (?:будет )?сто[ия]т|каков[ао] (?:цена|стоимость)|какая цена|по какой цене"
     r"|прошу (?:вас )?(?:сообщить|указать|прислать|направить|выслать) (?:\w+\s)?(?:цен"
     r"|стоимост|коммерч|кп|прайс|наличие|предложени)"
@@ -134,10 +127,9 @@ ENQUIRES = re.compile(
     r"|könnten sie (?:mir|uns) (?:ein )?angebot|bieten sie (?:uns )?(?:bitte )?an"
     r"|demande de (?:prix|devis)|un devis|solicitud de (?:presupuesto|cotización)"
     r"|presupuesto para|cotización)",
-    _FLAGS,
 )
 # The writer bills.
-BILLS = re.compile(
+BILLS = Caseless(
     r"(?:(?:направля\w+|высыла\w+|отправля\w+|прилага\w+|во вложении|в приложении|вложен\w*"
     r"|прикладыва\w+)\s(?:\w+\s){0,3}(?:сч[её]т(?!чик)|упд|акт\b|сч[её]т-фактур\w+"
     r"|накладн\w+)"
@@ -152,18 +144,16 @@ BILLS = re.compile(
     r"|gutschrift (?:nr|\w*\d)"
     r"|(?:ci-joint|veuillez trouver)\s(?:\w+\s){0,4}facture|facture (?:n|no|[\w/-]*\d)"
     r"|factura (?:n|no|[\w/-]*\d))",
-    _FLAGS,
 )
 # Asking for a bill is ordering.
-ASKS_FOR_BILL = re.compile(
+ASKS_FOR_BILL = Caseless(
     r"\b(?:выстав(?:ите|ьте|ить|ляйте)|выпишите|жд[её]м(?=[^.\n]{0,30}сч[её]т)|пришлите"
     r"|перевыставите|счет на (?:ооо|ип|нас|оплату пришл|тсж))\b[^.\n]{0,30}(?:сч[её]т|сч)?"
     r"|bill (?:to|us)"
     r"|invoice (?:to|us)|rechnung an|rechnung bitte",
-    _FLAGS,
 )
 # An order that points at another one instead of saying what.
-AS_BEFORE = re.compile(
+AS_BEFORE = Caseless(
     r"\b(?:как (?:в прошл\w+ раз|обычно|всегда|в прошлом|раньше|тогда|и в)"
     r"|то же(?: самое)?,? что|повторите (?:прошлый |последний )?заказ|тот же (?:заказ|набор)"
     r"|аналогичн\w+ (?:прошл|предыдущ)\w+"
@@ -172,18 +162,16 @@ AS_BEFORE = re.compile(
     r"|our )?(?:last |previous )?order|wie (?:letztes mal|beim letzten mal|immer|gehabt"
     r"|üblich|zuletzt|gewohnt)|gleiche menge wie|das gleiche wie|dasselbe"
     r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
-    _FLAGS,
 )
 # Address, delivery and payment as always: that says nothing of the goods.
-TERMS_AS_BEFORE = re.compile(
+TERMS_AS_BEFORE = Caseless(
     r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*|доставк\w+"
     r"|оплат\w+|условия\w*|самовывоз|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
     r"\s(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt)|как (?:обычно|всегда|раньше|в прошлый раз)"
     r"|as (?:usual|before|last time)|the usual)\b",
-    _FLAGS,
 )
 # The writer wants an answer before anything is sent. "Can you send 5 boxes?" is no such question.
-ASKS_BACK = re.compile(
+ASKS_BACK = Caseless(
     r"\b(?:что (?:можете|посоветуете|предложите)|как(?:ие|ой|ая|ое|ого|им)|сколько|поч[её]м"
     r"|когда|есть ли|а если|можно ли"
     r"|what|which|how (?:much|long|soon|many)|when|do you (?:have|offer|do|also|stock)"
@@ -191,28 +179,24 @@ ASKS_BACK = re.compile(
     r"|bieten sie|(?:zu|bis|ab|in) welche\w*|welche\w*|wie (?:viel|lange|schnell)|wieviel"
     r"|wann|was|ist (?:das|es|der|die)|sind (?:die|das)|gibt es|haben sie"
     r"|quel\w*|combien|quand|cuál\w*|cuánto\w*|cuándo)\b[^.?!\n]{0,140}\?",
-    _FLAGS,
 )
 # An order that was sent before is asked about.
-REMINDS = re.compile(
+REMINDS = Caseless(
     r"\b(?:reminder|напомина\w+|erinnerung|(?:no|not received|not had|haven't had"
     r"|missing)[^.\n]{0,40}(?:confirmation|acknowledge?ment)"
     r"|(?:confirmation|acknowledge?ment) (?:is )?(?:missing|outstanding|overdue)"
     r"|(?:не получили|нет) подтверждени\w+|noch keine (?:auftragsbestätigung|bestätigung))\b",
-    _FLAGS,
 )
 # Titles of documents.
-ORDER_TITLE = re.compile(
+ORDER_TITLE = Caseless(
     r"\b(?:заказ(?:\s(?:поставщику|покупателя|клиента|на поставку))?|заявка(?:\s\w+){0,3}"
     r"|спецификация|purchase order|order form|sales order|bestellung|bestellschein"
     r"|bestellformular|auftrag|abruf|bon de commande|commande|orden de compra|pedido|po)\b",
-    _FLAGS,
 )
-INVOICE_TITLE = re.compile(
+INVOICE_TITLE = Caseless(
     r"\b(?:сч[её]т(?:-фактура)?(?:\s(?:на оплату|№))|универсальный передаточный документ|упд"
     r"|товарная накладная|акт (?:№|выполненных|об оказании)|(?:tax |proforma "
     r"|commercial )?invoice|credit note|\w{0,20}rechnung(?:s-?(?:nummer|nr|datum|korrektur))?"
     r"|gutschrift|facture"
     r"|factura|avoir|fattura)\b",
-    _FLAGS,
 )

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from .caseless import Caseless
 from .figures import Figure, counts_things, figures, is_time
 from .item import Candidate, item, unbulleted, weakened
 from .lines import Draft
@@ -34,8 +35,8 @@ from .units import Sort
 _MOST_SENTENCE = 1500
 _SPOKEN = 0.87  # confidence of a line from a sentence that orders in so many words
 _HINTED = 0.7  # from a sentence without an ordering word
-_REFERRED = re.compile(
-    r"(?i)\b(?:заказ\w*|заявк\w+|сч[её]т\w*|order|po|bestellung|auftrag)\s?(?:№"
+_REFERRED = Caseless(
+    r"\b(?:заказ\w*|заявк\w+|сч[её]т\w*|order|po|bestellung|auftrag)\s?(?:№"
     r"|no\.?|nr\.?|#)?\s?[\w/-]*\d[\w/-]*"
 )
 

@@ -6,13 +6,12 @@ orders nothing ("5 days"), tails end a description ("... by Friday"). All patter
 
 import re
 
-_FLAGS = re.IGNORECASE
+from .caseless import Caseless
 
-BOUNDARY = re.compile(
+BOUNDARY = Caseless(
     r";|,(?!\d)|,(?=\d+ ?[xх×] )|(?<!\d),(?=\d)"
     r"|\s/\s|\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
     r"|:\s|\n|\s[-–—]\s(?=[^\d\s])",
-    _FLAGS,
 )
 LEAD_WORDS = frozenset(
     """нам мне нужно нужны нужен нужна надо нада требуется требуются необходимо прошу просим вас
@@ -38,7 +37,7 @@ LEAD_WORDS = frozenset(
     nous il faut voudrions commander commandons veuillez livrer envoyer de du des nos necesitamos
     pedimos favor enviar por el la los las un""".split()
 )
-STOP_NOUNS = re.compile(
+STOP_NOUNS = Caseless(
     r"\s*(?:[-–—]?\s?(?:го|х|й|ти|ой|ый|th|st|nd|rd)\b|рабочих|раб\.|дн|дней|день|дня|недел|месяц"
     r"|мес\b|час|утра|вечера|минут|лет\b|год|этаж|числ|позици|раз\b|раза\b|процент|точк|вариант"
     r"|человек|чел\b|заказ|счет|счёт|договор|янв|фев|мар(?:та)?\b|апр|мая\b|июн|июл|авг|сен"
@@ -51,10 +50,9 @@ STOP_NOUNS = re.compile(
     r"|of (?:the|them|these|those|our|your)|from (?:them|these)|нам|вам|из (?:них|этих|тех)"
     r"|und\b|and\b|или\b|or\b|oder\b"
     r"|to\b|bis\b|до\b|only\b|more is)",
-    _FLAGS,
 )
 # What ends a description: when, where, how, from which offer.
-TAIL = re.compile(
+TAIL = Caseless(
     r"\s(?:на (?:завтра|сегодня|понедельник|вторник|среду|четверг|пятницу|субботу|неделе"
     r"|следующ\w+|объект"
     r"|склад|адрес|тот же|прежн\w+|условиях|январ\w+|феврал\w+|март|апрел\w+|июн\w+|июл\w+|август"
@@ -77,37 +75,33 @@ TAIL = re.compile(
     r"|zu liefern|zuschicken|zusenden|bestellen|liefern|schicken|senden|kommen|haben"
     r"|mit dem nächsten|pour (?:lundi|mardi|mercredi|jeudi|vendredi|le|demain)|para el"
     r"|s'il vous)\b",
-    _FLAGS,
 )
-POLITE = re.compile(
+POLITE = Caseless(
     r"^\W*(?:пожалуйста|плиз|спасибо|заранее.*|please|pls|thanks?|thank you|thx|danke|bitte"
     r"|если можно|срочно|завтра|сегодня|today"
     r"|tomorrow|merci|gracias|по возможности|как обычно|как всегда|as usual|urgent\w*|asap"
     r"|доставка.*"
     r"|самовывоз.*|оплат\w+.*|счет.*|счёт.*|срок.*|lieferung.*|delivery.*|price.*|цена.*"
     r"|lg.*|vg.*|gruß.*)?\W*$",
-    _FLAGS,
 )
-ABBREVIATED = re.compile(
+ABBREVIATED = Caseless(
     r"(?:^|[\s\d(])(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
     r"|им|др|руб|р"
     r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
     r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел)$",
-    _FLAGS,
 )
 SENTENCE_END = re.compile(
     r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg"
     r"|заранее|счет|счёт|оплата|доставка|отправляйте|привезите)\b)"
 )
 # Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
-VAT_NOTE = re.compile(
+VAT_NOTE = Caseless(
     r"\s*[(,]?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?|zuzüglich"
     r"|\+|с|без|включая|в т\. ?ч\.)\s?(?:\d{1,2}\s?%\s?)?(?:vat|mwst|ust|ндс"
     r"|tax)\b\.?\s?(?:\d{1,2}\s?%)?\)?",
-    _FLAGS,
 )
-VERB = re.compile(
-    r"(?i)\s(?:будет|будут|есть|нужн\w+|можно|может|закажем|оплатим|заберем|заберём|приедет"
+VERB = Caseless(
+    r"\s(?:будет|будут|есть|нужн\w+|можно|может|закажем|оплатим|заберем|заберём|приедет"
     r"|приедем|ждем"
     r"|ждём|пришлите|привезите|выставите|if|is|are|will|was|were|would|can|could|has|have"
     r"|which|that"
