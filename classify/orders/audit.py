@@ -17,9 +17,10 @@ from postroom.order import OrderLine
 
 from .caseless import Caseless
 from .dates import date_spans
-from .figures import HOURS, Figure, counts_things, figures, is_time, ranges
+from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise
+from .numbers import has_digit
 from .prose import only_noise, split_sentences
 from .prose_words import STOP_NOUNS
 from .units import NEVER_ORDERED
@@ -29,7 +30,7 @@ _MOST_WORDS = 18  # of a description in running text
 _WHEN = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d\b")
 # Nobody describes goods by them: what has one more of these ordered by it.
 _AMOUNTS = frozenset({"TNE", "MTQ", "XPX"})
-_MIXED = re.compile(r"\S*(?:[^\W\d_]\S*\d|\d\S*[^\W\d_])\S*")
+_MIXED = re.compile(r"[^\W\d_]\S*\d|\d\S*[^\W\d_]")
 _DETAILS = frozenset(
     """size sizes colour color type model grade red blue green black white yellow grey gray "
     "large small
@@ -153,10 +154,10 @@ def _ends_bare(description: str, language: str, mark: str) -> bool:
 
 def _only_details(description: str) -> bool:
     """True for "size 5" and "red": what it is was said of another line."""
-    words = re.findall(r"[^\W\d_]+", _MIXED.sub("", description.lower()))
-    return not _MIXED.search(description) and all(
-        len(word) < 3 or word in _DETAILS for word in words
-    )
+    if _MIXED.search(description):
+        return False
+    words = re.findall(r"[^\W\d_]+", description.lower())
+    return all(len(word) < 3 or word in _DETAILS for word in words)
 
 
 def _weaker(line: OrderLine, problem: str) -> OrderLine:
@@ -235,9 +236,11 @@ def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: 
 
 def _has_strange(line: str, found: Sequence[Figure], used: str) -> bool:
     """True when a token with a digit is neither a figure, nor in a line's words, nor explained."""
+    if not has_digit(line):
+        return False
     spans = [(figure.start, figure.end) for figure in found]
-    spans += date_spans(line)
-    spans += [m.span() for one in (_EXPLAINED, HOURS) for m in one.finditer(line)]
+    spans += [*date_spans(line), *hour_spans(line)]
+    spans += [match.span() for match in _EXPLAINED.finditer(line)]
     for match in _TOKEN.finditer(line):
         token = match[0].strip(".,;:!?()[]«»\"'*=-–—+x×х/")
         if not any(char.isdigit() for char in token) or token in used:

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 from .caseless import Caseless
+from .numbers import has_digit
 
 _MONTH_STEMS = {
     "янв": 1, "фев": 2, "мар": 3, "апр": 4, "мая": 5, "май": 5, "июн": 6, "июл": 7, "авг": 8,
@@ -34,7 +35,6 @@ _MONTH = (
     r"|avril|juin|juillet|août|décembre|enero|abril|mayo|junio|julio|agosto|diciembre"
     r"|янв|фев|мар|апр|авг|сент?|окт|нояб?|дек)"
 )
-_DIGIT = re.compile(r"\d")  # every date has one, most lines have none
 _ISO = re.compile(r"(?<!\d)(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.,/])(\d{1,2})([./-])(\d{1,2})(?:\2(\d{4}|\d{2}))?(?![\d/]|[.,]\d)")
 _DAY_MONTH = Caseless(
@@ -63,7 +63,7 @@ def date_of(text: str, language: str = "", written: date | None = None) -> date 
 @lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
 def date_spans(text: str) -> tuple[tuple[int, int], ...]:
     """Where dates stand, also those whose year or order of day and month nobody can tell."""
-    if not _DIGIT.search(text):
+    if not has_digit(text):
         return ()
     spans = [match.span() for match in _ISO.finditer(text)]
     for match in _NUMERIC.finditer(text):
@@ -79,7 +79,7 @@ def date_spans(text: str) -> tuple[tuple[int, int], ...]:
 
 def dates_in(text: str, language: str = "", written: date | None = None) -> list[Found]:
     """Every date in `text` that is sure, in order."""
-    if not _DIGIT.search(text):
+    if not has_digit(text):
         return []
     found: list[Found] = []
     for match in _ISO.finditer(text):

@@ -17,7 +17,7 @@ from functools import lru_cache
 from .caseless import Caseless
 from .currency import MARK, currency_in
 from .dates import date_spans
-from .numbers import GROUPING, NUMBER, readings
+from .numbers import GROUPING, NUMBER, has_digit, readings
 from .numerals import Numeral, numeral_at
 from .units import Found, Sort, unit_behind
 
@@ -74,7 +74,7 @@ _SPANS = Caseless(
 )
 _TIMES = "xXхХ×*"
 # "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
-HOURS = Caseless(
+_HOURS = Caseless(
     r"\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
     r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
 )
@@ -109,13 +109,14 @@ class Figure:
 @lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
 def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]:
     """Every free-standing number of a line, in order."""
-    dates = [*date_spans(line), *(match.span() for match in HOURS.finditer(line))]
+    dates = [*date_spans(line), *hour_spans(line)]
+    rough = {one.start: one for one in ranges(line, mark)}
     found: list[Figure] = []
     position = 0
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
         start, end = _trim(line, match)
         position = end
-        if ranged := _ranged(line, start, mark):
+        if start in rough and (ranged := _ranged(line, rough[start])):
             found.append(ranged)
             position = ranged.end
             continue
@@ -134,17 +135,21 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
     return tuple(sorted(found, key=lambda one: one.start))
 
 
-def _ranged(line: str, start: int, mark: str) -> Figure | None:
-    """ "5-6 листов": one rough figure, the lower end its value; None when no range begins here."""
-    found = next((one for one in ranges(line, mark) if one.start == start), None)
-    if found is None or _glued_before(line, start):
+def hour_spans(line: str) -> list[tuple[int, int]]:
+    """Where opening hours stand."""
+    return [match.span() for match in _HOURS.finditer(line)] if has_digit(line) else []
+
+
+def _ranged(line: str, found: "Range") -> Figure | None:
+    """ "5-6 листов": one rough figure, the lower end its value; None for the tail of a code."""
+    if _glued_before(line, found.start):
         return None
     unit = unit_behind(line, found.end)
     return Figure(
-        start=start,
+        start=found.start,
         end=unit.end if unit else found.end,
         values=(found.low,),
-        number_start=start,
+        number_start=found.start,
         number_end=found.end,
         unit=unit,
         rough=True,
@@ -306,9 +311,15 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         is_total=bool(total_said),
         labelled=bool(quantity_said),
         times=times,
-        reference=bool(_REFERENCE_BEFORE.search(tail)) and not money,
+        reference=not money and _is_referred_to(tail),
         rough=rough,
     )
+
+
+def _is_referred_to(tail: str) -> bool:
+    """True when the word that ends `tail` says that a name of something follows."""
+    last = tail.rstrip(" :.").rfind(" ") + 1
+    return _REFERENCE_BEFORE.search(tail, last) is not None
 
 
 def _is_each(line: str, end: int) -> bool:

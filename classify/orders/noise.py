@@ -8,13 +8,17 @@ import re
 from functools import lru_cache
 
 from .caseless import Caseless
+from .numbers import has_digit
 
 _FLAGS = re.IGNORECASE
 
 _CONTACT = Caseless(
     r"(?:\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
     r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b[.:/]?"
-    r"|https?://|\S@\S+\.\S|\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
+    r"|https?://|\S@\S+\.\S)",
+)
+_TELEPHONE = re.compile(
+    r"(?:\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
     r"|\(0?\d{2,5}\)[ -]?\d{2,4}[ -]\d{2,4}|\b8[ -]?9\d\d[ -]?\d{3}"
     r"|\b0\d{3,4}[ /-]\d{3,}[ /-]?\d{2,})",
 )
@@ -27,12 +31,14 @@ _BANK = Caseless(
 )
 _ADDRESS = re.compile(
     r"(?:\b(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|\b(?:улица"
-    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж)\b"
-    r"|\b\d+[a-z]?,? (?:[A-Z][a-z]+ ){1,3}(?:Street|Road|Avenue|Lane|Drive|Way|Close|St|Rd"
-    r"|Ave)\b|\b(?:Blvd|Boulevard|Suite|Ste\.?) ?#?\d|\bParkway\b"
+    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж)\b|\bParkway\b"
+    r"|\b(?:Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box)\b|\brue (?:de|du|des)\b)",
+)
+_NUMBERED_ADDRESS = re.compile(
+    r"(?:\b\d+[a-z]?,? (?:[A-Z][a-z]+ ){1,3}(?:Street|Road|Avenue|Lane|Drive|Way|Close|St|Rd"
+    r"|Ave)\b|\b(?:Blvd|Boulevard|Suite|Ste\.?) ?#?\d"
     r"|[a-z],? [A-Z]{2},? \d{5}(?:-\d{4})?\s*$"
-    r"|\b(?:Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box)\b"
-    r"|\b\w*(?:straße|strasse|str\.|weg|platz|allee|gasse)\s\d|\brue (?:de|du|des)\b"
+    r"|\b\w*(?:straße|strasse|str\.|weg|platz|allee|gasse)\s\d"
     r"|\b\d{5,6},? (?:г\.|[A-ZА-Я][a-zа-я]+)\s*$|^\s*(?:D-|A-|CH-)\d{4,5}\b"
     r"|^\s*\d{5} [A-ZÄÖÜ][a-zäöüß]+(?: [a-zäöüß]+| [A-ZÄÖÜ][a-zäöüß]+)?\s*$"
     r"|\b[A-Z]{1,2}\d[\dA-Z]? \d[A-Z]{2}\b)",
@@ -126,6 +132,8 @@ def is_noise(line: str) -> bool:
     if _NUMBER_ALONE.match(line):
         return True
     if _TERM.match(line) or _BANK.search(line) or _CONTACT.search(line) or _TIME.match(line):
+        return True
+    if has_digit(line) and (_TELEPHONE.search(line) or _NUMBERED_ADDRESS.search(line)):
         return True
     return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
 

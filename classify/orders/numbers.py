@@ -28,9 +28,15 @@ _COMMAED = re.compile(r"\d{1,3}(?:,\d{3})+")
 _INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
 _HALVES = {"½": Decimal("0.5"), "¼": Decimal("0.25"), "¾": Decimal("0.75")}
 _MOST_DIGITS = 15
+_DIGIT = re.compile(r"\d")
 
 # The mark between whole part and fraction that a language's writers use.
 DECIMAL_MARKS = {"ru": ",", "de": ",", "fr": ",", "es": ",", "en": "."}
+
+
+def has_digit(text: str) -> bool:
+    """True when a digit that `\\d` finds stands in `text`; most lines of a letter have none."""
+    return _DIGIT.search(text) is not None
 
 
 def readings(text: str, mark: str = "") -> tuple[Decimal, ...]:
