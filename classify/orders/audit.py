@@ -227,10 +227,21 @@ def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: 
         if inside or (noise and not counts_things(figure)) or _is_explained(line, figure):
             continue
         said = _said(line, figure)
-        described = re.search(rf"(?<!\d){re.escape(said)}(?!\d)", used)
+        described = _is_number_in(used, said)
         if (described and not counts_things(figure)) or _taken(figure, pool) or described:
             continue
         return True
+    return False
+
+
+def _is_number_in(text: str, number: str) -> bool:
+    """True when `number` stands in `text` and is no part of a longer one."""
+    start = text.find(number)
+    while start >= 0:
+        end = start + len(number)
+        if not (text[max(0, start - 1) : start].isdecimal() or text[end : end + 1].isdecimal()):
+            return True
+        start = text.find(number, start + 1)
     return False
 
 

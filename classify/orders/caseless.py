@@ -14,8 +14,8 @@ from collections.abc import Iterator
 
 def lowered(text: str) -> str:
     """The text in small letters, every character at its place."""
-    # "İ" would become two characters; the other two are what IGNORECASE takes for "i" and "s".
-    return text.replace("İ", "i").replace("ı", "i").replace("ſ", "s").lower()
+    small = text.lower()
+    return small if len(small) == len(text) else text.replace("İ", "i").lower()
 
 
 class Caseless:

@@ -18,7 +18,7 @@ from .caseless import Caseless
 from .currency import MARK, currency_in
 from .dates import date_spans
 from .numbers import GROUPING, NUMBER, has_digit, readings
-from .numerals import Numeral, numeral_at
+from .numerals import Numeral, may_begin, numeral_at
 from .units import Found, Sort, unit_behind
 
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
@@ -379,7 +379,9 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
     found: list[Figure] = []
     index = 0
     while index < len(words):
-        numeral = numeral_at(words, index, language) or _one_of(line, words, spans, index)
+        numeral = None
+        if may_begin(words[index]):
+            numeral = numeral_at(words, index, language) or _one_of(line, words, spans, index)
         if numeral is None:
             index += 1
             continue

@@ -18,7 +18,7 @@ from postroom.order import Delivery, OrderKind
 from .caseless import Caseless
 from .currency import currency_in
 from .dates import Found, dates_in
-from .numbers import NUMBER, decimal_mark, readings
+from .numbers import NUMBER, decimal_mark, has_digit, readings
 
 _MOST_LINES = 400
 _CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
@@ -181,8 +181,9 @@ def _asked(lines: Sequence[str]) -> Decimal | None:
 
 def _number(lines: Sequence[str], kind: OrderKind) -> str:
     patterns = _INVOICE_NUMBERS if kind is OrderKind.INVOICE else _ORDER_NUMBERS
+    numbered = [line for line in lines if has_digit(line)]
     for pattern in patterns:
-        for line in lines:
+        for line in numbered:
             for match in pattern.finditer(line):
                 code = match["code"].rstrip(".-/")
                 announced = match[0][: match.start("code") - match.start()]
@@ -250,7 +251,7 @@ def _currency(lines: Sequence[str]) -> str:
     found = {
         currency
         for line in lines
-        if any(char.isdigit() for char in line) or len(line) < 40
+        if len(line) < 40 or any(map(str.isdigit, line))
         if (currency := currency_in(line))
     }
     return found.pop() if len(found) == 1 else ""

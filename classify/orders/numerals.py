@@ -12,6 +12,7 @@ as often as quantities.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,8 +113,15 @@ _ARTICLES = frozenset({"a", "an", "ein", "einem", "einen", "eine", "une", "una"}
 _JOINERS = frozenset({"and", "und", "y", "et"})
 _PAIRS = {"пара": 2, "пару": 2, "couple": 2}
 _HALVES = {"полтора": Decimal("1.5"), "полторы": Decimal("1.5"), "anderthalb": Decimal("1.5")}
-_FIRST_WORDS = frozenset({"half", *_HALVES, *_PAIRS, *_ARTICLES, *_SMALL, *_TIMES})
+_FIRST_WORDS = frozenset({"half", *_HALVES, *_PAIRS, *_ARTICLES, *_SMALL, *_ROMANCE, *_TIMES})
 _ALONE_ONLY = 9  # what stands after a tens word: 1..9
+
+
+@lru_cache(maxsize=4096)
+def may_begin(word: str) -> bool:
+    """False for most words, by which no number begins in any language."""
+    plain = _plain(word)
+    return plain in _FIRST_WORDS or _value(plain) > 0
 
 
 def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral | None:
@@ -124,8 +132,6 @@ def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral 
         value = _ROMANCE.get(words[start].lower(), 0)
         return Numeral(value=Decimal(value), words=1, weak=value == 1) if value else None
     first = _plain(words[start])
-    if first not in _FIRST_WORDS and not _value(first):
-        return None
     if first in _HALVES:
         return Numeral(value=_HALVES[first], words=1)
     if first in _PAIRS:
