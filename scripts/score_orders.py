@@ -3,7 +3,8 @@
 
 In: tests/corpus/orders (ours) and, where it is, ../shared/samples (others'). Out: per group the
 documents, lines right, wrong and missed, precision, recall, F1, how many lines reported as sure are
-right, and how many documents were reported complete although a line differs. --show prints every
+right, how many documents were reported complete, how many of the clear ones (read right, and no
+person need look) were, and how many although a line differs. --show prints every
 difference. A line is right when quantity and unit price agree and SKU or description matches.
 """
 
@@ -41,7 +42,7 @@ def main() -> int:
                 print(f"{scored.name}: {line}")
     print(
         f"{'group':24}{'docs':>5}{'right':>7}{'wrong':>7}{'missed':>7}{'P':>7}{'R':>7}{'F1':>7}"
-        f"{'sure':>7}{'sure ok':>9}{'complete':>9}{'silent':>7}{'kind':>7}"
+        f"{'sure':>7}{'sure ok':>9}{'complete':>9}{'of clear':>10}{'silent':>7}{'kind':>7}"
     )
     for name in sorted(groups):
         print(_row(name, groups[name]))
@@ -77,6 +78,8 @@ def _row(name: str, documents: list[Scored]) -> str:
     sure = sum(one.sure for one in documents)
     sure_right = sum(one.sure_right for one in documents)
     complete = sum(one.complete for one in documents)
+    clear = [one for one in documents if one.clear]
+    through = f"{sum(one.complete for one in clear)}/{len(clear)}"
     silent = sum(one.silently_wrong for one in documents)
     judged = [one for one in documents if one.kind_right is not None]
     precision, recall = _share(right, right + wrong), _share(right, right + missed)
@@ -84,7 +87,7 @@ def _row(name: str, documents: list[Scored]) -> str:
     kinds = _share(sum(bool(one.kind_right) for one in judged), len(judged))
     return (
         f"{name:24}{len(documents):5}{right:7}{wrong:7}{missed:7}{precision:7.3f}{recall:7.3f}{f1:7.3f}"
-        f"{sure:7}{_share(sure_right, sure):9.3f}{complete:9}{silent:7}{kinds:7.3f}"
+        f"{sure:7}{_share(sure_right, sure):9.3f}{complete:9}{through:>10}{silent:7}{kinds:7.3f}"
     )
 
 

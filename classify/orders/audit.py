@@ -19,10 +19,10 @@ from .caseless import Caseless
 from .dates import date_spans
 from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
 from .item import unbulleted
-from .noise import is_noise
+from .noise import is_noise, recalls
 from .numbers import has_digit
 from .prose import only_noise, split_sentences
-from .prose_words import STOP_NOUNS
+from .prose_words import STARTS, STOP_NOUNS
 from .units import NEVER_ORDERED
 
 _UNSURE = 0.6
@@ -52,6 +52,7 @@ _LOOSE_END = re.compile(
     r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|(?-i:a)|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
     r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
+_NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 # What takes goods out, points at a list somewhere else, or makes the order depend on something.
@@ -98,7 +99,7 @@ _REFERS = Caseless(
     r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
     r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
     r"|cent(?:re|er)|account|acct|konto|kst|kostenstelle|код\w*|code|rv|rahmen\w*|fahrgestell\w*|vin|dwg|drawing|rev|прайс\w*|от|vom|dated))"
-    r"[\s.:/()-]*(?:no|nr|№|#)?[\s.:]*$"
+    r"[\s.:/()-]*(?:(?:is|ist|lautet)\s)?(?:no|nr|№|#)?[\s.:]*$"
 )
 # Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
 _PACKED = Caseless(
@@ -120,6 +121,8 @@ def audited(
     used = " | ".join(f"{line.sku} {line.gtin} {line.description}" for line in read)
     problems: list[str] = []
     for line in _sentences(lines, tabled):
+        if recalls(line):
+            continue
         if _has_unread(line, pool, used, language, mark):
             problems.append("numbers-unread")
         if read and not is_noise(line):
@@ -133,7 +136,11 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     """A line from text whose description still holds what may be the true quantity: unsure."""
     if not (line.sku or line.gtin) and _only_details(line.description):
         return _weaker(line, "description-thin")
-    if _SPEECH.search(line.description) or _LOOSE_END.search(line.description):
+    if (
+        _SPEECH.search(line.description)
+        or _LOOSE_END.search(line.description)
+        or _NEW_SENTENCE.search(line.description)
+    ):
         return _weaker(line, "description-unsure")
     if line.unit_code in NEVER_ORDERED or (
         line.unit_code in _DESCRIBING and _ends_bare(line.description, language, mark)
@@ -272,7 +279,9 @@ def _sentences(lines: Sequence[str], tabled: set[int]) -> Iterator[str]:
     for place, line in enumerate(lines):
         if place in tabled or not line.strip():
             continue
-        yield from [line] if is_noise(line) == only_noise(line) else split_sentences(line)
+        sentences = list(split_sentences(line))
+        apart = len(sentences) > 1 and any(is_noise(one) or recalls(one) for one in sentences)
+        yield from sentences if apart and not only_noise(line) else [line]
 
 
 def _taken(figure: Figure, pool: list[Decimal]) -> bool:

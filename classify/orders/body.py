@@ -20,7 +20,7 @@ from .caseless import Caseless
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, settle
-from .noise import ends_text, is_noise, without_greeting
+from .noise import ends_text, is_noise, recalls, without_greeting
 from .numbers import decimal_mark
 from .prose import names_goods, sentences_of, split_sentences, spoken
 from .reading import Reading
@@ -122,7 +122,7 @@ def _read_totals(body: _Body) -> None:
         label = re.split(r"[\d:]", line, maxsplit=1)[0]
         if sums_up(label) and label.strip():
             found = [one for one in figures(line, body.language, body.mark) if one.unit is None]
-            if found and not is_tax_label(label):
+            if found and not is_tax_label(label.rsplit(",", 1)[-1]):
                 body.totals += [one.values[0] for one in found[:1]]
                 body.currency = body.currency or found[0].money
             body.taken.add(place)
@@ -133,6 +133,8 @@ def _read_lists(body: _Body) -> None:
     enumerated = _enumerated(body)
     for place, line in enumerate(body.lines):
         if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
+            continue
+        if recalls(line):
             continue
         if _runs_on(body, place - 1) or _runs_on(body, place):
             continue

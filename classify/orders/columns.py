@@ -14,12 +14,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from .cells import Cell, amounts, is_number, quantity_of, text_of
+from .cells import Cell, is_number, text_of
+from .contents import (
+    agreement,
+    all_ones,
+    are_codes,
+    are_positions,
+    are_words,
+    has_units,
+    numeric_share,
+    texts_of_column,
+    unit_share,
+)
 from .currency import currency_in
 from .fields import Columns
 from .units import unit_of
 from .words import Heading, Role, heading, unit_heading
 
+_DOUBTED = 0.8  # a column of figures nobody knows may hold the true quantity
 _LOOK_AHEAD = 40  # rows below the heading that may correct it
 _GOODS = frozenset({Role.SKU, Role.BUYER_SKU, Role.GTIN, Role.DESCRIPTION})
 _FIGURES = frozenset(
@@ -119,6 +131,9 @@ def _settled(
     roles = _by_content(roles, below, mark)
     quantity, problems = _quantity(roles, below, mark)
     price, total = _price_and_total(roles, quantity, below, mark)
+    if better := _that_multiplies(roles, (quantity, price, total), below, mark):
+        quantity, price, total = better
+        roles[quantity] = Heading(role=Role.QUANTITY, unit=_unit_in(heading_texts[quantity]))
     sku = _sku(roles, below)
     descriptions = _descriptions(roles, below, sku)
     if sku is None and not descriptions:
@@ -142,7 +157,9 @@ def _settled(
         unit_word=roles[quantity].unit if quantity is not None else "",
         currency=currencies.pop() if len(currencies) == 1 else "",
         is_form=bool(_all(roles, Role.STOCK, Role.ORDERED)),
-        confidence=0.94 if quantity is not None else 0.5,
+        confidence=(
+            0.5 if quantity is None else _DOUBTED if "column-unknown" in problems else 0.94
+        ),
         problems=problems,
     )
 
@@ -169,12 +186,17 @@ def _other_unit(price_heading: str, unit: str) -> tuple[str, ...]:
     return () if {said.code, counted.code} <= pieces else ("price-per-other-unit",)
 
 
+_PACK_WORDS = frozenset({"vpe", "ve", "pe", "уп", "упак", "pack"})  # beside a quantity: its size
+
+
 def _unknown(
     roles: dict[int, Heading], texts: Sequence[str], below: Sequence[Sequence[Cell]]
 ) -> tuple[str, ...]:
     """A column of figures under a heading we do not know may be what matters."""
     for place, text in enumerate(texts):
-        if text and place not in roles and _numeric_share(_texts(below, place)) > 0.7:
+        if text.strip(" .").lower() in _PACK_WORDS:
+            continue
+        if text and place not in roles and numeric_share(texts_of_column(below, place)) > 0.7:
             return ("column-unknown",)
     return ()
 
@@ -187,10 +209,6 @@ def _all(roles: dict[int, Heading], *wanted: Role) -> list[int]:
     return [place for place in sorted(roles) if roles[place].role in wanted]
 
 
-def _texts(below: Sequence[Sequence[Cell]], place: int) -> list[str]:
-    return [text for row in below if place < len(row) and (text := text_of(row[place]))]
-
-
 def _by_content(
     roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str
 ) -> dict[int, Heading]:
@@ -198,20 +216,20 @@ def _by_content(
     mended = dict(roles)
     descriptions = _all(roles, Role.DESCRIPTION)
     for place in descriptions:
-        texts = _texts(below, place)
-        if texts and len(descriptions) > 1 and _are_codes(texts):
-            role = Role.POSITION if _are_positions(texts) else Role.SKU
+        texts = texts_of_column(below, place)
+        if texts and len(descriptions) > 1 and are_codes(texts):
+            role = Role.POSITION if are_positions(texts) else Role.SKU
             mended[place] = replace(roles[place], role=role)
-        elif texts and _are_positions(texts) and len(texts) > 1:
+        elif texts and are_positions(texts) and len(texts) > 1:
             mended[place] = replace(roles[place], role=Role.POSITION)
     quantities = _all(mended, Role.QUANTITY, Role.ORDERED)
     units = _all(mended, Role.UNIT)
-    if units and _numeric_share(_texts(below, units[0])) > 0.7:
-        if quantities and any(currency_in(text) for text in _texts(below, units[0])):
+    if units and numeric_share(texts_of_column(below, units[0])) > 0.7:
+        if quantities and any(currency_in(text) for text in texts_of_column(below, units[0])):
             mended[units[0]] = replace(mended[units[0]], role=Role.PRICE)
         elif not quantities:
             mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
-        elif _unit_share(_texts(below, quantities[0])) > 0.5:
+        elif unit_share(texts_of_column(below, quantities[0])) > 0.5:
             mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
             mended[quantities[0]] = replace(mended[quantities[0]], role=Role.UNIT)
     if not _all(mended, Role.DESCRIPTION):
@@ -226,8 +244,8 @@ def _by_content(
 def _find_unit(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> None:
     """A column without heading that holds nothing but units, as under a merged "Количество"."""
     for place in range(max((len(row) for row in below), default=0)):
-        texts = _texts(below, place)
-        if place not in roles and texts and _unit_share(texts) >= 0.8:
+        texts = texts_of_column(below, place)
+        if place not in roles and texts and unit_share(texts) >= 0.8:
             roles[place] = Heading(role=Role.UNIT)
             return
 
@@ -243,7 +261,7 @@ def _find_quantity(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], m
         if place in known or not prices or not others:
             continue
         if any(
-            _agreement(below, place, price, total, mark) > 0.7
+            agreement(below, place, price, total, mark) > 0.7
             for price in prices
             for total in others
         ):
@@ -261,50 +279,16 @@ def _find_description(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]
         if (
             place in roles
             and roles[place].role is Role.SKU
-            and not _are_words(_texts(below, place))
+            and not are_words(texts_of_column(below, place))
         ):
             continue
-        letters = sum(sum(char.isalpha() for char in text) for text in _texts(below, place))
+        letters = sum(
+            sum(char.isalpha() for char in text) for text in texts_of_column(below, place)
+        )
         if letters > most and letters >= 4 * max(1, len(below)):
             best, most = place, letters
     if best is not None:
         roles[best] = Heading(role=Role.DESCRIPTION)
-
-
-def _are_words(texts: list[str]) -> bool:
-    """True when most texts are several words, not codes."""
-    return sum(text.count(" ") >= 2 for text in texts) * 2 > len(texts)
-
-
-def _are_codes(texts: list[str]) -> bool:
-    """True when nearly every text has a digit and no more than one space."""
-    codes = sum(
-        any(char.isdigit() for char in text) and text.count(" ") <= 1 and len(text) < 25
-        for text in texts
-    )
-    return codes >= 0.8 * len(texts)
-
-
-def _are_positions(texts: list[str]) -> bool:
-    numbers = [
-        int(text.strip(".")) for text in texts if text.strip(".").isdecimal() and len(text) < 6
-    ]
-    if len(numbers) < 0.8 * len(texts):
-        return False
-    rising = all(after > before for before, after in zip(numbers, numbers[1:], strict=False))
-    return rising and numbers[0] in (0, 1, 10, 100, 1000)
-
-
-def _numeric_share(texts: list[str]) -> float:
-    return sum(is_number(text) for text in texts) / len(texts) if texts else 0.0
-
-
-def _unit_share(texts: list[str]) -> float:
-    return (
-        sum(unit_of(text) is not None and not text[:1].isdigit() for text in texts) / len(texts)
-        if texts
-        else 0.0
-    )
 
 
 def _quantity(
@@ -312,10 +296,14 @@ def _quantity(
 ) -> tuple[int | None, tuple[str, ...]]:
     """The quantity's column; two that disagree are named."""
     ordered = [
-        place for place in _all(roles, Role.ORDERED) if _numeric_share(_texts(below, place)) > 0
+        place
+        for place in _all(roles, Role.ORDERED)
+        if numeric_share(texts_of_column(below, place)) > 0
     ]
     plain = [
-        place for place in _all(roles, Role.QUANTITY) if _numeric_share(_texts(below, place)) > 0
+        place
+        for place in _all(roles, Role.QUANTITY)
+        if numeric_share(texts_of_column(below, place)) > 0
     ]
     candidates = ordered or plain
     if not candidates:
@@ -329,7 +317,7 @@ def _quantity(
         (
             max(
                 (
-                    _agreement(below, place, price, total, mark)
+                    agreement(below, place, price, total, mark)
                     for price in prices
                     for total in totals
                 ),
@@ -353,42 +341,49 @@ def _price_and_total(
     if quantity is not None and len(prices) > 1 and not totals:
         discount = _first(roles, Role.DISCOUNT)
         for total in prices[1:]:
-            if _agreement(below, quantity, prices[0], total, mark, discount) > 0.5:
+            if agreement(below, quantity, prices[0], total, mark, discount) > 0.5:
                 return prices[0], total
     if quantity is None or not prices or not totals:
         return (prices[0] if prices else None), (totals[0] if totals else None)
     if len(prices) == len(totals) == 1:
         return prices[0], totals[0]
     best = max(
-        ((_agreement(below, quantity, price, total, mark), -one, -two), price, total)
+        ((agreement(below, quantity, price, total, mark), -one, -two), price, total)
         for one, price in enumerate(prices)
         for two, total in enumerate(totals)
     )
     return best[1], best[2]
 
 
-def _agreement(
+def _that_multiplies(
+    roles: dict[int, Heading],
+    found: tuple[int | None, int | None, int | None],
     below: Sequence[Sequence[Cell]],
-    quantity: int,
-    price: int,
-    total: int,
     mark: str,
-    discount: int | None = None,
-) -> float:
-    """The share of rows in which quantity x price, less discount, is that total, without VAT."""
-    asked = agreed = 0
-    for row in below:
-        if max(quantity, price, total) >= len(row):
-            continue
-        counts = quantity_of(row[quantity], mark).readings
-        costs, sums = amounts(row[price], mark), amounts(row[total], mark)
-        if counts and costs and sums:
-            asked += 1
-            exact = counts[0] * costs[0]
-            if discount is not None and discount < len(row):
-                exact *= (100 - next(iter(amounts(row[discount], mark)), Decimal(0))) / 100
-            agreed += abs(exact - abs(sums[0])) <= abs(exact) / 200 + Decimal("0.02")
-    return agreed / asked if asked else 0.0
+) -> tuple[int, int, int] | None:
+    """(quantity, price, total) that make every total where those found make none.
+
+    Forms with boxes, pieces a box and pieces altogether price the pieces.
+    """
+    quantity, price, total = found
+    if quantity is None or price is None or total is None:
+        return None
+    if agreement(below, quantity, price, total, mark) > 0.3 or all_ones(below, price):
+        return None
+    taken = {place for place in roles if roles[place].role in (Role.POSITION, Role.SKU, Role.GTIN)}
+    for one in _all(roles, Role.TOTAL, Role.TOTAL_GROSS):
+        for place in range(max((len(row) for row in below), default=0)):
+            if place in taken or place in (quantity, price, one):
+                continue
+            if agreement(below, place, price, one, mark) > 0.9:
+                return place, price, one
+    return None
+
+
+def _unit_in(text: str) -> str:
+    """The unit a heading names: "Всего шт." -> "шт"."""
+    words = re.findall(r"[^\W\d_]+", text)
+    return next((word for word in reversed(words) if unit_of(word)), "")
 
 
 def _sku(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> int | None:
@@ -398,7 +393,11 @@ def _sku(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> int | No
         return columns[0] if columns else None
     return max(
         columns,
-        key=lambda place: (len(_texts(below, place)), -_unit_share(_texts(below, place)), -place),
+        key=lambda place: (
+            len(texts_of_column(below, place)),
+            -unit_share(texts_of_column(below, place)),
+            -place,
+        ),
     )
 
 
@@ -409,7 +408,9 @@ def _descriptions(
     names = _all(roles, Role.DESCRIPTION)
     details = [place for place in _all(roles, Role.DETAIL) if place != sku]
     if len(names) > 1:
-        longest = max(names, key=lambda place: sum(len(text) for text in _texts(below, place)))
+        longest = max(
+            names, key=lambda place: sum(len(text) for text in texts_of_column(below, place))
+        )
         names = [longest]
     return (*names, *details)
 
@@ -422,18 +423,18 @@ def columns_by_content(rows: Sequence[Sequence[Cell]], mark: str) -> Columns | N
     if not body:
         return None
     width = max(len(row) for row in body)
-    texts = {place: _texts(body, place) for place in range(width)}
+    texts = {place: texts_of_column(body, place) for place in range(width)}
     full = [place for place in texts if len(texts[place]) >= 0.7 * len(body)]
     words = [
-        place for place in full if _letters(texts[place]) >= 0.6 and _unit_share(texts[place]) < 0.6
+        place for place in full if _letters(texts[place]) >= 0.6 and unit_share(texts[place]) < 0.6
     ]
     numeric = [
         place
         for place in full
-        if _numeric_share(texts[place]) >= 0.9
-        and not (_are_positions(texts[place]) and place == min(full) and len(body) > 1)
+        if numeric_share(texts[place]) >= 0.9
+        and not (are_positions(texts[place]) and place == min(full) and len(body) > 1)
     ]
-    units = [place for place in full if _unit_share(texts[place]) >= 0.8]
+    units = [place for place in full if unit_share(texts[place]) >= 0.8]
     if not words or not numeric:
         return None
     name = max(words, key=lambda place: sum(len(text) for text in texts[place]))
@@ -450,7 +451,7 @@ def _letters(texts: list[str]) -> float:
 
 def _code_column(full: list[int], texts: dict[int, list[str]], name: int) -> int | None:
     for place in full:
-        if place < name and _are_codes(texts[place]) and not _are_positions(texts[place]):
+        if place < name and are_codes(texts[place]) and not are_positions(texts[place]):
             if all(len(text) >= 4 for text in texts[place]):
                 return place
     return None
@@ -464,27 +465,17 @@ def _figures_by_content(
         for quantity in numeric:
             for price in numeric:
                 if len({quantity, price, total}) == 3 and quantity < price:
-                    if _agreement(body, quantity, price, total, mark) >= 0.8 and not _all_ones(
+                    if agreement(body, quantity, price, total, mark) >= 0.8 and not all_ones(
                         body, price
                     ):
                         return replace(
                             guess, quantity=quantity, price=price, total=total, confidence=0.88
                         )
     if len(numeric) == 1:
-        measured = guess.unit is not None or _has_units(body, numeric[0])
+        measured = guess.unit is not None or has_units(body, numeric[0])
         return replace(guess, quantity=numeric[0], confidence=0.88 if measured else 0.8)
     if len(numeric) == 2 and guess.unit is not None:
         near = min(numeric, key=lambda place: (abs(place - (guess.unit or 0)), place))
         other = next(place for place in numeric if place != near)
         return replace(guess, quantity=near, price=other, confidence=0.75)
     return None
-
-
-def _all_ones(body: Sequence[Sequence[Cell]], place: int) -> bool:
-    return all(text == "1" for text in _texts(body, place))
-
-
-def _has_units(body: Sequence[Sequence[Cell]], place: int) -> bool:
-    return all(
-        quantity_of(row[place]).unit for row in body if place < len(row) and text_of(row[place])
-    )

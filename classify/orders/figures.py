@@ -54,7 +54,9 @@ _REFERENCE_BEFORE = Caseless(
     r"|\bкласс\w*|\bgrade|\bitems?|\bline|(?<!we )(?<!to )(?<!i )\border|\bзаказ(?:а|у|е"
     r"|ом)?|\bсч[её]т(?:а|у|е|ом)?|\bдоговор\w*|\binvoice|\bquote|\bbestellung|\bauftrag"
     r"|\brechnung|\bangebot|\bкодом?|\bкабинет|\bворота|\bgate|\btor|\bbay|\broom|\bнедел\w+"
-    r"|\bsort|\bсорт\w*|\bv\.|\bрост\w*)[ :.]*$",
+    r"|\bsort|\bсорт\w*|\bv\.|\bрост\w*|(?<=\bcost )cent(?:re|er)|\baccount|\bacct|\bkostenstelle"
+    r"|\bkommission|\bproje[ck]t|\bjob|\bkunden-?(?:nr|nummer)|\bмагазин\w*|\bфилиал\w*|\bfiliale"
+    r"|\bкостцентр|\bстатья)[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
     r"(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
@@ -120,8 +122,10 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
             found.append(ranged)
             position = ranged.end
             continue
-        if any(start < until and begin < end for begin, until in dates) and not unit_after(
-            line, end
+        if (
+            any(start < until and begin < end for begin, until in dates)
+            and not unit_after(line, end)
+            and not _MONEY_BEFORE.search(line[max(0, start - 8) : start])  # "£4.15" is no day
         ):
             position = max(
                 end, next(until for begin, until in dates if start < until and begin < end)
@@ -323,7 +327,9 @@ def _is_referred_to(tail: str) -> bool:
 
 
 def _is_each(line: str, end: int) -> bool:
-    """True for "9.00 each": the price of one."""
+    """True for "9.00 each": the price of one; "100 ea 1/2-13 bolts" counts them."""
+    if re.match(r"(?i)\s?ea\b\.?\s*\w", line[end : end + 12]) and line[end - 3 : end].isdigit():
+        return False
     return bool(
         re.match(
             r"(?i)\s?(?:each|ea|apiece|das stück|je stück|per (?:pc|piece|unit))\b",

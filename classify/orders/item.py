@@ -75,6 +75,7 @@ _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
 _COUNTS = re.compile(
     r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
 )
+_NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
 _UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = Caseless(
@@ -151,6 +152,8 @@ def item(
         description, unit = found_unit
     elif not unit and not re.search(r"\w", coded[: quantity.start]):
         description, unit = _unit_behind(description)
+    elif not unit and (word := _word_that_counts(coded, quantity)):
+        description, unit = description.removesuffix(word).rstrip(" \t,;"), word
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
             values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
@@ -203,6 +206,13 @@ def _counts_word(word: str) -> bool:
     """True for a word that counts pieces or packages."""
     unit = unit_of(word)
     return unit is not None and unit.sort in (Sort.COUNT, Sort.PACK) and unit.code != "C62"
+
+
+def _word_that_counts(line: str, quantity: Figure) -> str:
+    """A German noun that alone stands behind a marked quantity: "Lachs 1 kg: 3 Seiten"."""
+    marked = _MARKER_BEFORE.search(line[: quantity.start])
+    match = _NOUN_ALONE.fullmatch(line, quantity.end) if marked and not quantity.unit else None
+    return match["word"] if match else ""
 
 
 def _unit_behind(description: str) -> tuple[str, str]:

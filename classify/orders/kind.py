@@ -18,6 +18,7 @@ from .phrases import (
     AS_BEFORE,
     ASKS_BACK,
     ASKS_FOR_BILL,
+    ASKS_POLITELY,
     BILLS,
     CANCELS,
     CHANGES,
@@ -39,6 +40,10 @@ _FORWARD_OR_REPLY = re.compile(
 _ANSWERS_BILL = Caseless(
     r"(?:оплатили|оплатим|оплата (?:прошла|отправлена)|paid|angewiesen|überwiesen|bezahlt)"
 )
+
+
+# A column headed "How many?" asks nothing of us.
+_COLUMN_ASKS = re.compile(r"\t[^\t\n?]{1,30}\?(?=[\t\n]|$)|^[^\t\n?]{1,30}\?(?=\t)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +81,9 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
     problems = ("refers-to-earlier-order",) if pointing else ()
     if REMINDS.search(written):
         problems = (*problems, "reminder")
-    if ASKS_BACK.search(body):
+    if ASKS_BACK.search(_COLUMN_ASKS.sub(" ", body)):
         problems = (*problems, "asks-back")
-    if orders or ASKS_FOR_BILL.search(written):
+    if orders or ASKS_FOR_BILL.search(written) or ASKS_POLITELY.search(body):
         return Kind(kind=OrderKind.ORDER, problems=problems)
     if ORDER_TITLE.search(names):
         return Kind(kind=OrderKind.ORDER, problems=problems)

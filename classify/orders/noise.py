@@ -51,7 +51,7 @@ _TERM = Caseless(
     r"|при[её]мк\w*|разгрузк\w*|получени\w*|вывоза)"
     r"|доставка|доставить|самовывоз|оплата|оплатим|получатель|грузополучатель|плательщик"
     r"|заказчик|покупатель|поставщик|контакт\w*|контактное лицо|при[её]мка|комментарий"
-    r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|гарантия"
+    r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|автомобиль|машина|гарантия"
     r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
     r"|выгрузка|груз|товарн\w+|ставка|тара|возвратн\w+|темп"
     r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
@@ -60,12 +60,12 @@ _TERM = Caseless(
     r"| number)?|cost cent(?:re|er)|project|job no|job|budget|requisition|buyer|seller"
     r"|supplier|vendor|bill to|invoice (?:to|address)|ref(?:erence)?|your ref|our ref|quote"
     r"|valid until|required by|needed by|due|notes?|re|subject|date|vat|demurrage|freight"
-    r"|packing|carrier"
+    r"|packing|carrier|vehicle|reg(?:istration)?(?: no)?|vin"
     r"|liefer(?:termin|adresse|datum|anschrift|zeit|bedingung\w*|ung|ort|woche)"
     r"|versand(?:art|adresse)?|zahlung(?:sbedingung\w*|sziel|sart)?|rechnungsadresse"
     r"|rechnung|ansprechpartner|kommission|kostenstelle|projekt|kundennummer|kunden-nr"
     r"|ihr zeichen|unser zeichen|lieferant\w*|baustelle|anlieferung|abladung|termin|laden"
-    r"|entladen|fracht|ware|leergut|pfand|betreff|datum|hinweis|incoterm|skonto|angebot"
+    r"|entladen|fracht|fahrzeug|fahrgestell\w*|ware|leergut|pfand|betreff|datum|hinweis|incoterm|skonto|angebot"
     r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
     r"|\s[-–—]\s)(?!\s*$)",
 )
@@ -136,6 +136,32 @@ def is_noise(line: str) -> bool:
     if has_digit(line) and (_TELEPHONE.search(line) or _NUMBERED_ADDRESS.search(line)):
         return True
     return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
+
+
+_RECALLED_WORDS = (
+    r"(?:прошл\w+|предыдущ\w+|последн\w+|last|previous|recent|letzte\w*|vorige\w*|jüngste\w*)"
+    r"\s(?:\w+\s)?(?:заказ\w*|заявк\w+|партии|партию|поставк\w+|отгрузк\w+|раз|orders?"
+    r"|delivery|shipment|batch|time|bestellung|lieferung|sendung|ware)"
+)
+_RECALLED = Caseless(_RECALLED_WORDS)
+_RECALLS = Caseless(
+    r"^\W*(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)\b[^.!?\n]{0,60}"
+    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* )?"
+    rf"{_RECALLED_WORDS}\s[^.!?\n]{{0,80}}"
+    r"(?:пришл\w+|получил\w+|приехал\w+|доехал\w+|оплачен\w*|arrived|received|was|were"
+    r"|angekommen|erhalten|bezahlt|war|waren)\b)",
+)
+_ASKS_FOR_MORE = Caseless(
+    r"\b(?:нужн\w+|надо|прошу|просим|закажите|заказываем|пришлите|привезите|отгрузите|ещ[её]|теперь"
+    r"|повтор\w+|please|pls|need|want|order|send|again|same|more|another|bitte|brauch\w+"
+    r"|benötig\w+|bestell\w+|nochmal\w*|wieder|gleiche\w*|weitere)\b",
+)
+
+
+def recalls(sentence: str) -> bool:
+    """True for thanks for what came before ("Thanks for our last order, all 40 boxes arrived")."""
+    match = _RECALLS.match(sentence[:400])
+    return match is not None and not _ASKS_FOR_MORE.search(_RECALLED.sub(" ", sentence))
 
 
 def without_greeting(line: str) -> str:

@@ -15,7 +15,7 @@ ORDERS = Caseless(
     r"|привезти|доставить|принять|подготовить|продать|зарезервировать|собрать|выписать"
     r"|отпустить|изготовить)"
     r"|отгрузите|отгружайте|отправьте|отправляйте|привезите|привезти|доставьте|поставьте|вышлите"
-    r"|пришлите|выпишите|выставите|выставьте|оформите"
+    r"|пришлите|выпишите|выставите|выставьте|оформите|хоте(?:ли|лось) бы (?:\w+\s){0,2}\d"
     r"|везите|оформите|соберите|зарезервируйте|забронируйте|запускайте|печатайте|подключайте"
     r"|размещаем заказ|продлеваем|дозаказ\w*"
     r"|(?:нам|мне|нужен|нужн[оаы]|надо|нада|требуется|требуются|необходим[оаы]?)\b|бер[её]м"
@@ -26,7 +26,7 @@ ORDERS = Caseless(
     r"|deliver|ship|dispatch|provide|book|arrange|prepare|proceed|process|find (?:our"
     r"|attached|below))"
     r"|pls (?:send|go ahead|supply|ship)|(?:we|i)(?:'d| would)? (?:need|require"
-    r"|like to (?:order|buy|have)|want|take|order)|can (?:you|we) (?:send|have|get|order)"
+    r"|like to (?:order|buy|have)|like \d+|want|take|order)|can (?:you|we) (?:send|have|get|order)"
     r"|could (?:you|we) (?:send|have|get|please send)|send us|ship to|on hire|go ahead"
     r"|we'?ll take|drop ship|we need|need \d+x?|put (?:me|us) down for|proforma for|on order"
     r"|for (?:tomorrow|monday|tuesday|wednesday"
@@ -35,13 +35,19 @@ ORDERS = Caseless(
     r"|auftrag(?:serteilung)?|bitte (?:\w+\s+){0,4}(?:liefern|senden|schicken|bestellen"
     r"|abrufen|richten|bereitstellen|zurücklegen|einpacken|drucken|erfassen|zusenden|einplanen)"
     r"|liefern sie|kaufen wir|wir kaufen|brauche[n]?|brauch|benötige[n]?|nehmen wir|nehme"
-    r"|wir bräuchten|ordern|abrufen"
+    r"|wir bräuchten|hätten? (?:wir |ich )?gerne?|bestellanforderung|banf"
+    r"|materialanforderung|ordern|abrufen"
     r"|abruf|für (?:morgen|heute|übermorgen|nächste woche|(?:mon|diens|donners|frei|sams)tag"
     r"|mittwoch)|bitte (?:für|\d+x?)|per express|nachbestellung|noch raus"
     r"|commande[rsz]?|commandons|nous souhaitons commander|veuillez (?:nous )?(?:livrer"
     r"|envoyer|expédier)|bon de commande|il nous faut"
     r"|pedido|pedimos|solicitamos|rogamos (?:nos )?(?:envíen|suministren)|necesitamos"
     r"|orden de compra)\b",
+)
+# "Twenty of these, please": asks, where nothing else is asked.
+ASKS_POLITELY = Caseless(
+    r"(?m)\b(?:please|pls|plz|bitte|пожалуйста|плиз)[ \t]*(?:[.!:;]+(?=\s|$)|(?:x+[ \t]*)?(?=\n|$))"
+    r"|^\W*(?:pls|please|bitte|пожалуйста)[ \t:]+\d",
 )
 # The writer decides, whatever he asked before.
 DECIDES = Caseless(
@@ -166,7 +172,7 @@ AS_BEFORE = Caseless(
 # Address, delivery and payment as always: that says nothing of the goods.
 TERMS_AS_BEFORE = Caseless(
     r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*|доставк\w+"
-    r"|оплат\w+|условия\w*|самовывоз|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
+    r"|оплат\w+|условия\w*|самовывоз|отгрузк\w+|сч[её]т\w*|versand|abholung|rechnung|shipping|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
     r"\s(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt)|как (?:обычно|всегда|раньше|в прошлый раз)"
     r"|as (?:usual|before|last time)|the usual)\b",
 )

@@ -17,14 +17,16 @@ from .caseless import Caseless
 from .figures import Figure, counts_things, figures, is_time
 from .item import Candidate, item, unbulleted, weakened
 from .lines import Draft
-from .noise import is_noise
-from .phrases import ENQUIRES, ORDERS
+from .noise import is_noise, recalls
+from .phrases import ASKS_POLITELY, ENQUIRES, ORDERS
 from .prose_words import (
     ABBREVIATED,
     BOUNDARY,
     LEAD_WORDS,
     POLITE,
+    RETURNS,
     SENTENCE_END,
+    STARTS,
     STOP_NOUNS,
     TAIL,
     VAT_NOTE,
@@ -49,6 +51,10 @@ _AGREEING = frozenset(
 _COUNTED_END = re.compile(r"\d\s?[^\W\d_]{1,6}$")
 
 
+# "... dazu und 5 l": of two boundary words in a row the second stays behind.
+_CONJUNCTION = re.compile(r"(?i)^\s*(?:и|and|und|sowie|plus|dazu|&)\s")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
     """A stretch between two boundaries."""
@@ -67,7 +73,7 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
         usable = place < len(lines) and place not in taken and line.strip() and not only_noise(line)
         if paragraph and (not usable or not _continues(paragraph[-1], line)):
             for sentence in split_sentences(" ".join(paragraph)):
-                if not is_noise(sentence):
+                if not is_noise(sentence) and not recalls(sentence):
                     yield begin, sentence
             paragraph = []
         if usable:
@@ -101,7 +107,9 @@ def split_sentences(paragraph: str) -> Iterator[str]:
     for match in SENTENCE_END.finditer(text):
         head = text[start : match.start()]
         if match[0].startswith(".") and ABBREVIATED.search(head[-12:]):
-            closes = _COUNTED_END.search(head[-16:]) and "а" <= text[match.end()].lower() <= "я"
+            closes = _COUNTED_END.search(head[-16:]) and (
+                "а" <= text[match.end()].lower() <= "я" or STARTS.match(text, match.end())
+            )
             if not closes:
                 continue
         yield head[:_MOST_SENTENCE]
@@ -118,17 +126,23 @@ def spoken(
     """
     if len(sentence) > _MOST_SENTENCE or not any(char.isalnum() for char in sentence):
         return []
-    if ENQUIRES.search(sentence) and not listed:
+    if not listed and (ENQUIRES.search(sentence) or _gives_back(sentence)):
         return []
     parts = _agreed(list(_parts(VAT_NOTE.sub(" ", unbulleted(sentence)), language, mark)))
     firsts = sum(part.first is not None for part in parts)
     lasts = sum(part.last is not None and part.first is None for part in parts)
     if firsts + lasts == 0:
         return []
-    sure = _SPOKEN if ORDERS.search(sentence) else _HINTED
+    asks = ORDERS.search(sentence) or ASKS_POLITELY.search(sentence)
+    sure = _SPOKEN if asks else _HINTED
     if firsts >= lasts:
         return _by_first(parts, language, mark, sure)
     return _by_last(parts, language, mark, sure)
+
+
+def _gives_back(sentence: str) -> bool:
+    """True for what is to be fetched: "6 empties to collect"."""
+    return RETURNS.search(sentence) is not None and not ORDERS.search(sentence)
 
 
 def names_goods(draft: Draft) -> bool:
@@ -147,9 +161,16 @@ def _agreed(parts: list[_Part]) -> list[_Part]:
     if not any(part.last is not None and counts_things(part.last) for part in parts):
         return parts
     return [
-        replace(part, last=None) if part.last is not None and _only_measures(part) else part
+        replace(part, last=None)
+        if part.last is not None and _only_measures(part) and not _is_bought_by(part.last)
+        else part
         for part in parts
     ]
+
+
+def _is_bought_by(figure: Figure) -> bool:
+    """Nails are bought by the kilogram and cable by the metre; a litre says the size of a can."""
+    return figure.unit is not None and figure.unit.unit.code in ("KGM", "MTR")
 
 
 def _only_measures(part: _Part) -> bool:
@@ -168,7 +189,7 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
     several = len(figures(sentence, language, mark)) > 1
     for match in [*BOUNDARY.finditer(sentence), None]:
         stop = match.start() if match else len(sentence)
-        text = sentence[start:stop]
+        text = _CONJUNCTION.sub("", sentence[start:stop])
         if text.count("(") > text.count(")") and match:
             continue  # a comma inside brackets parts nothing
         if text.strip():
@@ -319,6 +340,7 @@ def _joined(candidate: Candidate, text: str) -> Candidate:
 def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[Candidate]:
     found: list[Candidate] = []
     pending: list[str] = []
+    counted = any(part.last is not None and counts_things(part.last) for part in parts)
     for part in parts:
         if part.last is None:
             if part.introduces:
@@ -336,6 +358,8 @@ def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[
             pending = []
             continue
         limit = sure if candidate.has_unit or candidate.dashed else min(sure, 0.75)
+        if counted and _only_measures(part):
+            limit = min(limit, 0.8)  # "краска 5 кг, валик 10 шт": five kilograms, or a can of them?
         if pending:
             named = _without_lead(pending[-1])
             said = f"{named}, {candidate.draft.description}".strip(", ")

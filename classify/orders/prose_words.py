@@ -33,7 +33,7 @@ LEAD_WORDS = frozenset(
     möchte nehmen nehme liefern schicken senden über auftrag bestellung dann dazu zusätzlich die das
     den der für morgen heute hiermit gerne gern folgende folgendes von vom titel montag dienstag
     mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
-    hätten hätte mal
+    hätten hätte mal wieder erneut nochmal nochmals und again снова опять вновь sowie
     nous il faut voudrions commander commandons veuillez livrer envoyer de du des nos necesitamos
     pedimos favor enviar por el la los las un""".split()
 )
@@ -84,11 +84,24 @@ POLITE = Caseless(
     r"|самовывоз.*|оплат\w+.*|счет.*|счёт.*|срок.*|lieferung.*|delivery.*|price.*|цена.*"
     r"|lg.*|vg.*|gruß.*)?\W*$",
 )
+RETURNS = Caseless(
+    r"\b(?:empties|leergut|leere\w* (?:kisten|fässer|gebinde|paletten)|pfand\w*|retouren?|returns?"
+    r"|to (?:collect|return|pick up)|zurück(?:nehmen|geben|holen)|abzuholen|mitnehmen|возврат\w*"
+    r"|забрать|заберите|вернуть|порожн\w+|пуст\w+ (?:тар|кег|бутыл|баллон|поддон)\w*)\b",
+)
 ABBREVIATED = Caseless(
     r"(?:^|[\s\d(])(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
     r"|им|др|руб|р"
     r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
-    r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел)$",
+    r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
+    r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал|бух)$",
+)
+# What begins a sentence and no name of goods: a unit with a dot before it did end one.
+STARTS = re.compile(
+    r"(?:Auf|Bitte|Wir|Ich|Die|Der|Das|Den|Für|An|Am|Im|In|Bei|Nach|Zur?|Zum|Lieferung|Versand|Danke"
+    r"|Vielen|Falls|Wenn|Sollte|Es|Außerdem|Ausserdem|Alles|Rechnung|Abholung|Sie|Können|Könnten|Mit"
+    r"|Please|We|I|The|This|These|Deliver|Delivery|Thanks|Thank|Can|Could|Also|Our|My|If|Is|Are|It"
+    r"|They|And|Any|Let|Do|Just|Will|Would|Many|Kind|Best|Regards|Collection|Invoice|To|For)\b"
 )
 SENTENCE_END = re.compile(
     r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg"

@@ -217,7 +217,13 @@ _STRUCK = re.compile(
     r"|отмен\w*|аннулир\w*|не (?:нужн\w+|надо|отгружать|поставлять|заказывать|требуется)|снят\w? с"
     r"|нет в наличии|уточн\w+|под вопросом|или аналог|storn\w+|entfällt|gestrichen"
     r"|nicht (?:liefern|lieferbar)"
-    r"|gelöscht|annul\w+|tbc|tbd)\b"
+    r"|gelöscht|annul\w+|tbc|tbd|if (?:in stock|available|possible|not|you|we)"
+    r"|or (?:equivalent|similar|alternative)|instead|replace\w* (?:with|by)|substitut\w+"
+    r"|alternativ\w*"
+    r"|nur wenn|falls|sofern|statt|anstatt|oder (?:ähnlich|gleichwertig)\w*|ersatzweise|если"
+    r"|при (?:наличии|возможности|условии)|вместо|заменить|замените|замена на"
+    r"|или (?:эквивалент|похож)\w*|to be confirmed"
+    r"|not (?:needed|ordered)|nicht (?:bestellt|benötigt|bestellen)|по возможности)\b"
 )
 
 

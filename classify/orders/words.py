@@ -132,7 +132,9 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|on hand"
             r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
-            r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*",
+            r"|запас|min\w* (?:stock|level|qty)|par level|mindestbestand|meldebestand"
+            r"|reorder (?:point|level)"
+            r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*|soll|ist|par",
         ),
         (
             Role.PACK_SIZE,
@@ -145,9 +147,10 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         (
             Role.ORDERED,
             r".*\b(?:заказ|заказано|к заказу|ваш заказ|заявка|потребность|требуется|нужно"
-            r"|надо|order qty|ordered|order quantity|qty ordered|ordered qty"
+            r"|надо|bedarf|bedarfsmenge|benötigt|abruf|abrufmenge|to order|закупить|дозаказ"
+            r"|order qty|ordered|order quantity|qty ordered|ordered qty"
             r"|quantity ordered|order|bestellmenge|bestellt|cantidad pedida|qté commandée"
-            r"|заказываем|к поставке)\b.*",
+            r"|заказываем|к поставке)\b.*|(?:qty |quantity )?(?:needed|wanted)",
         ),
         (Role.UNIT_CODE, r".*\b(?:океи|код ед\w*)\b.*"),
         (

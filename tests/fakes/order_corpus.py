@@ -53,6 +53,7 @@ class Scored:
     sure: int = 0
     sure_right: int = 0
     complete: bool = False
+    clear: bool = False  # a new order, all of it read right, that no person need look at
     silently_wrong: bool = False
     kind_right: bool | None = None
     differences: list[str] = field(default_factory=list)
@@ -119,6 +120,13 @@ def _check_rest(scored: Scored, order: Order, case: dict[str, Any]) -> None:
     if case.get("complete") is False and order.complete:
         scored.silently_wrong = True
         scored.differences.append("complete although a person must look")
+    scored.clear = (
+        case.get("kind") == "order"
+        and bool(case.get("lines"))
+        and case.get("complete") is not False
+        and not scored.wrong + scored.missed
+        and bool(scored.kind_right)
+    )
     if scored.differences or (
         not order.complete and scored.kind_right and case.get("kind") == "order"
     ):

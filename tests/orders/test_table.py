@@ -202,3 +202,37 @@ def test_a_discount_explains_the_total_and_lowers_the_price() -> None:
 def test_a_price_list_without_quantities_orders_nothing() -> None:
     table = read(["Код", "Товар", "Цена"], ["A1", "Чай", Decimal(55)], ["A2", "Кофе", Decimal(90)])
     assert all(line.quantity is None and line.confidence < 0.5 for line in table.lines)
+
+
+def test_where_boxes_and_pieces_stand_the_priced_ones_are_ordered() -> None:
+    table = read(
+        ["Наименование", "Шт. в кор.", "Кол-во кор.", "Всего шт.", "Цена за шт.", "Сумма"],
+        ["Шоколад 90 г", Decimal(20), Decimal(5), Decimal(100), Decimal(62), Decimal(6200)],
+        ["Вафли 200 г", Decimal(12), Decimal(10), Decimal(120), Decimal(48), Decimal(5760)],
+    )
+    assert [(line.quantity, line.unit) for line in table.lines] == [
+        (Decimal(100), "шт"),
+        (Decimal(120), "шт"),
+    ]
+    assert table.problems == ()
+
+
+def test_a_note_that_makes_a_row_conditional_is_seen() -> None:
+    table = read(
+        ["Item", "Qty", "Comments"],
+        ["LED panel", Decimal(10), ""],
+        ["Driver", Decimal(4), "only if in stock"],
+        language="en",
+    )
+    assert [line.confidence >= 0.85 for line in table.lines] == [True, False]
+
+
+def test_a_column_of_unknown_figures_makes_lines_unsure() -> None:
+    table = read(
+        ["Item", "Qty", "Wobble"],
+        ["LED panel", Decimal(10), Decimal(3)],
+        ["Driver", Decimal(4), Decimal(12)],
+        language="en",
+    )
+    assert table.problems == ("column-unknown",)
+    assert all(line.confidence < 0.85 for line in table.lines)

@@ -166,3 +166,42 @@ def test_a_table_of_spaces_keeps_empty_cells_in_their_columns() -> None:
         ("4711-100", "Schlauch", "50", "m"),
         ("", "Fassung ohne Nr.", "200", "Stk"),
     ]
+
+
+def test_thanks_for_an_earlier_delivery_order_nothing_and_are_no_doubt() -> None:
+    reading = read_body(
+        "Спасибо за прошлый заказ, все 40 коробок доехали целыми!\n"
+        "Теперь нам нужно: роза Эксплорер 60 см 200 шт, гипсофила 10 пачек.",
+        "ru",
+    )
+    assert [line.quantity for line in reading.lines] == [200, 10]
+    assert reading.problems == ()
+
+
+def test_thanks_that_order_more_are_read() -> None:
+    reading = read_body("Thanks for the last order, please send another 40 boxes of tape.", "en")
+    assert [line.quantity for line in reading.lines] == [40]
+
+
+def test_a_sentence_ends_behind_an_abbreviated_unit() -> None:
+    reading = read_body(
+        "Bitte senden: 2 Dosen Cyan 2,5 kg und 4 Dosen Lack 2,5 kg. Auf die Rechnung bitte",
+        "de",
+    )
+    assert [line.description for line in reading.lines] == ["Cyan 2,5 kg", "Lack 2,5 kg"]
+
+
+def test_a_cost_centre_is_no_quantity() -> None:
+    reading = read_body("I need 5 packs of gloves. Please charge cost centre 4471.", "en")
+    assert [line.quantity for line in reading.lines] == [5]
+
+
+def test_a_price_that_looks_like_a_day_is_a_price() -> None:
+    reading = read_body("12 x Softwood 38x63 3.0m @ £4.15\n40 x Oak board 18mm @ £74.50", "en")
+    assert [line.unit_price for line in reading.lines] == [Decimal("4.15"), Decimal("74.50")]
+
+
+def test_a_german_noun_behind_the_number_counts() -> None:
+    found = item("- Lachs geräuchert 1 kg: 3 Seiten", "de")
+    assert found is not None
+    assert (found.draft.unit, found.draft.description) == ("Seiten", "Lachs geräuchert 1 kg")
