@@ -74,7 +74,17 @@ _SPANS = Caseless(
     r"\s?(?:bar|бар|[мк]?па|atm|атм|mm|мм|[µμ]m|мкм|°|v|в|w|вт|k|hz|гц|лет|кл|классы?|years"
     r"|jahre|[^\W\d_]{1,3}/)(?![^\W\d_])"
 )
+_RANGE_BEHIND = re.compile(r"\s?(?:[-–—]|\.\.\.?|…|до|to|bis|или|or|oder)\s?\d")
+_RANGE_BEFORE = re.compile(r"\d\s?(?:[-–—]|\.\.\.?|…|(?<=\s)(?:до|to|bis|или|or|oder))\s?$")
 _TIMES = "xXхХ×*"
+_TIMES_SIGN = re.compile(f"[{_TIMES}]")  # without one beside it, a number is part of no size
+_TIMES_BEFORE = re.compile(rf"(?:^|[\s\)\]])[{_TIMES}]\s?$")
+_TIMES_BEHIND = re.compile(rf"\s?[{_TIMES}](?=\s)|\s?×(?!\s?\d)")
+_ORDINAL = re.compile(r"st\b|nd\b|rd\b|th\b")  # "1st"
+_PERCENT = re.compile(r"\s?(?:%|процент|prozent|percent)")
+_CENTS = re.compile(r"[.,]\d\d$")
+_DAY_BEFORE = Caseless(r"\b(?:am|zum|bis|dem|vom|ab|den)\s$")
+_DOT_ENDS = re.compile(r"\.(?:\s|$)")
 # "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
 _HOURS = Caseless(
     r"\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
@@ -264,10 +274,10 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if _glued_before(line, start):
         return None
     unit = unit_behind(line, end)
-    percent = re.match(r"\s?(?:%|процент|prozent|percent)", line[end : end + 10])
-    if re.match(r"st\b|nd\b|rd\b|th\b", line[end:]):
-        return None  # "1st": an ordinal
-    if percent or _glued_behind(line, end, unit) or _in_size(line, start, end):
+    if _ORDINAL.match(line, end) or _PERCENT.match(line[end : end + 10]):
+        return None
+    multiplied = _TIMES_SIGN.search(line[max(0, start - 3) : start] + line[end : end + 2])
+    if _glued_behind(line, end, unit) or (multiplied and _in_size(line, start, end)):
         return None
     values = readings(line[start:end], mark)
     if not values:
@@ -281,23 +291,21 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if money and behind:
         unit = None
     stop = behind.end() if behind and money else (unit.end if unit else end)
-    times = bool(re.search(r"(?:^|[\s\)\]])[xхXХ×*]\s?$", before)) or bool(
-        re.match(rf"\s?[{_TIMES}](?=\s)|\s?×(?!\s?\d)", line[end : end + 3])
+    times = multiplied is not None and bool(
+        _TIMES_BEFORE.search(before) or _TIMES_BEHIND.match(line[end : end + 3])
     )
     begin = start
     if in_front and money:
         begin = start - len(in_front[0])
     tail = line[max(0, begin - 24) : begin]
     price_said, total_said = _PRICE_BEFORE.search(tail), _TOTAL_BEFORE.search(tail)
-    if price_said is None and (money or re.search(r"[.,]\d\d$", line[start:end])) and unit is None:
+    if price_said is None and (money or _CENTS.search(line[start:end])) and unit is None:
         price_said = _PRICE_PERHAPS.search(tail)
     quantity_said = _QUANTITY_BEFORE.search(tail)
     led_by = quantity_said or total_said or price_said
     if led_by:  # the words that lead to the figure are no part of the description
         begin -= len(tail) - led_by.start()
-    if re.search(r"(?i)\b(?:am|zum|bis|dem|vom|ab|den)\s$", before[-6:]) and re.match(
-        r"\.(?:\s|$)", line[end:]
-    ):
+    if _DOT_ENDS.match(line, end) and _DAY_BEFORE.search(before[-6:]):
         return None  # "nach dem 15.": a day
     each = _is_each(line, end)
     if each:
@@ -367,11 +375,8 @@ def _in_size(line: str, start: int, end: int) -> bool:
 
 
 def _is_range(line: str, start: int, stop: int) -> bool:
-    behind = re.match(r"\s?(?:[-–—]|\.\.\.?|…|до|to|bis|или|or|oder)\s?\d", line[stop : stop + 8])
-    before = re.search(
-        r"\d\s?(?:[-–—]|\.\.\.?|…|(?<=\s)(?:до|to|bis|или|or|oder))\s?$",
-        line[max(0, start - 8) : start],
-    )
+    behind = _RANGE_BEHIND.match(line[stop : stop + 8])
+    before = _RANGE_BEFORE.search(line[max(0, start - 8) : start])
     dash_list = behind and re.match(r"\s[-–—]\s", line[stop : stop + 3])
     return bool(before and not re.search(r"\s[-–—]\s$", line[:start])) or bool(
         behind and not dash_list

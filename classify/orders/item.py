@@ -24,6 +24,7 @@ _BULLET = Caseless(
 )
 _LEADERS = re.compile(r"\s*(?:\.{3,}|…+|_{3,})\s*")
 _WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
+_WORD_CHAR = re.compile(r"\w")
 _MARKER_BEFORE = re.compile(r"[-–—:=;\t|]\s*$")
 _END = re.compile(r"[\s.,;:!)|\]\t]*$")
 _LABELLED_SKU = re.compile(
@@ -150,7 +151,7 @@ def item(
     unit, values = _unit_and_values(quantity)
     if not unit and (found_unit := _unit_before(description)):
         description, unit = found_unit
-    elif not unit and not re.search(r"\w", coded[: quantity.start]):
+    elif not unit and not _WORD_CHAR.search(coded[: quantity.start]):
         description, unit = _unit_behind(description)
     elif not unit and (word := _word_that_counts(coded, quantity)):
         description, unit = description.removesuffix(word).rstrip(" \t,;"), word
@@ -177,7 +178,7 @@ def item(
         dashed=bool(_MARKER_BEFORE.search(coded[: quantity.start]))
         or quantity.times
         or quantity.labelled,
-        first=not re.search(r"\w", coded[: quantity.start]),
+        first=not _WORD_CHAR.search(coded[: quantity.start]),
         counted=quantity.times or quantity.labelled,
         money=money,
     )
@@ -285,7 +286,7 @@ def _weight(line: str, figure: Figure) -> float:
         weight -= 4
     if figure.times:
         weight += 4
-    at_start = not re.search(r"\w", before)
+    at_start = not _WORD_CHAR.search(before)
     at_end = bool(_END.fullmatch(behind)) or behind.lstrip(" ").startswith("\t")
     marked = bool(_MARKER_BEFORE.search(before))
     if marked:
@@ -393,7 +394,7 @@ def _description(line: str, used: list[Figure]) -> str:
         position = max(position, figure.end)
     parts.append(line[position:])
     cleaned = [_without_dangling(part) for part in parts]
-    return re.sub(r"\s+", " ", " ".join(part for part in cleaned if re.search(r"\w", part))).strip()
+    return " ".join(" ".join(part for part in cleaned if _WORD_CHAR.search(part)).split())
 
 
 def _without_dangling(part: str) -> str:
