@@ -98,13 +98,20 @@ class Examiner:
         metrics.STAGE_SECONDS.labels("read").observe(perf_counter() - started)
         return replace(message, raw=raw)
 
-    async def extract(self, raw: bytes) -> Order:
-        """The order or invoice in a message; one that cannot be read has that as its problem."""
+    async def extract(self, message: Message) -> Order:
+        """The order or invoice in a message that `read` gave.
+
+        One that cannot be read has that as its problem. Attachments' contents stay in the workers,
+        so a message with some is read anew there.
+        """
+        reading, orders = self.config.reading, self.config.orders
         started = perf_counter()
         try:
-            order = await self.pool.run(
-                jobs.extract_order, raw, self.config.reading, self.config.orders
-            )
+            if message.attachments:
+                order = await self.pool.run(jobs.extract_order, message.raw, reading, orders)
+            else:
+                text = replace(message, raw=b"")
+                order = await self.pool.run(jobs.extract_from_text, text, orders)
         except WorkerLost as lost:
             order = Order(problems=(lost.reason,))
         metrics.STAGE_SECONDS.labels("extract").observe(perf_counter() - started)

@@ -44,6 +44,14 @@ def extract_order(raw: bytes, limits: ReadingSection, section: OrdersSection) ->
     return orders.extract(read(raw, limits), means_of(section))
 
 
+def extract_from_text(message: Message, section: OrdersSection) -> Order:
+    """The order or invoice in a message without attachments that was read before."""
+    from .classify import orders
+    from .teaching import means_of
+
+    return orders.extract(message, means_of(section))
+
+
 def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:
     """Every decoded MIME leaf, ready for JSON: `data` in base64, `text` for text/* only."""
     return [

@@ -32,7 +32,7 @@ async def run_lmtp(config: Config) -> None:
     matcher = Matcher(config.catalogue, learnt_from(database))
 
     async def extract(message: Message, _classification: Classification) -> Order:
-        order = await examiner.extract(message.raw)
+        order = await examiner.extract(message)
         return await matcher(order, message.author.text if message.author else "")
 
     llm = Llm(config.llm) if config.llm.enabled else None
