@@ -34,6 +34,11 @@ def text_of(cell: Cell) -> str:
     return cell.isoformat()
 
 
+def is_filled(cell: Cell) -> bool:
+    """True when `text_of` has something to say."""
+    return not isinstance(cell, str) or bool(cell) and not cell.isspace()
+
+
 def code_text(cell: Cell) -> str:
     """The cell as a code; nothing but dashes is no code."""
     text = text_of(cell)
@@ -55,7 +60,9 @@ def amounts(cell: Cell, mark: str = "") -> tuple[Decimal, ...]:
         return (cell,)
     if isinstance(cell, date) or len(cell) > 40:
         return ()
-    return readings(_MONEY.sub("", cell).strip(" *=:%\u00a0"), mark)
+    if not cell.isdecimal():
+        cell = _MONEY.sub("", cell).strip(" *=:%\u00a0")
+    return readings(cell, mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

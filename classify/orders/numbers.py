@@ -122,6 +122,8 @@ def decimal_mark(texts: Iterable[str], language: str = "") -> str:
     """
     commas = dots = 0
     for text in texts:
+        if "," not in text and "." not in text:
+            continue
         for match in NUMBER.finditer(text):
             spelled = match[0]
             tail = max(spelled.rfind(","), spelled.rfind("."))
@@ -138,8 +140,8 @@ def decimal_mark(texts: Iterable[str], language: str = "") -> str:
 
 def exact(value: float | int) -> Decimal:
     """A spreadsheet's number as people see it: 0.1 + 0.2 is 0.3, 12.0 is 12."""
-    if isinstance(value, int):
-        return Decimal(value)
+    if isinstance(value, int) or value.is_integer():
+        return Decimal(int(value))
     rounded = Decimal(repr(round(value, 9)))
     return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral_value() else rounded
 

@@ -139,12 +139,12 @@ def _is_encrypted(content: bytes) -> bool:
 
 def _cell(value: object) -> Cell:
     match value:
+        case str():
+            return value
         case bool():
             return ""
         case int() | float():
             return exact(value) if abs(value) < _LARGEST else ""
-        case str():
-            return value
         case datetime.datetime():
             return value.date()
         case datetime.date():

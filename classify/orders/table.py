@@ -17,7 +17,8 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .cells import Cell, amounts, code_text, is_number, quantity_of, text_of
+from .caseless import Caseless
+from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, text_of
 from .columns import columns_by_content, columns_of
 from .fields import Columns
 from .hostile import MOST_LINES
@@ -100,7 +101,7 @@ def read_table(grid: Grid) -> Table:
 def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str) -> int:
     """Take the row at `index` in; how many rows that used up."""
     row = rows[index]
-    if not any(text_of(cell) for cell in row):
+    if not any(is_filled(cell) for cell in row):
         return 1
     if walk.columns is None or not any(is_number(cell) for cell in row):
         found = columns_of(rows, index, mark)
@@ -192,7 +193,7 @@ def _line(
     problems = measured.problems + (
         ("quantity-unreadable",) if _unreadable(quantity_cell, measured.readings) else ()
     )
-    if any(isinstance(cell, str) and _STRUCK.search(cell) for cell in row):
+    if _STRUCK.search(" | ".join(cell for cell in row if isinstance(cell, str))):
         problems = (*problems, "line-conditional")
     draft = Draft(
         sku=sku,
@@ -211,8 +212,8 @@ def _line(
 
 
 # A row that says of itself that it is not, or not surely, ordered.
-_STRUCK = re.compile(
-    r"(?i)\b(?:cancel\w*|deleted|do not (?:ship|send|deliver)|on hold|discontinued|out of stock"
+_STRUCK = Caseless(
+    r"\b(?:cancel\w*|deleted|do not (?:ship|send|deliver)|on hold|discontinued|out of stock"
     r"|not required"
     r"|отмен\w*|аннулир\w*|не (?:нужн\w+|надо|отгружать|поставлять|заказывать|требуется)|снят\w? с"
     r"|нет в наличии|уточн\w+|под вопросом|или аналог|storn\w+|entfällt|gestrichen"
@@ -301,7 +302,7 @@ def _without_heading(walk: _Walk, grid: Grid, rows: list[list[Cell]], mark: str)
     walk.columns = columns
     walk.around.clear()
     for index, row in enumerate(rows):
-        if any(text_of(cell) for cell in row):
+        if any(is_filled(cell) for cell in row):
             _take(walk, grid, row, index, mark)
 
 

@@ -11,7 +11,9 @@ table.py looks at the cells below and may change its mind.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
+from .caseless import Caseless
 from .currency import currency_in
 from .units import Unit, unit_of
 
@@ -293,12 +295,11 @@ _SUMMING = frozenset(
     "positions позиций наименований единиц items "
     "positionen artikel quantity qty кол-во количество мест вес ставка ставке rate at paye".split()
 )
-_SUMMING_START = re.compile(
+_SUMMING_START = Caseless(
     r"\s*(?:итого\b|всего\b|в том числе ндс|в т\. ?ч\. ?ндс|сумма ндс|sub-?total|grand total"
     r"|total\s*:"
     r"|zwischensumme|gesamtsumme|gesamtbetrag|summe\b|sous-total|total (?:ht|ttc|incl|excl|net|due)"
     r"|(?:zzgl\.? |inkl\.? |incl\.? |\+ ?)?\d{0,2}[.,]?\d{0,2} ?%? ?(?:mwst|ust|vat|tva|ндс)\b)",
-    re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]+", re.UNICODE)
 _STRONG_SUMMING = frozenset(
@@ -312,15 +313,14 @@ _STRONG_SUMMING = frozenset(
 )
 
 
+@lru_cache(maxsize=256)  # a table says the same unit in every row
 def sums_up(text: str) -> bool:
     """True for the label of a totals or VAT row."""
     if _SUMMING_START.match(text):
         return True
     words = _WORD.findall(text.lower().replace("ё", "е"))
     return (
-        0 < len(words) <= 8
-        and any(word in _STRONG_SUMMING for word in words)
-        and all(word in _SUMMING for word in words)
+        0 < len(words) <= 8 and not _STRONG_SUMMING.isdisjoint(words) and _SUMMING.issuperset(words)
     )
 
 
