@@ -25,38 +25,36 @@ _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
 # What says that a price follows.
 _PRICE_BEFORE = Caseless(
-    r"(?:@|\bпо(?: цене)?|\bцена|\bцене|(?<!\w)à|\bat|\bprice|\bje|\bzu je|\bpreis|\bepreis"
-    r"|\bvk|\bek"
-    r"|\bunit price|\bпредлож\w*)[:.]?[ \u00a0]*$",
+    r"(?:@|\b(?:по(?: цене)?|цена|цене)|(?<!\w)à|\b(?:at|price|je|zu je|preis|epreis|vk|ek"
+    r"|unit price|предлож\w*))[:.]?[ \u00a0]*$",
 )
 # Words that lead to a price only where the number looks like money: "for 12.50", not "for 2 days".
 _PRICE_PERHAPS = Caseless(
-    r"(?:(?<!\w)a|\bfor|\bfür|\bза|\bzu|\bpro(?: stück| st)?|\bmax\.?)[:.]?[ \u00a0]*$",
+    r"(?:(?<!\w)a|\b(?:for|für|за|zu|pro(?: stück| st)?|max\.?))[:.]?[ \u00a0]*$",
 )
 _TOTAL_BEFORE = Caseless(
-    r"(?:(?<![^\W\d_])=|\bна сумму|\bсумма|\bитого|\btotal|\bges(?:amt)?\.?|\bgesamtpreis"
-    r"|\bsumme)[:.]?[ \u00a0]*$",
+    r"(?:(?<![^\W\d_])=|\b(?:на сумму|сумма|итого|total|ges(?:amt)?\.?|gesamtpreis"
+    r"|summe))[:.]?[ \u00a0]*$",
 )
 _QUANTITY_BEFORE = Caseless(
-    r"(?:\bкол-?во|\bколичество|\bк-во|\bqty\.?|\bquantity|\bqnty|\bmenge|\banzahl"
-    r"|\bquantité|\bqté|\bcantidad"
-    r"|\bstückzahl|\bв количестве|\bзаказ(?=\s?[:=])|\border(?:ed)?(?=\s?[:=]))[ :.=\-–]*$",
+    r"\b(?:кол-?во|количество|к-во|qty\.?|quantity|qnty|menge|anzahl|quantité|qté|cantidad"
+    r"|stückzahl|в количестве|заказ(?=\s?[:=])|order(?:ed)?(?=\s?[:=]))[ :.=\-–]*$",
 )
 _REFERENCE_BEFORE = Caseless(
-    r"(?:№|#|\bno\.?|\bnr\.?|\bn°|\bpo|\bарт(?:икул\w*)?\.?|\bart(?:ikel"
-    r"|icle)?\.?(?:-?nr)?\.?|\bкод(?:ом|а)?|\bкп|\bsku|\bref\.?"
-    r"|\bgr(?:öße|\.)?|\bsize|\bразмер\w*|\bр-р|\bтип\w*|\bгост|\bdin|\biso|\bиso|\bту|\bdn"
-    r"|\bду|\bру|\bpn|\bral|\bномер\w*"
-    r"|\bpos(?:ition|\.)?|\bпоз(?:иц\w+|\.)?|\bп\.|\bп/п|\bver(?:sion|\.)?|\bv|\btype|\btyp"
-    r"|\bmodel\w*|\bмодел\w+|\bсерия|\bmark"
-    r"|\bd|\bø|\b∅|\bкл\.?|\bmarka|\bмарк\w+|\bкв\.|\bд\.|\bоф\.|\bдом"
-    r"|\bкорп\.?|\bстр\.?|\bком\.|\bкаб\.?|\bдоб\.?|\bweek|\bkw|\bclass"
-    r"|\bкласс\w*|\bgrade|\bitems?|\bline|(?<!we )(?<!to )(?<!i )\border|\bзаказ(?:а|у|е"
-    r"|ом)?|\bсч[её]т(?:а|у|е|ом)?|\bдоговор\w*|\binvoice|\bquote|\bbestellung|\bauftrag"
-    r"|\brechnung|\bangebot|\bкодом?|\bкабинет|\bворота|\bgate|\btor|\bbay|\broom|\bнедел\w+"
-    r"|\bsort|\bсорт\w*|\bv\.|\bрост\w*|(?<=\bcost )cent(?:re|er)|\baccount|\bacct|\bkostenstelle"
-    r"|\bkommission|\bproje[ck]t|\bjob|\bkunden-?(?:nr|nummer)|\bмагазин\w*|\bфилиал\w*|\bfiliale"
-    r"|\bкостцентр|\bстатья)[ :.]*$",
+    r"(?:№|#|\b(?:no\.?|nr\.?|n°|po|арт(?:икул\w*)?\.?|art(?:ikel"
+    r"|icle)?\.?(?:-?nr)?\.?|код(?:ом|а)?|кп|sku|ref\.?"
+    r"|gr(?:öße|\.)?|size|размер\w*|р-р|тип\w*|гост|din|iso|иso|ту|dn"
+    r"|ду|ру|pn|ral|номер\w*"
+    r"|pos(?:ition|\.)?|поз(?:иц\w+|\.)?|п\.|п/п|ver(?:sion|\.)?|v|type|typ"
+    r"|model\w*|модел\w+|серия|mark"
+    r"|d|ø|∅|кл\.?|marka|марк\w+|кв\.|д\.|оф\.|дом"
+    r"|корп\.?|стр\.?|ком\.|каб\.?|доб\.?|week|kw|class"
+    r"|класс\w*|grade|items?|line|(?<!we )(?<!to )(?<!i )order|заказ(?:а|у|е"
+    r"|ом)?|сч[её]т(?:а|у|е|ом)?|договор\w*|invoice|quote|bestellung|auftrag"
+    r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
+    r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|kostenstelle"
+    r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
+    r"|костцентр|статья))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
     r"(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"

@@ -27,13 +27,12 @@ _WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
 _WORD_CHAR = re.compile(r"\w")
 _MARKER_BEFORE = re.compile(r"[-–—:=;\t|]\s*$")
 _END = re.compile(r"[\s.,;:!)|\]\t]*$")
-_LABELLED_SKU = re.compile(
+_LABELLED_SKU = Caseless(
     r"[(\[]?\s?(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
     r"|best(?:ell)?\.?-?nr\.?|sku|p/n|part\s?(?:no|number|#)\.?"
     r"|p\s?n|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
     r"|кат\.?\s?(?:№|номер))\s?[:.#№]?\s?"
-    r"(?P<code>[A-ZА-Яa-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
-    re.IGNORECASE,
+    r"(?P<code>[a-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
 )
 _BRACKETED_SKU = re.compile(r"\[(?P<code>[\w./+-]{3,30})\]")
 _GTIN = re.compile(
@@ -56,10 +55,9 @@ _VAGUE = Caseless(
     r"|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
 )
 _CHANGE = Caseless(
-    r"(?:\bбыло\b|\bстало\b|\bwas\b|\bwere\b|\balt:|\bneu:|->|→|\bвместо\b"
-    r"|\binstead of\b|\bstatt\b|\bстарое|\bновое|entfällt"
-    r"|unverändert|\bunchanged\b|\bотмен|\bубрать|\bstreichen|\bcancel\b|\bремове\b"
-    r"|\bremove\b|не\s+\d+,?\s+а\s+\d+)"
+    r"\b(?:(?:было|стало|was|were|вместо|instead of|statt|unchanged|cancel|ремове|remove)\b"
+    r"|alt:|neu:|старое|новое|отмен|убрать|streichen)"
+    r"|->|→|entfällt|unverändert|не\s+\d+,?\s+а\s+\d+"
 )
 _DANGLING = re.compile(
     r"(?i)(?:^[\s,;:.\-–—=|*)\t+]+|[\s,;:\-–—=|*(\t@+/]+$|[\s,(]+(?:по|по цене|за|at|à|je"
@@ -186,7 +184,7 @@ def item(
 
 def _discount(text: str) -> tuple[str, Decimal | None]:
     """A discount in percent, taken out of the line: "less 10%", "скидка 5 %", "abzgl. 3 %"."""
-    match = _DISCOUNT.search(text)
+    match = _DISCOUNT.search(text) if "%" in text else None
     if match is None:
         return text, None
     said = readings(match["percent"], ".")
@@ -264,7 +262,7 @@ def _codes(text: str) -> tuple[str, str, str]:
             sku = match["code"]
             text = text[: match.start()] + text[match.end() :]
     if not sku and (match := _LABELLED_SKU.search(text)):
-        sku = match["code"]
+        sku = text[match.start("code") : match.end("code")]
         text = f"{text[: match.start()]} {text[match.end() :]}"
     return text.strip(" \t,;"), sku, gtin
 
