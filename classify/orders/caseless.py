@@ -10,12 +10,23 @@ them from the text. Patterns that tell capitals from small letters stay with `re
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+
+_LINE = 500  # characters up to which a text is kept with its small letters
 
 
 def lowered(text: str) -> str:
     """The text in small letters, every character at its place."""
+    return _lowered_line(text) if len(text) <= _LINE else _lowered(text)
+
+
+def _lowered(text: str) -> str:
     small = text.lower()
+    # "İ" would become two characters.
     return small if len(small) == len(text) else text.replace("İ", "i").lower()
+
+
+_lowered_line = lru_cache(maxsize=512)(_lowered)  # many patterns look at the same line
 
 
 class Caseless:

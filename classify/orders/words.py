@@ -313,7 +313,7 @@ _STRONG_SUMMING = frozenset(
 )
 
 
-@lru_cache(maxsize=256)  # a table says the same unit in every row
+@lru_cache(maxsize=64)  # a table says the same unit in every row
 def sums_up(text: str) -> bool:
     """True for the label of a totals or VAT row."""
     if _SUMMING_START.match(text):
