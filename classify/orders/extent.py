@@ -50,7 +50,8 @@ def extent_of(content: bytes, names: frozenset[str]) -> Extent:
             formulas = formulas or _VALUELESS.search(part) is not None
             hidden = hidden or _HIDDEN.search(part) is not None
         elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
-            _check_area(_xlsb_corners(part_of(content, name, _MOST_PART)))
+            corners = _xlsb_corners(part_of(content, name, _MOST_PART))
+            _check_area({row for row, _ in corners}, {column for _, column in corners})
         elif name == "content.xml":
             _check_ods(part_of(content, name, _MOST_PART))
     return Extent(formulas=formulas, hidden=hidden)
@@ -66,11 +67,10 @@ def _longest_string(content: bytes) -> int:
 
 
 def _check_xlsx(part: bytes, longest_string: int) -> None:
-    corners: list[tuple[int, int]] = [
-        (int(row), _column(letters)) for letters, row in _CELL.findall(part)
-    ]
-    _check_area(corners)
-    if longest_string > 32_767 and longest_string * len(corners) > _MOST_TEXT:
+    cells = _CELL.findall(part)
+    rows, columns = {row for _, row in cells}, {letters for letters, _ in cells}
+    _check_area(set(map(int, rows)), set(map(_column, columns)))
+    if longest_string > 32_767 and longest_string * len(cells) > _MOST_TEXT:
         raise Unreadable("bomb")  # 32 767 characters is the most a cell may hold
 
 
@@ -81,11 +81,9 @@ def _column(letters: bytes) -> int:
     return number
 
 
-def _check_area(corners: list[tuple[int, int]]) -> None:
-    if not corners:
+def _check_area(rows: set[int], columns: set[int]) -> None:
+    if not rows:
         return
-    rows = [row for row, _ in corners]
-    columns = [column for _, column in corners]
     if (max(rows) - min(rows) + 1) * (max(columns) - min(columns) + 1) > _MOST_CELLS:
         raise Unreadable("bomb")
 

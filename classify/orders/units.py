@@ -11,6 +11,7 @@ Limits: trade words without a code ("рейс", "машина") are units with a
 import re
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 
 
 class Sort(Enum):
@@ -208,6 +209,7 @@ def unit_of(text: str) -> Unit | None:
     return None
 
 
+@lru_cache(maxsize=64)  # a table says the same unit in every row
 def code_of(text: str) -> str:
     """The UN/ECE Rec 20 code of a unit as written, a code itself included; empty when unknown."""
     if unit := unit_of(text):
