@@ -20,15 +20,14 @@ from stdnum.ru import inn
 from postroom.envelope import Address
 from postroom.order import Buyer
 
-_INN = re.compile(
-    r"\bИНН\s?(?:/\s?КПП)?\s?[:№]?\s?(?P<number>\d{10}(?:\d{2})?)(?!\d)", re.IGNORECASE
-)
-_VAT = re.compile(
+from .caseless import Caseless
+
+_INN = Caseless(r"\bинн\s?(?:/\s?кпп)?\s?[:№]?\s?(?P<number>\d{10}(?:\d{2})?)(?!\d)")
+_VAT = Caseless(
     r"(?<![^\W\d_])(?:ust\.?-?\s?id(?:ent)?\.?(?:-?\s?nr\.?|nummer)?|uid|vat(?:\s?(?:reg\w*"
     r"|id|no|nr"
     r"|number|registration))*\.?|n° tva|tva intra\w*|p\.? ?iva|btw|nif|cif)\s?(?:no|nr"
-    r"|number)?\.?\s?[:#]?\s{0,2}(?P<number>[A-Z]{2}[ -]?[A-Z0-9](?:[ .-]?[A-Z0-9]){6,12})",
-    re.IGNORECASE,
+    r"|number)?\.?\s?[:#]?\s{0,2}(?P<number>[a-z]{2}[ -]?[a-z0-9](?:[ .-]?[a-z0-9]){6,12})",
 )
 _BUYER_WORDS = re.compile(
     r"(?:покупатель|заказчик|плательщик|клиент|грузополучатель|buyer|customer|bill to"
@@ -135,7 +134,7 @@ def _tax_id(lines: Sequence[str]) -> tuple[str, tuple[str, ...]]:
                 return match["number"], ()
             wrong = True
         for match in _VAT.finditer(line[:1000]):
-            number = _vat(match["number"])
+            number = _vat(line[match.start("number") : match.end("number")])
             if number:
                 return number, ()
             wrong = True

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from .caseless import Caseless
 from .figures import Figure, counts_things, figures, measures
@@ -238,6 +239,7 @@ def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
     return None
 
 
+@lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
 def unbulleted(text: str) -> str:
     """The line without its bullet or its own number."""
     match = _BULLET.match(text)

@@ -13,10 +13,10 @@ from .numbers import has_digit
 _FLAGS = re.IGNORECASE
 
 _CONTACT = Caseless(
-    r"(?:\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
-    r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b[.:/]?"
-    r"|https?://|\S@\S+\.\S)",
+    r"\b(?:тел|tel|phone|fon|fax|факс|моб|mob|mobile|handy|cell|whatsapp|ватсап|вотсап"
+    r"|telegram|телеграм\w*|viber|e-?mail|почта|www|skype|доб|ext)\b",
 )
+_WEB = Caseless(r"https?://|\S@\S+\.\S")
 _TELEPHONE = re.compile(
     r"(?:\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
     r"|\(0?\d{2,5}\)[ -]?\d{2,4}[ -]\d{2,4}|\b8[ -]?9\d\d[ -]?\d{3}"
@@ -30,9 +30,9 @@ _BANK = Caseless(
     r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк\w*|реквизит\w*)\b",
 )
 _ADDRESS = re.compile(
-    r"(?:\b(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|\b(?:улица"
-    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж)\b|\bParkway\b"
-    r"|\b(?:Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box)\b|\brue (?:de|du|des)\b)",
+    r"\b(?:(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|(?:улица"
+    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж|Parkway"
+    r"|Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box|rue (?:de|du|des))\b)",
 )
 _NUMBERED_ADDRESS = re.compile(
     r"(?:\b\d+[a-z]?,? (?:[A-Z][a-z]+ ){1,3}(?:Street|Road|Avenue|Lane|Drive|Way|Close|St|Rd"
@@ -132,6 +132,8 @@ def is_noise(line: str) -> bool:
     if _NUMBER_ALONE.match(line):
         return True
     if _TERM.match(line) or _BANK.search(line) or _CONTACT.search(line) or _TIME.match(line):
+        return True
+    if ("@" in line or "://" in line) and _WEB.search(line):
         return True
     if has_digit(line) and (_TELEPHONE.search(line) or _NUMBERED_ADDRESS.search(line)):
         return True
