@@ -30,20 +30,19 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Row,
-    insert,
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.config import WorkerSection
 from postroom.decision import Action, Step
 from postroom.failure import TemporaryFailure
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, ATTEMPT, EVENT
+from postroom.store.schema import ACTION, ATTEMPT
 
 from .retry import survives_loss
 from .statements import (
+    ADD,
     CLAIM,
     DUE,
     END_ACTION,
@@ -134,25 +133,20 @@ def put(
     An action whose key is known already changes nothing, so that a message taken twice is
     acted on once.
     """
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     ids = []
     for action in actions:
-        new = connection.execute(
-            dialect.insert(ACTION)
-            .values(
-                message=message_id,
-                key=action.key,
-                step=action.step.value,
-                state="pending",
-                body=action.body,
-                after=action.after,
-                sequence=action.sequence,
-                created_at=now.timestamp(),
-                due_at=due_at(connection, action.after, now),
-            )
-            .on_conflict_do_nothing(index_elements=["key"])
-            .returning(ACTION.c.id)
-        ).scalar()
+        row = {
+            "message": message_id,
+            "key": action.key,
+            "step": action.step.value,
+            "state": "pending",
+            "body": action.body,
+            "after": action.after,
+            "sequence": action.sequence,
+            "created_at": now.timestamp(),
+            "due_at": due_at(connection, action.after, now),
+        }
+        new = connection.execute(ADD[connection.dialect.name], row).scalar()
         if new is not None:
             tell(connection, now, message_id, new, old="", new="pending", who=who)
             ids.append(int(new))
@@ -467,18 +461,17 @@ def tell(
     reason: str = "",
 ) -> None:
     """Writes one event of an action into the caller's transaction."""
-    connection.execute(
-        insert(EVENT).values(
-            at=now.timestamp(),
-            message=message,
-            action=action,
-            kind="action",
-            old=old,
-            new=new,
-            who=who,
-            reason=reason,
-        )
-    )
+    event = {
+        "at": now.timestamp(),
+        "message": message,
+        "action": action,
+        "kind": "action",
+        "old": old,
+        "new": new,
+        "who": who,
+        "reason": reason,
+    }
+    connection.execute(TELL, event)
 
 
 def moment(seconds: float) -> datetime:

@@ -4,6 +4,7 @@ In: bound values. Out: rows. outbox.py runs them in its transactions.
 """
 
 from sqlalchemy import Integer, bindparam, delete, func, insert, literal, select, union_all, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.decision import Step
 from postroom.store.schema import ACTION, ATTEMPT, EVENT, MESSAGE
@@ -62,6 +63,12 @@ CLAIM = (
         reason="",
     )
 )
+ADD = {
+    name: dialect.insert(ACTION)
+    .on_conflict_do_nothing(index_elements=["key"])
+    .returning(ACTION.c.id)
+    for name, dialect in (("sqlite", sqlite), ("postgresql", postgresql))
+}
 START = insert(ATTEMPT)
 TELL = insert(EVENT)
 # Which of these actions are leased, to whom, and whether past the point of no return.
