@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from .cells import Cell, is_number, text_of
 from .contents import (
+    adds_up,
     agreement,
     all_ones,
     are_codes,
@@ -24,6 +25,7 @@ from .contents import (
     has_units,
     numeric_share,
     texts_of_column,
+    unit_in,
     unit_share,
 )
 from .currency import currency_in
@@ -133,7 +135,7 @@ def _settled(
     price, total = _price_and_total(roles, quantity, below, mark)
     if better := _that_multiplies(roles, (quantity, price, total), below, mark):
         quantity, price, total = better
-        roles[quantity] = Heading(role=Role.QUANTITY, unit=_unit_in(heading_texts[quantity]))
+        roles[quantity] = Heading(role=Role.QUANTITY, unit=unit_in(heading_texts[quantity]))
     sku = _sku(roles, below)
     descriptions = _descriptions(roles, below, sku)
     if sku is None and not descriptions:
@@ -256,6 +258,9 @@ def _find_quantity(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], m
     totals = _all(roles, Role.TOTAL, Role.TOTAL_GROSS)
     width = max((len(row) for row in below), default=0)
     known = {place for place in roles if roles[place].role not in (Role.TOTAL, Role.OTHER)}
+    if not prices and (altogether := _sum_of_columns(roles, below, mark)) is not None:
+        roles[altogether] = Heading(role=Role.QUANTITY)
+        return
     for place in range(width):
         others = [total for total in totals if total != place]
         if place in known or not prices or not others:
@@ -267,6 +272,22 @@ def _find_quantity(roles: dict[int, Heading], below: Sequence[Sequence[Cell]], m
         ):
             roles[place] = Heading(role=Role.QUANTITY)
             return
+
+
+def _sum_of_columns(
+    roles: dict[int, Heading], below: Sequence[Sequence[Cell]], mark: str
+) -> int | None:
+    """A "total" that adds up the columns before it, as of several warehouses: pieces, no money."""
+    for total in _all(roles, Role.TOTAL):
+        parts = [
+            place
+            for place in range(total)
+            if (place not in roles or roles[place].role in (Role.OTHER, Role.STOCK))
+            and numeric_share(texts_of_column(below, place)) == 1
+        ]
+        if len(parts) > 1 and adds_up(below, parts, total, mark):
+            return total
+    return None
 
 
 def _find_description(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> None:
@@ -378,12 +399,6 @@ def _that_multiplies(
             if agreement(below, place, price, one, mark) > 0.9:
                 return place, price, one
     return None
-
-
-def _unit_in(text: str) -> str:
-    """The unit a heading names: "Всего шт." -> "шт"."""
-    words = re.findall(r"[^\W\d_]+", text)
-    return next((word for word in reversed(words) if unit_of(word)), "")
 
 
 def _sku(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> int | None:

@@ -4,6 +4,7 @@ In: rows of cells, a column's place or its texts. Out: shares and yes or no. col
 them which column is which.
 """
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -83,3 +84,19 @@ def has_units(body: Sequence[Sequence[Cell]], place: int) -> bool:
     return all(
         quantity_of(row[place]).unit for row in body if place < len(row) and text_of(row[place])
     )
+
+
+def adds_up(below: Sequence[Sequence[Cell]], parts: Sequence[int], total: int, mark: str) -> bool:
+    """True when in every row (of two at least) the parts' columns make the total's."""
+    rows = [row for row in below if total < len(row) and amounts(row[total], mark)]
+    return len(rows) > 1 and all(
+        sum(next(iter(amounts(row[place], mark)), Decimal(0)) for place in parts)
+        == amounts(row[total], mark)[0]
+        for row in rows
+    )
+
+
+def unit_in(text: str) -> str:
+    """The unit a heading names: "Всего шт." -> "шт"."""
+    words = re.findall(r"[^\W\d_]+", text)
+    return next((word for word in reversed(words) if unit_of(word)), "")

@@ -54,7 +54,8 @@ _REFERENCE_BEFORE = Caseless(
     r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
     r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
-    r"|костцентр|статья))[ :.]*$",
+    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|store|school"
+    r"|werk|halle))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
     r"(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
@@ -332,9 +333,12 @@ def _is_referred_to(tail: str) -> bool:
     return _REFERENCE_BEFORE.search(tail, last) is not None
 
 
+_EA = re.compile(r"(?i)\s?ea\b")
+
+
 def _is_each(line: str, end: int) -> bool:
     """True for "9.00 each": the price of one; "100 ea 1/2-13 bolts" counts them."""
-    if re.match(r"(?i)\s?ea\b\.?\s*\w", line[end : end + 12]) and line[end - 3 : end].isdigit():
+    if _EA.match(line, end) and not any(mark in line[max(0, end - 3) : end] for mark in ".,"):
         return False
     return bool(
         re.match(

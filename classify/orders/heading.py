@@ -28,7 +28,7 @@ _ORDER_NUMBERS = (
     re.compile(r"(?<![\w-])(?P<code>(?:PO|P\.O\.|ORD|SO|ЗП|ЗК|ПЗ)-[A-ZА-Я0-9/-]*\d[\w/-]*)"),
     re.compile(
         rf"\b(?:purchase order|p\.?o\.?|our order|order (?:no|number|nr|ref\w*|id)"
-        rf"|bestell(?:ung|nummer|nr)\.?(?:-?nr\.?)?|unsere bestell\w*|auftrag(?:snummer"
+        rf"|bestell(?:ung|-?nummer|-?nr)\.?(?:-?nr\.?)?|unsere bestell\w*|auftrag(?:snummer"
         rf"|s-?nr)?|заказ\w*|заявк\w+|спецификаци\w+|bon de commande|commande|pedido"
         rf"|orden de compra|bestellnummer|наш номер заказа)(?:\s(?:поставщику|покупателя"
         rf"|клиента|на отгрузку|на поставку|на перевозку|from us))?{_MARK}{_CODE}",

@@ -30,7 +30,7 @@ _MARKER_BEFORE = re.compile(r"[-–—:=;\t|]\s*$")
 _END = re.compile(r"[\s.,;:!)|\]\t]*$")
 _LABELLED_SKU = Caseless(
     r"[(\[]?\s?(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
-    r"|best(?:ell)?\.?-?nr\.?|sku|p/n|part\s?(?:no|number|#)\.?"
+    r"|best(?:ell)?\.?-?nr\.?|pzn|sku|p/n|part\s?(?:no|number|#)\.?"
     r"|p\s?n|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
     r"|кат\.?\s?(?:№|номер))\s?[:.#№]?\s?"
     r"(?P<code>[a-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",

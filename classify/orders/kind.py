@@ -42,6 +42,12 @@ _ANSWERS_BILL = Caseless(
 )
 
 
+_QUESTION = re.compile(r"[^.!?\n]{1,300}\?(?=\s|$)")
+_COURTEOUS = Caseless(
+    r"how (?:are|is) (?:you|things|it)|hope|wie geht|alles (?:gut|klar)|как дела|как вы\b"
+    r"|(?:can|could|would|will) (?:you|we|i)\b[^?]{0,80}\d|k(?:ann|önn\w*) (?:sie|ihr|ich|wir)\b"
+    r"[^?]{0,80}\d|мож(?:ете|но)\b[^?]{0,80}\d",
+)
 # A column headed "How many?" asks nothing of us.
 _COLUMN_ASKS = re.compile(r"\t[^\t\n?]{1,30}\?(?=[\t\n]|$)|^[^\t\n?]{1,30}\?(?=\t)", re.MULTILINE)
 
@@ -81,13 +87,23 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
     problems = ("refers-to-earlier-order",) if pointing else ()
     if REMINDS.search(written):
         problems = (*problems, "reminder")
-    if ASKS_BACK.search(_COLUMN_ASKS.sub(" ", body)):
+    if _asks(_COLUMN_ASKS.sub(" ", body)):
         problems = (*problems, "asks-back")
     if orders or ASKS_FOR_BILL.search(written) or ASKS_POLITELY.search(body):
         return Kind(kind=OrderKind.ORDER, problems=problems)
     if ORDER_TITLE.search(names):
         return Kind(kind=OrderKind.ORDER, problems=problems)
     return Kind(kind=OrderKind.ORDER, problems=(*problems, "kind-unsure"))
+
+
+def _asks(body: str) -> bool:
+    """True when the writer wants to know something; "Can you send 5 boxes?" is an order."""
+    if ASKS_BACK.search(body):
+        return True
+    return any(
+        not ORDERS.search(match[0]) and not _COURTEOUS.search(match[0])
+        for match in _QUESTION.finditer(body)
+    )
 
 
 def _decided(written: str, subject: str, replies: bool) -> bool:

@@ -27,7 +27,7 @@ _BANK = Caseless(
     r"|оквэд|iban|bic|swift|blz|kto|konto(?:nummer)?|ust\.?-?id(?:nr)?|ust-idnr|steuernummer"
     r"|st\.?-nr|handelsregister|hrb|hra|vat (?:no|id|reg\w*|number|[a-z]{2}\s?\d+)"
     r"|company (?:no|reg\w*)|registered (?:in|office)|geschäftsführer|amtsgericht|siret"
-    r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк\w*|реквизит\w*)\b",
+    r"|siren|n° tva|cif|nif|eori|gln|duns|bank|банк|банке|банком|банковск\w+|реквизит\w*)\b",
 )
 _ADDRESS = re.compile(
     r"\b(?:(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|(?:улица"

@@ -25,6 +25,7 @@ ORDERS = Caseless(
     r"|please (?:send|supply"
     r"|deliver|ship|dispatch|provide|book|arrange|prepare|proceed|process|find (?:our"
     r"|attached|below))"
+    r"|(?:can|could|may) i (?:please |also )?(?:get|have|order)"
     r"|pls (?:send|go ahead|supply|ship)|(?:we|i)(?:'d| would)? (?:need|require"
     r"|like to (?:order|buy|have)|like \d+|want|take|order)|can (?:you|we) (?:send|have|get|order)"
     r"|could (?:you|we) (?:send|have|get|please send)|send us|ship to|on hire|go ahead"

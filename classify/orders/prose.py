@@ -126,7 +126,9 @@ def spoken(
     """
     if len(sentence) > _MOST_SENTENCE or not any(char.isalnum() for char in sentence):
         return []
-    if not listed and (ENQUIRES.search(sentence) or _gives_back(sentence)):
+    if not listed and (
+        ENQUIRES.search(sentence) or _gives_back(sentence) or _INTRODUCES.search(sentence)
+    ):
         return []
     parts = _agreed(list(_parts(VAT_NOTE.sub(" ", unbulleted(sentence)), language, mark)))
     firsts = sum(part.first is not None for part in parts)
@@ -138,6 +140,10 @@ def spoken(
     if firsts >= lasts:
         return _by_first(parts, language, mark, sure)
     return _by_last(parts, language, mark, sure)
+
+
+# "Please order the following for Tower 9:" what is ordered stands below.
+_INTRODUCES = re.compile(r"(?i)\b(?:following|folgende\w*|следующ\w+|as follows|below)\b[^:]*:\s*$")
 
 
 def _gives_back(sentence: str) -> bool:

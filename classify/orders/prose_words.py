@@ -33,7 +33,8 @@ LEAD_WORDS = frozenset(
     möchte nehmen nehme liefern schicken senden über auftrag bestellung dann dazu zusätzlich die das
     den der für morgen heute hiermit gerne gern folgende folgendes von vom titel montag dienstag
     mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
-    hätten hätte mal wieder erneut nochmal nochmals und again снова опять вновь sowie
+    hätten hätte mal schick schickt bring bringt lass gib nimm
+    wieder erneut nochmal nochmals und again снова опять вновь sowie
     nous il faut voudrions commander commandons veuillez livrer envoyer de du des nos necesitamos
     pedimos favor enviar por el la los las un""".split()
 )

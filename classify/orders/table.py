@@ -195,6 +195,8 @@ def _line(
     )
     if _STRUCK.search(" | ".join(cell for cell in row if isinstance(cell, str))):
         problems = (*problems, "line-conditional")
+    elif any(isinstance(cell, str) and _DECLINED.fullmatch(cell) for cell in row):
+        problems = (*problems, "line-conditional")
     draft = Draft(
         sku=sku,
         gtin=gtin,
@@ -226,6 +228,10 @@ _STRUCK = Caseless(
     r"|или (?:эквивалент|похож)\w*|to be confirmed"
     r"|not (?:needed|ordered)|nicht (?:bestellt|benötigt|bestellen)|по возможности)\b"
 )
+
+
+# "Bestellen? nein": a column in which somebody says which rows he wants.
+_DECLINED = re.compile(r"(?i)\s*(?:no|nein|нет|не надо|nope|non|skip)\s*[.!]?\s*")
 
 
 def _is_code(text: str) -> bool:

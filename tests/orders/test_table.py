@@ -236,3 +236,22 @@ def test_a_column_of_unknown_figures_makes_lines_unsure() -> None:
     )
     assert table.problems == ("column-unknown",)
     assert all(line.confidence < 0.85 for line in table.lines)
+
+
+def test_columns_of_several_places_are_ordered_by_their_sum() -> None:
+    table = read(
+        ["Номенклатура", "Ед.", "Склад Север", "Склад Юг", "Итого"],
+        ["Перчатки", "пар", Decimal(200), Decimal(300), Decimal(500)],
+        ["Каска", "шт", Decimal(10), Decimal(15), Decimal(25)],
+    )
+    assert [line.quantity for line in table.lines] == [500, 25]
+
+
+def test_a_row_that_is_declined_is_unsure() -> None:
+    table = read(
+        ["Artikel", "Menge", "Preis", "Bestellen?"],
+        ["Regal A", Decimal(5), Decimal(89), "ja"],
+        ["Regal B", Decimal(5), Decimal(99), "nein"],
+        language="de",
+    )
+    assert [line.confidence >= 0.85 for line in table.lines] == [True, False]

@@ -205,3 +205,21 @@ def test_a_german_noun_behind_the_number_counts() -> None:
     found = item("- Lachs geräuchert 1 kg: 3 Seiten", "de")
     assert found is not None
     assert (found.draft.unit, found.draft.description) == ("Seiten", "Lachs geräuchert 1 kg")
+
+
+def test_a_jar_is_no_bank() -> None:
+    assert not is_noise("банка стекло 0,5 л - 400 шт")
+    assert is_noise("АО «Альфа-Банк», БИК 044525593")
+
+
+def test_pieces_counted_by_ea_are_no_price() -> None:
+    found = item("Bath mat 50x80 white        60 ea   £4.10   £246.00", "en")
+    assert found is not None
+    assert (found.draft.quantity[0], found.draft.price[0]) == (Decimal(60), Decimal("4.10"))
+
+
+def test_a_sentence_that_heads_a_list_orders_nothing() -> None:
+    reading = read_body(
+        "Please order the following for Tower 9:\n- Desk chair black - 8\n- Footrest - 3", "en"
+    )
+    assert [line.quantity for line in reading.lines] == [8, 3]
