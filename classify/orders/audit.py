@@ -52,6 +52,7 @@ _LOOSE_END = re.compile(
     r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|(?-i:a)|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
     r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
+_PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
@@ -140,6 +141,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
         _SPEECH.search(line.description)
         or _LOOSE_END.search(line.description)
         or _NEW_SENTENCE.search(line.description)
+        or _PRICE_LEFT.search(line.description)
     ):
         return _weaker(line, "description-unsure")
     if line.unit_code in NEVER_ORDERED or (

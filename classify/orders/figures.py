@@ -23,6 +23,7 @@ from .units import Found, Sort, unit_behind
 
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
+_PRICE_SIGN = re.compile(r"(?:@|(?<!\w)à)\s?$")
 # What says that a price follows.
 _PRICE_BEFORE = Caseless(
     r"(?:@|\b(?:по(?: цене)?|цена|цене)|(?<!\w)à|\b(?:at|price|je|zu je|preis|epreis|vk|ek"
@@ -135,6 +136,8 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
             any(start < until and begin < end for begin, until in dates)
             and not unit_after(line, end)
             and not _MONEY_BEFORE.search(line[max(0, start - 8) : start])  # "£4.15" is no day
+            and not _PRICE_SIGN.search(line[max(0, start - 3) : start])
+            and not _MONEY_BEHIND.match(line, end)
         ):
             position = max(
                 end, next(until for begin, until in dates if start < until and begin < end)

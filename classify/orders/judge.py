@@ -19,7 +19,7 @@ from .lines import SURE, divided, numbered
 from .reading import Reading
 
 # Worth telling, but no reason to stop an order.
-_HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid", "total-unchecked"})
+_HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid"})
 _VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
 
 

@@ -17,6 +17,16 @@ from .words import Role, heading, sums_up
 _FIELD = re.compile(
     r"^\s*[-•*]?\s*(?P<label>[^\W\d][^:\t=]{1,30}?)\s*[:=]\s*(?P<value>\S.{0,200})$"
 )
+_PARTS = re.compile(
+    r"(?i)\W*(?:line|item|pos\.?|position|artikel|product|позиция|поз\.?|товар)\s?"
+    r"(?:№|#|nr\.?|no\.?)?\s?\d{1,4}\W*"
+)
+# "Purchase order: 60011874", "Supplier code: 4471": of the whole order, not of a line.
+_NO_FIELD = re.compile(
+    r"(?i)(?:(?:purchase|our|your) order|order (?:no|number|ref)\w*"
+    r"|(?:supplier|vendor|account|customer|budget|cost|project|lieferanten|kunden)[ -]?(?:code"
+    r"|id|no|nr|number|nummer)|код (?:поставщика|клиента|покупателя))\W*$"
+)
 _USED = frozenset(
     {Role.SKU, Role.GTIN, Role.DESCRIPTION, Role.DETAIL, Role.QUANTITY, Role.ORDERED, Role.UNIT,
      Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
@@ -51,7 +61,9 @@ def records_at(lines: list[str], taken: set[int], language: str, source: str) ->
     records: list[_Record] = []
     places: list[int] = []
     ends = _totals_apart(lines)
+    parted = False  # "Line 2" was read since the last field
     for place, line in enumerate(lines):
+        parted = parted or bool(_PARTS.fullmatch(line[:40]))
         match = None if place in taken or place in ends else _FIELD.match(line[:300])
         found = heading(match["label"]) if match else None
         if (
@@ -62,8 +74,10 @@ def records_at(lines: list[str], taken: set[int], language: str, source: str) ->
         ):
             continue
         column = _COLUMNS[found.role]
-        if not records or column in records[-1].fields or place - places[-1] > 4:
+        again = not records or column in records[-1].fields or place - places[-1] > 4
+        if parted or again:
             records.append(_Record(place, {}))
+            parted = False
         records[-1].fields[column] = match["value"].strip()
         places.append(place)
     whole = [record for record in records if _is_whole(record)]
@@ -92,7 +106,12 @@ def _is_whole(record: _Record) -> bool:
 
 def _is_label(text: str) -> bool:
     """A label is a word or three; "Artikel 8817 Lampe, Menge" is a line of its own."""
-    return len(text.split()) <= 3 and "," not in text and not any(char.isdigit() for char in text)
+    return (
+        len(text.split()) <= 3
+        and "," not in text
+        and not any(char.isdigit() for char in text)
+        and not _NO_FIELD.match(text)
+    )
 
 
 def _row(fields: dict[str, str]) -> list[Cell]:

@@ -191,3 +191,15 @@ def test_an_invoice_in_the_text_is_no_order_though_it_names_one() -> None:
     assert order.number == "CS-60914"
     assert str(order.total) == "532.80"
     assert not order.complete
+
+
+def test_a_question_needs_a_person_but_a_polite_order_is_none() -> None:
+    asks = order_in("Please send 8 bags of malt. Prices as in the list of May, right?", "Order")
+    assert "asks-back" in asks.problems
+    orders = order_in("Could you send us 5 boxes of copy paper and 2 rolls of tape?", "Order")
+    assert "asks-back" not in orders.problems
+
+
+def test_a_total_beside_lines_without_price_needs_a_person() -> None:
+    order = order_in("We order:\n- 18 gutters @ 9.80\n- 36 brackets\nTotal 231.00", "Order")
+    assert not order.complete

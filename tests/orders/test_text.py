@@ -1,13 +1,16 @@
 """Lines, lists and sentences of a mail's body, line by line."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
+from postroom.classify.orders.audit import doubted
 from postroom.classify.orders.body import read_body
 from postroom.classify.orders.item import item
 from postroom.classify.orders.noise import is_noise
 from postroom.classify.orders.records import records_at
+from postroom.order import OrderLine
 
 
 @pytest.mark.parametrize(
@@ -223,3 +226,23 @@ def test_a_sentence_that_heads_a_list_orders_nothing() -> None:
         "Please order the following for Tower 9:\n- Desk chair black - 8\n- Footrest - 3", "en"
     )
     assert [line.quantity for line in reading.lines] == [8, 3]
+
+
+def test_a_heading_between_records_parts_them_and_the_order_s_own_numbers_are_none_of_theirs() -> (
+    None
+):
+    text = (
+        "Purchase order: 60011874\nSupplier code: 4471\n\nLine 1\nDescription: Apron\n"
+        "Quantity: 40 RL\n\nLine 2\nDescription: Container 7L\nQuantity: 25 EA"
+    )
+    reading = read_body(text, "en")
+    assert [(line.quantity, line.description) for line in reading.lines] == [
+        (Decimal(40), "Apron"),
+        (Decimal(25), "Container 7L"),
+    ]
+
+
+def test_a_price_left_in_a_description_is_a_doubt() -> None:
+    line = OrderLine(line=1, description="brackets @ 1.15", quantity=Decimal(36), confidence=0.9)
+    assert doubted(line).confidence < 0.85
+    assert doubted(replace(line, description="brackets")).confidence == 0.9
