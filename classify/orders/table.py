@@ -240,7 +240,7 @@ def _is_code(text: str) -> bool:
 
 
 def _unreadable(cell: Cell, readings: tuple[Decimal, ...]) -> bool:
-    return bool(text_of(cell)) and not readings
+    return not readings and is_filled(cell)
 
 
 def _blank(
