@@ -195,6 +195,8 @@ def test_a_doctype_fetches_nothing() -> None:
         "от " * 50_000,
         "№ " * 50_000,
         "please " * 30_000,
+        "1-2 " * 50_000,
+        "\n".join(f"{n} " + "1-2 " * 490 for n in range(60)),
     ],
 )
 def test_long_text_is_read_in_little_time(text: str) -> None:
