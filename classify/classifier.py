@@ -283,3 +283,6 @@ def _explained(
     meant = float(scores.meaning[column] - scores.meaning.mean())
     if meant > 0.0:
         yield f"meaning of the words together (+{meant:.2f})"
+    read = float(scores.in_order[column] - scores.in_order.mean())
+    if read > 0.0:
+        yield f"the words in their order (+{read:.2f})"

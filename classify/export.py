@@ -1,4 +1,4 @@
-"""Writes a trained table as an ONNX file.
+"""Writes a trained model as an ONNX file.
 
 In: weights, facts. Out: one file holding the graph and, as metadata, everything scorer.py needs
 to know about it. Built from ONNX's own node types, not converted from scikit-learn, whose
@@ -9,6 +9,8 @@ Limits: weights are stored as 16-bit floats.
 
 import hashlib
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,66 +19,60 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .network import DILATION
+
 _OPSET = 17  # read by onnxruntime 1.12 and later
 
 
-def name_of(*weights: NDArray[Any]) -> str:
-    """A name that changes with any weight."""
-    digest = hashlib.sha256(b"".join(one.tobytes() for one in weights)).hexdigest()
-    return f"linear-{digest[:12]}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """The weights of a model as they are written."""
+
+    table: NDArray[np.float16]  # [buckets, categories + 1]; last column: 1 for words it knows
+    meaning: NDArray[np.float32]  # [numbers of a meaning, categories]
+    bias: NDArray[np.float32]  # [categories]
+    network: dict[str, NDArray[np.float32]]  # as network.py names them
+
+    @property
+    def name(self) -> str:
+        """A name that changes with any weight."""
+        arrays: tuple[NDArray[Any], ...] = (
+            self.table,
+            self.meaning,
+            self.bias,
+            *self.network.values(),
+        )
+        digest = hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
+        return f"mixed-{digest[:12]}"
 
 
-def write(
-    out: Path,
-    table: NDArray[np.float16],
-    meaning: NDArray[np.float32],
-    bias: NDArray[np.float32],
-    facts: dict[str, Any],
-) -> None:
-    """Writes the model file; replaces it only once the new one is whole.
-
-    `table` is [buckets, categories + 1]; its last column is 1 for words the training knows.
-    `meaning` is [numbers of a meaning, categories].
-    """
-    classes = len(bias)
-    nodes = [
-        helper.make_node("Gather", ["table", "ids"], ["rows"], axis=0),
-        helper.make_node("Cast", ["rows"], ["values"], to=TensorProto.FLOAT),
-        helper.make_node("Unsqueeze", ["weights", "second"], ["column"]),
-        helper.make_node("Mul", ["values", "column"], ["contributions"]),
-        helper.make_node("ReduceSum", ["contributions", "first"], ["sums"], keepdims=0),
-        helper.make_node("Slice", ["sums", "begin", "end"], ["said"]),
-        helper.make_node("MatMul", ["meaning", "meanings"], ["meant"]),
-        helper.make_node("Add", ["said", "meant"], ["both"]),
-        helper.make_node("Add", ["both", "bias"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "postroom",
-        [
-            helper.make_tensor_value_info("ids", TensorProto.INT64, ["features"]),
-            helper.make_tensor_value_info("weights", TensorProto.FLOAT, ["features"]),
-            helper.make_tensor_value_info("meaning", TensorProto.FLOAT, [len(meaning)]),
-        ],
-        [
-            helper.make_tensor_value_info("logits", TensorProto.FLOAT, [classes]),
-            helper.make_tensor_value_info(
-                "contributions", TensorProto.FLOAT, ["features", classes + 1]
-            ),
-            helper.make_tensor_value_info("meant", TensorProto.FLOAT, [classes]),
-        ],
-        [
-            numpy_helper.from_array(table, "table"),
-            numpy_helper.from_array(meaning.astype(np.float32), "meanings"),
-            numpy_helper.from_array(bias.astype(np.float32), "bias"),
-            numpy_helper.from_array(np.array([0], dtype=np.int64), "first"),
-            numpy_helper.from_array(np.array([1], dtype=np.int64), "second"),
-            numpy_helper.from_array(np.array([0], dtype=np.int64), "begin"),
-            numpy_helper.from_array(np.array([classes], dtype=np.int64), "end"),
-        ],
+def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
+    """Writes the model file; replaces it only once the new one is whole."""
+    graph = _Graph()
+    _linear(graph, stored)
+    _network(graph, stored.network)
+    graph.add("Add", ["linear", "network"], "logits")
+    classes = len(stored.bias)
+    made = graph.made(
+        inputs={
+            "ids": (TensorProto.INT64, ["features"]),
+            "weights": (TensorProto.FLOAT, ["features"]),
+            "meaning": (TensorProto.FLOAT, [len(stored.meaning)]),
+            "words": (TensorProto.INT64, ["tokens"]),
+            "stems": (TensorProto.INT64, ["tokens"]),
+            "concepts": (TensorProto.INT64, ["tokens"]),
+            "parts": (TensorProto.INT64, ["tokens"]),
+            "meanings": (TensorProto.FLOAT, ["tokens", len(stored.network["projection"])]),
+        },
+        outputs={
+            "logits": [classes],
+            "contributions": ["features", classes + 1],
+            "meant": [classes],
+            "network": [classes],
+        },
     )
     model = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="postroom"
+        made, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="postroom"
     )
     model.ir_version = 8
     helper.set_model_props(model, {"postroom": json.dumps(facts, sort_keys=True)})
@@ -84,3 +80,99 @@ def write(
     unfinished = out.with_name(out.name + ".new")
     unfinished.write_bytes(model.SerializeToString(deterministic=True))
     unfinished.replace(out)
+
+
+class _Graph:
+    """Nodes and constants as they are added."""
+
+    def __init__(self) -> None:
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+
+    def add(self, kind: str, given: Sequence[str], *made: str, **attributes: Any) -> None:
+        """A node that makes its results of the given ones."""
+        self._nodes.append(helper.make_node(kind, list(given), list(made), **attributes))
+
+    def constant(self, name: str, value: NDArray[Any]) -> str:
+        """A constant's name."""
+        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        return name
+
+    def integers(self, name: str, *values: int) -> str:
+        """The name of a constant of some integers."""
+        return self.constant(name, np.array(values, dtype=np.int64))
+
+    def made(self, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, list[Any]]) -> Any:
+        """The whole."""
+        return helper.make_graph(
+            self._nodes,
+            "postroom",
+            [helper.make_tensor_value_info(n, kind, shape) for n, (kind, shape) in inputs.items()],
+            [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
+            self._constants,
+        )
+
+
+def _linear(graph: _Graph, stored: Stored) -> None:
+    """The rows of all features, weighted and added up, and the meaning of the text."""
+    classes = len(stored.bias)
+    graph.add("Gather", [graph.constant("table", stored.table), "ids"], "rows", axis=0)
+    graph.add("Cast", ["rows"], "values", to=TensorProto.FLOAT)
+    graph.add("Unsqueeze", ["weights", graph.integers("second", 1)], "column")
+    graph.add("Mul", ["values", "column"], "contributions")
+    first = graph.integers("first", 0)
+    graph.add("ReduceSum", ["contributions", first], "sums", keepdims=0)
+    graph.add("Slice", ["sums", first, graph.integers("end", classes)], "said")
+    graph.add("MatMul", ["meaning", graph.constant("meaning_weights", stored.meaning)], "meant")
+    graph.add("Add", ["said", "meant"], "both")
+    graph.add("Add", ["both", graph.constant("bias", stored.bias)], "linear")
+
+
+def _network(graph: _Graph, weights: dict[str, NDArray[np.float32]]) -> None:
+    """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
+    for name in ("words", "stems"):
+        table = graph.constant(f"table of {name}", weights[name].astype(np.float16))
+        graph.add("Gather", [table, name], f"half {name}", axis=0)
+        graph.add("Cast", [f"half {name}"], f"of {name}", to=TensorProto.FLOAT)
+    for name in ("concepts", "parts"):
+        table = graph.constant(f"table of {name}", weights[name])
+        graph.add("Gather", [table, name], f"of {name}", axis=0)
+    projection = graph.constant("projection", weights["projection"])
+    graph.add("MatMul", ["meanings", projection], "of meanings")
+    graph.add("Sum", [f"of {name}" for name in ("words", "stems", "concepts", "parts", "meanings")],
+              "by token")  # fmt: skip
+    graph.add("Transpose", ["by token"], "by width", perm=[1, 0])
+    graph.add("Unsqueeze", ["by width", "first"], "tokens")
+    _gated(graph, "first", "tokens", "near", weights, dilation=1)
+    _gated(graph, "second", "near", "farther", weights, dilation=DILATION)
+    graph.add("Add", ["near", "farther"], "beside")
+    graph.add("Concat", ["beside", "tokens"], "seen", axis=1)
+    graph.add("MatMul", [graph.constant("queries", weights["queries"].T), "seen"], "asked")
+    graph.add("Softmax", ["asked"], "attention", axis=2)
+    graph.add("Transpose", ["seen"], "seen by token", perm=[0, 2, 1])
+    graph.add("MatMul", ["attention", "seen by token"], "attended")
+    graph.add("Flatten", ["attended"], "attended flat", axis=1)
+    graph.add("ReduceMax", ["seen"], "highest", axes=[2], keepdims=0)
+    graph.add("Concat", ["attended flat", "highest"], "whole", axis=1)
+    for name, given, bias, made in (
+        ("hidden", "whole", "hidden_bias", "before"),
+        ("output", "hidden", "output_bias", "answers"),
+    ):
+        matrix = graph.constant(f"{name} weights", weights[name])
+        graph.add("Gemm", [given, matrix, graph.constant(bias, weights[bias])], made)
+        if name == "hidden":
+            graph.add("Relu", [made], "hidden")
+    graph.add("Squeeze", ["answers", "first"], "network")
+
+
+def _gated(
+    graph: _Graph, name: str, given: str, made: str, weights: dict[str, NDArray[np.float32]],
+    dilation: int,
+) -> None:  # fmt: skip
+    filters = graph.constant(f"{name} filters", weights[name].transpose(2, 1, 0))
+    bias = graph.constant(f"{name} filter bias", weights[f"{name}_bias"])
+    graph.add("Conv", [given, filters, bias], f"{name} both",
+              dilations=[dilation], pads=[dilation, dilation])  # fmt: skip
+    graph.add("Split", [f"{name} both"], f"{name} values", f"{name} gates", axis=1)
+    graph.add("Sigmoid", [f"{name} gates"], f"{name} open")
+    graph.add("Mul", [f"{name} values", f"{name} open"], made)

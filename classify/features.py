@@ -1,4 +1,4 @@
-"""Message -> Features: hashed words, word pairs, letters, concepts, structure, and meaning.
+"""Message -> Features: hashed words, letters, concepts, structure, meaning, and words in order.
 
 In: a `Message`. Out: `Features`: bucket numbers and weights for the model's table, and where
 each came from, so that a person can be told. The new text counts most, the subject by itself,
@@ -22,9 +22,10 @@ from postroom.message import AutomaticKind, Message
 
 from . import meanings
 from .concepts import Concepts
+from .sequence import STEM, Sequence, sequence
 from .text import SPACE, Folded, Hashes, Places, fold
 
-VERSION = 2
+VERSION = 3
 BITS = 18
 BUCKETS = 1 << BITS
 MEANING = 2 * meanings.SIZE  # numbers that say what new text and subject mean
@@ -59,8 +60,12 @@ _SALTS = np.array([zlib.crc32(name.encode()) << 20 | 1 for name in CHANNELS], dt
 
 # The texts in the order they are folded in, and the channel their words, letters, concepts and
 # concept pairs go to; -1 for none.
-_NEW, _SUBJECT, _WHO, _SIGNED, _FILES, _OLD = range(6)
+PARTS = 6
+_NEW, _SUBJECT, _WHO, _SIGNED, _FILES, _OLD = range(PARTS)
 _MEANT = ((_NEW, np.float32(1.5)), (_SUBJECT, np.float32(1.0)))  # and their shares
+# What the network reads, in this order, and how many tokens of each at most.
+_READ = ((_SUBJECT, 20), (_WHO, 6), (_FILES, 12), (_NEW, 150), (_SIGNED, 14), (_OLD, 25))
+LONGEST_SEQUENCE = sum(count for _, count in _READ)
 
 
 def _row(*names: str) -> NDArray[np.int64]:
@@ -96,7 +101,6 @@ _TOLD = np.array([name in _PLACES for name in _NAMES])
 _TEXT = np.array([name not in ("structure", "quoted concepts") for name in _NAMES])
 
 _NGRAM = 4  # length of the letter n-grams
-_STEM = 5  # letters of a word taken for its stem
 _NEAR = 5  # tokens that two concepts of a pair may be apart
 _MIX = np.uint64(0xBF58476D1CE4E5B9)
 _TURN = np.uint64(29)
@@ -123,6 +127,7 @@ class Features:
     ends: Places
     text: Folded
     meaning: NDArray[np.float32]  # of new text, then of subject: MEANING numbers
+    sequence: Sequence  # the words in order
 
     @property
     def is_empty(self) -> bool:
@@ -170,6 +175,9 @@ def extract(message: Message, concepts: Concepts) -> Features:
     hashes, channels, starts, ends = (np.concatenate(column) for column in zip(*found, strict=True))
     keys = _keys(hashes, channels)
     ids, channel, weights = _count(keys)
+    meant = concepts.meanings.find(text)
+    begins = np.zeros(len(text.starts), dtype=np.int64)
+    begins[tokens] = named + 1
     return Features(
         ids=ids,
         weights=weights,
@@ -180,8 +188,9 @@ def extract(message: Message, concepts: Concepts) -> Features:
         ends=ends,
         text=text,
         meaning=np.concatenate(
-            [share * concepts.meanings.of(text, part) for part, share in _MEANT]
+            [share * concepts.meanings.mean(meant[text.part == part]) for part, share in _MEANT]
         ),
+        sequence=sequence(text, begins, meant, _READ),
     )
 
 
@@ -232,7 +241,7 @@ def _word_features(text: Folded) -> Iterator[_Found]:
     yield text.hashes(starts, ends)[seen], channel[seen], starts[seen], ends[seen]
     new = int(np.searchsorted(text.part, _NEW, side="right"))
     starts, ends = starts[:new], ends[:new]
-    stems = text.hashes(starts, np.minimum(starts + _STEM, ends))
+    stems = text.hashes(starts, np.minimum(starts + STEM, ends))
     yield stems, np.full(new, _STEMS), starts, ends
 
 

@@ -1,12 +1,13 @@
-"""Linear models fitted and calibrated on labelled mail, and what they say of mail left out.
+"""Models fitted and calibrated on labelled mail, and what they say of mail left out.
 
-In: `Data`, the mail as arrays. Out: tables of weights, held-out answers, a `Calibration`. The
-arithmetic of train.py, without files. Needs scikit-learn (the extra `train`).
+In: `Data`, the mail as arrays. Out: `Fitted` models, held-out answers, a `Calibration`. The
+arithmetic of train.py, without files. A model is a linear one, which knows many words, and a
+network, which reads their order; their logits are added. Needs the extra `train`.
 
 Limits: temperatures only; with more mail per language, isotonic curves might do better.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,19 +17,22 @@ from numpy.typing import NDArray
 from postroom.failure import PermanentFailure
 
 from . import features
+from .concepts import Concepts
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
 from .scorer import Calibration, softmax
 
 COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
-_FOLDS = 5
+FOLDS = 5
 _ROUNDS, _TOLERANCE = 150, 2e-3  # of the optimiser: more bring nothing on held-out mail
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
+ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
 _STRENGTH = 2.5  # inverse of the L2 penalty; by grouped cross-validation
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
 # The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
 # from another world it holds too little to tell.
 _CAUTION = 0.7
+_NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
 _KNOWN = 2  # mails that must hold a word before it counts as known
 
 
@@ -49,6 +53,7 @@ class Data:
 
     rows: Any  # scipy CSR matrix [mails, COLUMNS]: buckets, then the meaning
     known: Any  # the same, words of the text only
+    sequences: Any  # network.Rows
     truth: Classes
     weights: Numbers
     groups: Classes
@@ -73,7 +78,7 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
     try:
         from scipy.sparse import csr_matrix  # type: ignore[import-untyped]
     except ImportError as error:
-        raise TrainingError("needs scikit-learn: pip install 'postroom[train]'", error) from error
+        raise TrainingError(_NEEDED, error) from error
     parts = [(f.ids[f.is_word], f.weights[f.is_word]) if words_only else (f.ids, f.weights)
              for f in found]  # fmt: skip
     if not words_only:
@@ -86,7 +91,34 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
     return csr_matrix((values, columns, ends), shape=(len(found), COLUMNS))
 
 
-def fit(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fitted:
+    """A model: a linear one and a network, trained on the same mail."""
+
+    table: Numbers  # [COLUMNS, categories + 1]; the last column: 1 for a word that is known
+    bias: Numbers  # [category]
+    network: dict[str, NDArray[np.float32]]
+
+    def logits(self, data: Data, chosen: NDArray[np.int64]) -> Numbers:
+        """What the model says [mail, category] of the chosen mails."""
+        from . import network
+
+        linear = data.rows[chosen] @ self.table[:, :-1] + self.bias
+        answers: Numbers = linear + network.logits(data.sequences, chosen, self.network)
+        return answers
+
+
+def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
+    """A model trained on the chosen mails."""
+    from . import network
+
+    table, bias = _fit_linear(data, chosen)
+    count = len(data.categories)
+    trained = network.fit(data.sequences, chosen, data.truth, data.weights, count, seed)
+    return Fitted(table=table, bias=bias, network=trained)
+
+
+def _fit_linear(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
     """The table [COLUMNS, categories + 1] and bias of a model trained on some mails."""
     from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
@@ -108,8 +140,8 @@ def fit(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
     return table, bias
 
 
-def cross_validate(data: Data, seed: int) -> HeldOut:
-    """What models say of the grouped folds they were not trained on.
+def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> HeldOut:
+    """What models say of the grouped folds they were not trained on; `done` is told of each.
 
     Raises TrainingError when there are too few groups.
     """
@@ -118,7 +150,7 @@ def cross_validate(data: Data, seed: int) -> HeldOut:
     )
 
     count = len(data.truth)
-    if len(set(data.groups.tolist())) < _FOLDS * 2:
+    if len(set(data.groups.tolist())) < FOLDS * 2:
         raise TrainingError("too few senders and threads to hold some out; add mail")
     strata_of = _strata(data)
     held_out = HeldOut(
@@ -126,13 +158,23 @@ def cross_validate(data: Data, seed: int) -> HeldOut:
         familiarity=np.zeros(count),
         fold=np.zeros(count, dtype=np.int64),
     )
-    splitter = StratifiedGroupKFold(_FOLDS, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
     for number, (kept, left) in enumerate(splitter.split(strata_of, strata_of, data.groups)):
-        table, bias = fit(data, kept)
-        held_out.logits[left] = data.rows[left] @ table[:, :-1] + bias
-        held_out.familiarity[left] = _familiarity(data.known[left], table)
+        fitted = fit(data, kept, seed)
+        held_out.logits[left] = fitted.logits(data, left)
+        held_out.familiarity[left] = _familiarity(data.known[left], fitted.table)
         held_out.fold[left] = number
+        done()
     return held_out
+
+
+def sequences(found: Sequence[Features], concepts: Concepts) -> Any:
+    """The words in order of all mails, for the network. Raises TrainingError without JAX."""
+    try:
+        from . import network
+    except ImportError as error:
+        raise TrainingError(_NEEDED, error) from error
+    return network.rows(found, concepts.meanings, len(concepts.names))
 
 
 def _strata(data: Data) -> Classes:
@@ -140,9 +182,9 @@ def _strata(data: Data) -> Classes:
     names = sorted(set(data.segments))
     fine = np.array([names.index(one) for one in data.segments]) * len(data.categories) + data.truth
     mails = np.bincount(fine)
-    strata: Classes = np.where(mails[fine] >= _FOLDS, fine, len(mails))
-    if 0 < (strata == len(mails)).sum() < _FOLDS:
-        strata[strata == len(mails)] = fine[mails[fine] >= _FOLDS][0]
+    strata: Classes = np.where(mails[fine] >= FOLDS, fine, len(mails))
+    if 0 < (strata == len(mails)).sum() < FOLDS:
+        strata[strata == len(mails)] = fine[mails[fine] >= FOLDS][0]
     return strata
 
 
@@ -177,7 +219,7 @@ def calibrate(held_out: HeldOut, data: Data, chosen: NDArray[np.bool_]) -> Calib
 def cross_calibrated(held_out: HeldOut, data: Data) -> Numbers:
     """Held-out probabilities, each fold calibrated on the others."""
     probabilities = np.zeros_like(held_out.logits)
-    for number in range(_FOLDS):
+    for number in range(FOLDS):
         left = held_out.fold == number
         calibration = calibrate(held_out, data, ~left)
         temperatures = np.array(
@@ -190,27 +232,42 @@ def cross_calibrated(held_out: HeldOut, data: Data) -> Numbers:
     return probabilities
 
 
-def strangers(data: Data, calibration: Calibration, threshold: float) -> tuple[Figures, ...]:
-    """The figures of each source of several classes, by a model that never saw the source."""
+def strangers(
+    data: Data, calibration: Calibration, threshold: float, seed: int, done: Callable[[], None]
+) -> tuple[Figures, ...]:
+    """The figures of each large source of several classes, by a model that never saw the source.
+
+    Sources are held out some at a time, spread so that those of one language are not together.
+    """
     of, figures = np.array(data.sources), []
-    for source in sorted(set(data.sources)):
-        left = of == source
-        is_telling = len(set(data.truth[left])) > 1 and len(set(data.truth[~left])) > 1
-        if left.sum() < _STRANGERS or not is_telling:
-            continue
-        table, bias = fit(data, np.flatnonzero(~left))
-        logits = data.rows[left] @ table[:, :-1] + bias
-        familiarity = _familiarity(data.known[left], table)
-        temperatures = np.array(
-            [
-                calibration.temperature(known, data.languages[i])
-                for known, i in zip(familiarity.tolist(), np.flatnonzero(left), strict=True)
-            ]
-        )
-        probabilities = softmax(logits / temperatures[:, None])
-        name = f"{source}, never seen"
-        figures.append(judge(name, probabilities, data.truth[left], data.categories, threshold))
-    return tuple(figures)
+    names = sorted(set(data.sources))
+    judged = [
+        n for n in names if (of == n).sum() >= _STRANGERS and len(set(data.truth[of == n])) > 1
+    ]
+    for number in range(ROUNDS_OF_STRANGERS):
+        held_out = judged[number::ROUNDS_OF_STRANGERS]
+        kept = np.flatnonzero(~np.isin(of, held_out))
+        if held_out and len(set(data.truth[kept])) > 1:
+            fitted = fit(data, kept, seed)
+            figures += [_of_stranger(data, name, fitted, calibration, threshold)
+                        for name in held_out]  # fmt: skip
+        done()
+    return tuple(sorted(figures, key=lambda figure: figure.name))
+
+
+def _of_stranger(
+    data: Data, name: str, fitted: Fitted, calibration: Calibration, threshold: float
+) -> Figures:
+    left = np.flatnonzero(np.array(data.sources) == name)
+    familiarity = _familiarity(data.known[left], fitted.table)
+    temperatures = np.array(
+        [
+            calibration.temperature(known, data.languages[i])
+            for known, i in zip(familiarity.tolist(), left, strict=True)
+        ]
+    )
+    probabilities = softmax(fitted.logits(data, left) / temperatures[:, None])
+    return judge(f"{name}, never seen", probabilities, data.truth[left], data.categories, threshold)
 
 
 def _familiarity(known: Any, table: Numbers) -> Numbers:

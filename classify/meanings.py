@@ -1,10 +1,10 @@
 """What single words mean, in five languages: a table of vectors, and the meaning of a text.
 
-In: a `Folded` text. Out: a unit vector of SIZE numbers for one of its parts: the mean of its
-words' vectors, rare words counting more (smooth inverse frequency). Words of different languages
-that mean the same lie close together, so what the model learns from one language carries over, and
-a word the training never saw still says what it is near to. Looked up in whole arrays, like
-concepts.
+In: a `Folded` text. Out: unit vectors of SIZE numbers, one for each word or one for several: the
+mean of their vectors, rare words counting more (smooth inverse frequency). Words of different
+languages that mean the same lie close together, so what the model learns from one language carries
+over, and a word the training never saw still says what it is near to. Looked up in whole arrays,
+like concepts.
 
 The table (model/meanings.npz) is made by scripts/meanings.py, which says from what.
 
@@ -15,11 +15,12 @@ import zlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .text import Folded, Hashes
+from .text import Folded, Hashes, Places
 
 SIZE = 96
 SHIPPED = Path(__file__).parent / "model" / "meanings.npz"
@@ -34,16 +35,27 @@ class Meanings:
     vectors: NDArray[np.int8]  # [word, SIZE]
     weights: NDArray[np.float32]  # of each word: near 1 for a rare one, near 0 for a common one
 
-    def of(self, text: Folded, part: int) -> NDArray[np.float32]:
-        """The meaning of one part of a text; all zero where no word of it is known."""
-        inside = text.part == part
-        wanted = text.hashes(text.starts[inside], text.ends[inside])
-        index = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
-        index = index[self.hashes[index] == wanted]
-        summed = self.weights[index] @ self.vectors[index].astype(np.float32)
+    def find(self, text: Folded) -> Places:
+        """Of each token the row of its vector, -1 where the table does not know it."""
+        wanted = text.hashes(text.starts, text.ends)
+        rows = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
+        return np.where(self.hashes[rows] == wanted, rows, -1)
+
+    def mean(self, rows: Places) -> NDArray[np.float32]:
+        """The meaning of the words of some rows together; all zero where none is known."""
+        known = rows[rows >= 0]
+        summed = self.weights[known] @ self.vectors[known].astype(np.float32)
         length = float(np.sqrt(summed @ summed))
         meaning: NDArray[np.float32] = (summed / length if length else summed).astype(np.float32)
         return meaning
+
+    def each(self, rows: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
+        """The unit vector [word, SIZE] of each word by itself; zero for an unknown one."""
+        found = self.vectors[rows].astype(np.float32)
+        found[rows < 0] = 0.0
+        lengths = np.sqrt(np.einsum("ij,ij->i", found, found))
+        units: NDArray[np.float32] = found / np.maximum(lengths, 1.0)[:, None]
+        return units
 
 
 @cache

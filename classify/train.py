@@ -2,18 +2,18 @@
 
 In: labelled mail (examples.py). Out: an ONNX file, its card (card.py) and the figures. One
 command, `postroom model train --out FILE`; the same data and seed give the same bytes. Training
-needs the extra `train` (scikit-learn, onnx), which running does not.
+needs the extra `train` (scikit-learn, JAX, onnx), which running does not.
 
-The steps: features, grouped folds, a linear model for each fold, the calibration on what the folds
-left out, the figures on calibrations that did not see them, each source by a model that never saw
-it, and last the model on everything. The arithmetic is fitting.py's.
+The steps: features, grouped folds, a model for each fold, the calibration on what the folds left
+out, the figures on calibrations that did not see them, each source by a model that never saw it,
+and last the model on everything. The arithmetic is fitting.py's and network.py's.
 
 Limits: judged on grouped folds of the same sources: mail of a company the training never saw in
 any form may do worse.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from .concepts import Concepts
 from .concepts import load as load_concepts
 from .evaluation import by_segment, segment
 from .examples import Example, groups
-from .fitting import Data, TrainingError
-from .judge import Figures, Numbers
+from .fitting import Data, Fitted, TrainingError
+from .judge import Figures
 from .scorer import FORMAT, SHIPPED, Calibration, Model
 
+STEPS = fitting.FOLDS + fitting.ROUNDS_OF_STRANGERS + 1  # of a training, about equally long
 _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # Weight by source: a pile of one class must not teach that most mail is of that class; real mail
 # counts a little more than written, which is twice as much.
@@ -51,23 +52,30 @@ class Report:
 
 
 def train(
-    examples: Sequence[Example], out: Path, seed: int = 0, *, threshold: float = 0.85
+    examples: Sequence[Example],
+    out: Path,
+    seed: int = 0,
+    *,
+    threshold: float = 0.85,
+    done: Callable[[], None] = lambda: None,
 ) -> Report:
     """Makes a model from labelled mail, writes it and its card beside it.
 
-    Raises TrainingError when the data do not suffice or scikit-learn is not installed.
+    `done` is told of each of the STEPS. Raises TrainingError when the data do not suffice or a
+    package is missing.
     """
     concepts = load_concepts()
     data = _data(examples, concepts)
-    held_out = fitting.cross_validate(data, seed)
+    held_out = fitting.cross_validate(data, seed, done)
     probabilities = fitting.cross_calibrated(held_out, data)
     figures = by_segment(
         probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
     )
     calibration = fitting.calibrate(held_out, data, np.ones(len(examples), dtype=bool))
-    strangers = fitting.strangers(data, calibration, threshold)
-    table, bias = fitting.fit(data, np.arange(len(examples)))
-    name = _write(out, table, bias, data, calibration, concepts, examples, seed, figures)
+    strangers = fitting.strangers(data, calibration, threshold, seed, done)
+    fitted = fitting.fit(data, np.arange(len(examples)), seed)
+    name = _write(out, fitted, data, calibration, concepts, examples, seed, figures)
+    done()
     report = Report(
         name=name,
         out=out,
@@ -114,6 +122,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
         for example in examples
     ]
     return Data(
+        sequences=fitting.sequences(found, concepts),
         rows=fitting.matrix(found, words_only=False),
         known=fitting.matrix(found, words_only=True),
         truth=np.array([categories.index(example.label) for example in examples]),
@@ -129,8 +138,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
 
 def _write(
     out: Path,
-    table: Numbers,
-    bias: Numbers,
+    fitted: Fitted,
     data: Data,
     calibration: Calibration,
     concepts: Concepts,
@@ -142,12 +150,15 @@ def _write(
         from . import export
     except ImportError as error:
         raise TrainingError("needs onnx: pip install 'postroom[train]'", error) from error
-    stored = table[: features.BUCKETS].astype(np.float16)
-    meaning = table[features.BUCKETS :, :-1].astype(np.float32)
-    offset = bias.astype(np.float32)
+    stored = export.Stored(
+        table=fitted.table[: features.BUCKETS].astype(np.float16),
+        meaning=fitted.table[features.BUCKETS :, :-1].astype(np.float32),
+        bias=fitted.bias.astype(np.float32),
+        network=fitted.network,
+    )
     facts: dict[str, Any] = {
         "format": FORMAT,
-        "name": export.name_of(stored, meaning, offset),
+        "name": stored.name,
         "features": features.VERSION,
         "buckets": features.BUCKETS,
         "concepts": concepts.digest,
@@ -162,7 +173,7 @@ def _write(
         },
     }
     out.parent.mkdir(parents=True, exist_ok=True)
-    export.write(out, stored, meaning, offset, facts)
+    export.write(out, stored, facts)
     return str(facts["name"])
 
 

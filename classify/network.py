@@ -1,0 +1,235 @@
+"""The network that reads a message's words in their order: its arithmetic, and its training.
+
+In: `Rows`, the sequences of many mails, and their classes. Out: `Weights`, named arrays that
+export.py writes as an ONNX graph, and logits [mail, category].
+
+Each token is the sum of five vectors: of the word, of its stem, of its meaning (a fixed
+table, projected), of the concept that begins there, and of its part of the message. Two gated
+convolutions over three tokens each (Dauphin et al., Language Modeling with Gated Convolutional
+Networks, 2017) look at what stands beside what; a few attention queries and the maximum
+over all tokens make of it one vector for the message (Lin et al., A Structured Self-attentive
+Sentence Embedding, 2017), a hidden layer the logits. It is small on purpose: half a millisecond
+a message. Trained by AdamW with dropout of words, so that it cannot lean on single ones.
+
+Needs JAX and Optax (the extra `train`), which running does not. The same rows, classes and seed
+give the same weights on the same machine.
+
+Limits: three to seven tokens of context; what depends on a sentence before is not seen.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax  # type: ignore[import-untyped]
+from numpy.typing import NDArray
+
+from . import features, meanings, sequence
+from .features import Features
+from .judge import Classes, Numbers
+
+Weights = dict[str, NDArray[np.float32]]
+
+EMBEDDING, FILTERS, QUERIES, HIDDEN = 48, 64, 4, 64  # widths; larger ones bring nothing more
+DILATION = 2  # of the second convolution
+_EPOCHS, _BATCH, _RATE, _DECAY, _CLIP = 12, 64, 2e-3, 2e-4, 1.0
+_SMOOTHING = 0.05  # of the labels: readers err too
+_DROPPED_WORDS, _DROPPED, _DROPPED_HIDDEN = 0.15, 0.3, 0.2
+_LENGTHS = (48, 96, 160, features.LONGEST_SEQUENCE)  # mails of about one length go together
+_FAR = -1e9  # a logit that gets no attention
+
+# The rate comes in at each step, so that one compiled step serves every training.
+_OPTIMISER = optax.chain(
+    optax.clip_by_global_norm(_CLIP), optax.scale_by_adam(), optax.add_decayed_weights(_DECAY)
+)
+
+_Batch = tuple[Any, ...]  # words, stems, concepts, parts, meanings, whether there is a token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """The sequences of many mails as arrays [mail, token], filled up with nothing."""
+
+    words: NDArray[np.int32]
+    stems: NDArray[np.int32]
+    concepts: NDArray[np.int32]
+    parts: NDArray[np.int32]
+    meanings: NDArray[np.int32]  # row in `table`
+    lengths: NDArray[np.int64]  # of each mail
+    table: NDArray[np.float32]  # [word, meanings.SIZE] of the words that occur; row 0 is unknown
+    concept_count: int
+
+    def batch(self, mails: NDArray[np.int64], length: int) -> _Batch:
+        """Some mails, `length` tokens of each."""
+        arrays = (self.words, self.stems, self.concepts, self.parts, self.meanings)
+        is_token = np.arange(length) < self.lengths[mails, None]
+        return (*(array[mails, :length] for array in arrays), is_token)
+
+
+def rows(found: Sequence[Features], known: meanings.Meanings, concept_count: int) -> Rows:
+    """The rows of the features of many mails."""
+    lengths = np.array([len(f.sequence.words) for f in found])
+    inside = np.arange(features.LONGEST_SEQUENCE) < lengths[:, None]
+    filled = {}
+    for name in ("words", "stems", "concepts", "parts", "meanings"):
+        filled[name] = np.zeros(inside.shape, dtype=np.int32)
+        filled[name][inside] = np.concatenate([getattr(f.sequence, name) for f in found])
+    occurring = np.unique(filled["meanings"][inside])
+    occurring = occurring[occurring >= 0]
+    is_known = inside & (filled["meanings"] >= 0)
+    filled["meanings"] = np.where(
+        is_known, np.searchsorted(occurring, filled["meanings"]) + 1, 0
+    ).astype(np.int32)
+    unknown = np.zeros((1, meanings.SIZE), dtype=np.float32)
+    table = np.concatenate([unknown, known.each(occurring)])
+    return Rows(lengths=lengths, table=table, concept_count=concept_count, **filled)
+
+
+def fit(
+    given: Rows,
+    chosen: NDArray[np.int64],
+    truth: Classes,
+    weights: Numbers,
+    categories: int,
+    seed: int,
+) -> Weights:
+    """The weights of a network trained on the chosen mails."""
+    random = np.random.default_rng(seed)
+    trained = _start(random, given.concept_count, categories)
+    key = jax.random.key(seed)
+    state: Any = _OPTIMISER.init(trained)
+    table = jnp.asarray(given.table)
+    for epoch in range(_EPOCHS):
+        batches = list(_batches(given, chosen, random))
+        for number, index in enumerate(random.permutation(len(batches))):
+            length, mails = batches[index]
+            key, drawn = jax.random.split(key)
+            trained, state = _step(
+                trained, state, _rate(epoch + number / len(batches)), table,
+                given.batch(mails, length), truth[mails], weights[mails].astype(np.float32), drawn,
+            )  # fmt: skip
+    return {name: np.asarray(value) for name, value in trained.items()}
+
+
+def logits(given: Rows, chosen: NDArray[np.int64], weights: Weights) -> Numbers:
+    """What a network says [mail, category] of the chosen mails."""
+    answers = np.zeros((len(chosen), len(weights["output_bias"])))
+    table = jnp.asarray(given.table)
+    place = np.searchsorted(_LENGTHS, given.lengths[chosen])
+    for number, length in enumerate(_LENGTHS):
+        inside = np.flatnonzero(place == number)
+        for begin in range(0, len(inside), _BATCH):
+            some = inside[begin : begin + _BATCH]
+            filled = np.resize(some, _BATCH)  # one shape, compiled once
+            batch = given.batch(chosen[filled], length)
+            answers[some] = np.asarray(_ask(weights, table, batch))[: len(some)]
+    return answers
+
+
+def _batches(
+    given: Rows, chosen: NDArray[np.int64], random: np.random.Generator
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """(length, mails no longer than it), a batch; the last is filled up with some of the rest."""
+    shuffled = random.permutation(chosen)
+    place = np.searchsorted(_LENGTHS, given.lengths[shuffled])
+    for number, length in enumerate(_LENGTHS):
+        inside = shuffled[place == number]
+        if len(inside):
+            surplus = -len(inside) % _BATCH
+            inside = np.concatenate([inside, random.choice(inside, surplus)])
+            for mails in np.split(inside, len(inside) // _BATCH):
+                yield length, mails
+
+
+def _start(random: np.random.Generator, concept_count: int, categories: int) -> dict[str, Any]:
+    width = FILTERS + EMBEDDING
+    sizes: dict[str, tuple[tuple[int, ...], float]] = {
+        "words": ((sequence.BUCKETS, EMBEDDING), 0.05),
+        "stems": ((sequence.BUCKETS, EMBEDDING), 0.05),
+        "concepts": ((concept_count + 1, EMBEDDING), 0.1),
+        "parts": ((features.PARTS + 1, EMBEDDING), 0.1),
+        "projection": ((meanings.SIZE, EMBEDDING), 0.1),
+        "first": ((3, EMBEDDING, 2 * FILTERS), 0.08),
+        "first_bias": ((2 * FILTERS,), 0.0),
+        "second": ((3, FILTERS, 2 * FILTERS), 0.08),
+        "second_bias": ((2 * FILTERS,), 0.0),
+        "queries": ((width, QUERIES), 0.1),
+        "hidden": ((width * (QUERIES + 1), HIDDEN), 0.03),
+        "hidden_bias": ((HIDDEN,), 0.0),
+        "output": ((HIDDEN, categories), 0.1),
+        "output_bias": ((categories,), 0.0),
+    }
+    return {
+        name: jnp.asarray((random.standard_normal(size) * spread).astype(np.float32))
+        for name, (size, spread) in sizes.items()
+    }
+
+
+def _rate(epoch: float) -> float:
+    """Rises through the first epoch, then falls along a cosine."""
+    if epoch < 1.0:
+        return _RATE * epoch
+    return _RATE * 0.5 * (1.0 + math.cos(math.pi * (epoch - 1.0) / (_EPOCHS - 1.0)))
+
+
+@jax.jit
+def _step(
+    weights: Any, state: Any, rate: Any, table: Any, batch: _Batch, truth: Any, share: Any, key: Any
+) -> tuple[Any, Any]:
+    def loss(given: Any) -> Any:
+        said = jax.nn.log_softmax(_logits(given, table, batch, key))
+        wanted = optax.smooth_labels(jax.nn.one_hot(truth, said.shape[1]), _SMOOTHING)
+        return -jnp.sum(said * wanted, axis=1) @ share / jnp.sum(share)
+
+    changes, state = _OPTIMISER.update(jax.grad(loss)(weights), state, weights)
+    return jax.tree.map(lambda value, change: value - rate * change, weights, changes), state
+
+
+def _logits(weights: Any, table: Any, batch: _Batch, key: Any = None) -> Any:
+    """The logits of a batch; with a key some words and numbers are left out at random."""
+    words, stems, concepts, parts, meant, is_token = batch
+    keys = None if key is None else jax.random.split(key, 5)
+    word = weights["words"][words]
+    if keys is not None:  # the word itself unknown, its stem and meaning known
+        word = word * jax.random.bernoulli(keys[0], 1 - _DROPPED_WORDS, words.shape)[..., None]
+    tokens = word + weights["stems"][stems] + table[meant] @ weights["projection"]
+    tokens = tokens + weights["concepts"][concepts] + weights["parts"][parts]
+    if keys is not None:
+        tokens *= jax.random.bernoulli(keys[1], 1 - _DROPPED_WORDS, words.shape)[..., None]
+        tokens = _dropped(keys[2], tokens, _DROPPED, (len(words), 1, tokens.shape[2]))
+    there = is_token[..., None]
+    tokens = tokens * there
+    near = _gated(tokens, weights["first"], weights["first_bias"], 1) * there
+    near = near + _gated(near, weights["second"], weights["second_bias"], DILATION) * there
+    seen = jnp.concatenate([near, tokens], axis=-1)
+    attention = jax.nn.softmax(jnp.where(there, seen @ weights["queries"], _FAR), axis=1)
+    attended = jnp.einsum("btq,btw->bqw", attention, seen).reshape(len(words), -1)
+    highest = jnp.max(jnp.where(there, seen, _FAR), axis=1)
+    whole = jnp.concatenate([attended, highest], axis=-1)
+    if keys is not None:
+        whole = _dropped(keys[3], whole, _DROPPED)
+    hidden = jax.nn.relu(whole @ weights["hidden"] + weights["hidden_bias"])
+    if keys is not None:
+        hidden = _dropped(keys[4], hidden, _DROPPED_HIDDEN)
+    return hidden @ weights["output"] + weights["output_bias"]
+
+
+_ask = jax.jit(_logits)
+
+
+def _gated(tokens: Any, filters: Any, bias: Any, dilation: int) -> Any:
+    both = jax.lax.conv_general_dilated(
+        tokens, filters, (1,), "SAME", rhs_dilation=(dilation,),
+        dimension_numbers=("NWC", "WIO", "NWC"),
+    )  # fmt: skip
+    values, gates = jnp.split(both + bias, 2, axis=-1)
+    return values * jax.nn.sigmoid(gates)
+
+
+def _dropped(key: Any, values: Any, share: float, shape: tuple[int, ...] | None = None) -> Any:
+    kept = jax.random.bernoulli(key, 1 - share, values.shape if shape is None else shape)
+    return values * kept / (1 - share)
