@@ -59,7 +59,8 @@ def write(
     parts = [
         f"# Model card: {name}\n",
         "What it is: a linear model over hashed words, letters, concepts, structure and the "
-        "meaning of single words (features.py), calibrated by temperature. It proposes a "
+        "meaning of single words (features.py), and a small network that reads the words in their "
+        "order (network.py); their logits are added and calibrated by temperature. It proposes a "
         "category for a message at a company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
@@ -127,8 +128,8 @@ def _strangers(figures: tuple[Figures, ...], threshold: float) -> str:
     """What to expect of mail from another world than the training's."""
     lines = [
         "## Sources never seen\n",
-        "Each source judged by a model trained on the other sources only: other companies, other "
-        "writers, where it is the only source of a language another language too.\n",
+        "Each source judged by a model that never saw it, nor some other sources (they are held "
+        "out a quarter at a time): other companies, other writers.\n",
         *(_table(figures, threshold) if figures else ["There is one source only."]),
     ]
     return "\n".join(lines) + "\n"

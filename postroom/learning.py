@@ -16,7 +16,7 @@ import asyncio
 import json
 import zlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,10 +99,13 @@ def examples_decided(config: Config, database: Database) -> list[Example]:
     ]
 
 
-def train_candidate(config: Config, own: Sequence[Example], seed: int = 0) -> Candidate:
+def train_candidate(
+    config: Config, own: Sequence[Example], seed: int = 0, done: Callable[[], None] = lambda: None
+) -> Candidate:
     """Trains on the shipped corpus and four fifths of the site's mail; compares on the rest.
 
-    The candidate lies on the shelf on return. Raises TrainingError, CorpusError, ModelError.
+    The candidate lies on the shelf on return; `done` is told of each of training.STEPS.
+    Raises TrainingError, CorpusError, ModelError.
     """
     shelf = Shelf(folder=config.models_dir)
     held_out = is_held_out(own)
@@ -110,7 +113,11 @@ def train_candidate(config: Config, own: Sequence[Example], seed: int = 0) -> Ca
     left = [example for example, out in zip(own, held_out, strict=True) if out]
     data = [*read_path(CORPUS), *kept]
     made = training.train(
-        data, shelf.place("unfinished"), seed, threshold=config.classification.threshold
+        data,
+        shelf.place("unfinished"),
+        seed,
+        threshold=config.classification.threshold,
+        done=done,
     )
     path = _named(shelf, made.name)
     comparison = _compared(live_path(config), path, left)

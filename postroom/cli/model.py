@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.progress import Progress
 
 from postroom.codec import to_plain
 
@@ -72,10 +74,13 @@ def train_model(
             own += examples_decided(settings, database)
         finally:
             database.close()
-    if out is not None:
-        show(to_plain(train.train(own, out, seed)), json)
-        return
-    candidate = train_candidate(settings, own, seed)
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("training", total=train.STEPS)
+        if out is not None:
+            report = train.train(own, out, seed, done=lambda: progress.advance(task))
+            show(to_plain(report), json)
+            return
+        candidate = train_candidate(settings, own, seed, lambda: progress.advance(task))
     show(to_plain(candidate), json)
     if not json:
         told = (
