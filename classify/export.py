@@ -4,7 +4,7 @@ In: weights, facts. Out: one file holding the graph and, as metadata, everything
 to know about it. Built from ONNX's own node types, not converted from scikit-learn, whose
 converter tokenises differently. The same weights and facts give the same bytes.
 
-Limits: weights are stored as 16-bit floats.
+Limits: the large tables are stored as 16-bit floats.
 """
 
 import hashlib
@@ -19,6 +19,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from . import features
+from .fitting import Fitted
 from .network import DILATION
 
 _OPSET = 17  # read by onnxruntime 1.12 and later
@@ -28,9 +30,9 @@ _OPSET = 17  # read by onnxruntime 1.12 and later
 class Stored:
     """The weights of a model as they are written."""
 
-    table: NDArray[np.float16]  # [buckets, categories + 1]; last column: 1 for words it knows
-    meaning: NDArray[np.float32]  # [numbers of a meaning, categories]
-    bias: NDArray[np.float32]  # [categories]
+    table: NDArray[np.float16]  # [buckets, 2 * categories + 2], as linear.py arranges it
+    meaning: NDArray[np.float32]  # [numbers of a meaning, 2 * categories + 1], likewise
+    bias: NDArray[np.float32]  # [2 * categories + 1]
     network: dict[str, NDArray[np.float32]]  # as network.py names them
 
     @property
@@ -46,13 +48,24 @@ class Stored:
         return f"mixed-{digest[:12]}"
 
 
+def stored(fitted: Fitted) -> Stored:
+    """The weights of a model as they are written."""
+    table = fitted.linear.table
+    return Stored(
+        table=table[: features.BUCKETS].astype(np.float16),
+        meaning=table[features.BUCKETS :, :-1].astype(np.float32),
+        bias=fitted.linear.bias.astype(np.float32),
+        network=fitted.network,
+    )
+
+
 def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     """Writes the model file; replaces it only once the new one is whole."""
     graph = _Graph()
     _linear(graph, stored)
     _network(graph, stored.network)
     graph.add("Add", ["linear", "network"], "logits")
-    classes = len(stored.bias)
+    classes = len(stored.bias) // 2
     made = graph.made(
         inputs={
             "ids": (TensorProto.INT64, ["features"]),
@@ -114,18 +127,34 @@ class _Graph:
 
 
 def _linear(graph: _Graph, stored: Stored) -> None:
-    """The rows of all features, weighted and added up, and the meaning of the text."""
-    classes = len(stored.bias)
+    """The rows of all features, weighted and added up; the two experts, mixed by the gate."""
+    classes = len(stored.bias) // 2
+    for name, at in (("first", 0), ("second", 1), ("inbox at", classes), ("gate at", 2 * classes),
+                     ("known at", 2 * classes + 1), ("end", 2 * classes + 2)):  # fmt: skip
+        graph.integers(name, at)
     graph.add("Gather", [graph.constant("table", stored.table), "ids"], "rows", axis=0)
     graph.add("Cast", ["rows"], "values", to=TensorProto.FLOAT)
-    graph.add("Unsqueeze", ["weights", graph.integers("second", 1)], "column")
-    graph.add("Mul", ["values", "column"], "contributions")
-    first = graph.integers("first", 0)
-    graph.add("ReduceSum", ["contributions", first], "sums", keepdims=0)
-    graph.add("Slice", ["sums", first, graph.integers("end", classes)], "said")
-    graph.add("MatMul", ["meaning", graph.constant("meaning_weights", stored.meaning)], "meant")
-    graph.add("Add", ["said", "meant"], "both")
-    graph.add("Add", ["both", graph.constant("bias", stored.bias)], "linear")
+    graph.add("Unsqueeze", ["weights", "second"], "column")
+    graph.add("Mul", ["values", "column"], "by feature")
+    graph.add("Slice", ["by feature", "first", "known at", "second"], "words say")
+    graph.add("ReduceSum", ["words say", "first"], "said", keepdims=0)
+    graph.add("MatMul", ["meaning", graph.constant("meaning weights", stored.meaning)], "means")
+    graph.add("Sum", ["said", "means", graph.constant("bias", stored.bias)], "sums")
+    graph.add("Slice", ["sums", "gate at", "known at", "first"], "gate")
+    graph.add("Sigmoid", ["gate"], "is inbox")
+    _mixed(graph, "sums", "first", "linear")
+    _mixed(graph, "means", "first", "meant")
+    _mixed(graph, "by feature", "second", "experts say")
+    graph.add("Slice", ["by feature", "known at", "end", "second"], "known")
+    graph.add("Concat", ["experts say", "known"], "contributions", axis=1)
+
+
+def _mixed(graph: _Graph, given: str, axis: str, made: str) -> None:
+    """The desk's expert, and as much of the difference to the inbox's as the gate says."""
+    graph.add("Slice", [given, "first", "inbox at", axis], f"desk's {made}")
+    graph.add("Slice", [given, "inbox at", "gate at", axis], f"difference of {made}")
+    graph.add("Mul", [f"difference of {made}", "is inbox"], f"share of {made}")
+    graph.add("Add", [f"desk's {made}", f"share of {made}"], made)
 
 
 def _network(graph: _Graph, weights: dict[str, NDArray[np.float32]]) -> None:

@@ -16,24 +16,22 @@ from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
 
-from . import features
+from . import features, linear
 from .concepts import Concepts
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
+from .linear import Linear
 from .scorer import Calibration, softmax
 
 COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
 FOLDS = 5
-_ROUNDS, _TOLERANCE = 150, 2e-3  # of the optimiser: more bring nothing on held-out mail
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
-_STRENGTH = 2.5  # inverse of the L2 penalty; by grouped cross-validation
 _LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
 # The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
 # from another world it holds too little to tell.
 _CAUTION = 0.7
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
-_KNOWN = 2  # mails that must hold a word before it counts as known
 
 
 class TrainingError(PermanentFailure):
@@ -60,6 +58,7 @@ class Data:
     languages: tuple[str, ...]  # as reading detects them
     segments: tuple[str, ...]
     sources: tuple[str, ...]
+    is_inbox: NDArray[np.bool_]  # mail of people's inboxes, not of a company's desk
     is_certain: NDArray[np.bool_]
     categories: tuple[str, ...]
 
@@ -95,49 +94,34 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
 class Fitted:
     """A model: a linear one and a network, trained on the same mail."""
 
-    table: Numbers  # [COLUMNS, categories + 1]; the last column: 1 for a word that is known
-    bias: Numbers  # [category]
+    linear: Linear
     network: dict[str, NDArray[np.float32]]
 
     def logits(self, data: Data, chosen: NDArray[np.int64]) -> Numbers:
         """What the model says [mail, category] of the chosen mails."""
         from . import network
 
-        linear = data.rows[chosen] @ self.table[:, :-1] + self.bias
-        answers: Numbers = linear + network.logits(data.sequences, chosen, self.network)
-        return answers
+        answers: Numbers = self.linear.logits(data.rows[chosen])
+        return answers + network.logits(data.sequences, chosen, self.network)
 
 
 def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
     """A model trained on the chosen mails."""
     from . import network
 
-    table, bias = _fit_linear(data, chosen)
     count = len(data.categories)
-    trained = network.fit(data.sequences, chosen, data.truth, data.weights, count, seed)
-    return Fitted(table=table, bias=bias, network=trained)
-
-
-def _fit_linear(data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, Numbers]:
-    """The table [COLUMNS, categories + 1] and bias of a model trained on some mails."""
-    from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-
-    rows = data.rows[chosen]
-    used = np.unique(rows.indices)
-    model = LogisticRegression(C=_STRENGTH, max_iter=_ROUNDS, tol=_TOLERANCE)
-    model.fit(rows[:, used], data.truth[chosen], sample_weight=data.weights[chosen])
-    size = len(data.categories)
-    coefficients, intercepts = model.coef_, model.intercept_
-    if len(model.classes_) == 2:
-        coefficients = np.vstack([-coefficients, coefficients]) / 2
-        intercepts = np.concatenate([-intercepts, intercepts]) / 2
-    table = np.zeros((COLUMNS, size + 1))
-    table[np.ix_(used, model.classes_)] = coefficients.T
-    bias = np.full(size, -10.0)  # a class that is absent here is never said
-    bias[model.classes_] = intercepts
-    seen = np.bincount(data.known[chosen].indices, minlength=COLUMNS)
-    table[:, -1] = seen >= _KNOWN
-    return table, bias
+    weights = data.weights[chosen]
+    return Fitted(
+        linear=linear.fit(
+            data.rows[chosen],
+            data.known[chosen],
+            data.truth[chosen],
+            weights,
+            data.is_inbox[chosen],
+            count,
+        ),
+        network=network.fit(data.sequences, chosen, data.truth, data.weights, count, seed),
+    )
 
 
 def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> HeldOut:
@@ -162,7 +146,7 @@ def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> HeldOut:
     for number, (kept, left) in enumerate(splitter.split(strata_of, strata_of, data.groups)):
         fitted = fit(data, kept, seed)
         held_out.logits[left] = fitted.logits(data, left)
-        held_out.familiarity[left] = _familiarity(data.known[left], fitted.table)
+        held_out.familiarity[left] = fitted.linear.familiarity(data.known[left])
         held_out.fold[left] = number
         done()
     return held_out
@@ -259,7 +243,7 @@ def _of_stranger(
     data: Data, name: str, fitted: Fitted, calibration: Calibration, threshold: float
 ) -> Figures:
     left = np.flatnonzero(np.array(data.sources) == name)
-    familiarity = _familiarity(data.known[left], fitted.table)
+    familiarity = fitted.linear.familiarity(data.known[left])
     temperatures = np.array(
         [
             calibration.temperature(known, data.languages[i])
@@ -268,10 +252,3 @@ def _of_stranger(
     )
     probabilities = softmax(fitted.logits(data, left) / temperatures[:, None])
     return judge(f"{name}, never seen", probabilities, data.truth[left], data.categories, threshold)
-
-
-def _familiarity(known: Any, table: Numbers) -> Numbers:
-    """Of each mail the share of its words' weight that the table knows."""
-    whole = np.asarray(known.sum(axis=1)).ravel()
-    share: Numbers = np.asarray(known @ table[:, -1]).ravel() / np.maximum(whole, 1e-9)
-    return share

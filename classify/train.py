@@ -37,6 +37,7 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # counts a little more than written, which is twice as much.
 _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
+_INBOXES = ("train_real_en", "spam_extra")  # mail of people's inboxes; the rest came to a desk
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
         languages=tuple(example.message.language for example in examples),
         segments=tuple(segment(example) for example in examples),
         sources=tuple(example.source for example in examples),
+        is_inbox=np.array([example.source in _INBOXES for example in examples]),
         is_certain=np.array([example.is_certain for example in examples]),
         categories=categories,
     )
@@ -150,12 +152,7 @@ def _write(
         from . import export
     except ImportError as error:
         raise TrainingError("needs onnx: pip install 'postroom[train]'", error) from error
-    stored = export.Stored(
-        table=fitted.table[: features.BUCKETS].astype(np.float16),
-        meaning=fitted.table[features.BUCKETS :, :-1].astype(np.float32),
-        bias=fitted.bias.astype(np.float32),
-        network=fitted.network,
-    )
+    stored = export.stored(fitted)
     facts: dict[str, Any] = {
         "format": FORMAT,
         "name": stored.name,

@@ -5,7 +5,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from postroom.classify import concepts, export, features, network, scorer, sequence
+from postroom.classify import (
+    concepts,
+    export,
+    features,
+    fitting,
+    network,
+    scorer,
+    sequence,
+)
 from postroom.classify.scorer import Model
 from postroom.envelope import Address
 from postroom.message import Attachment, Message
@@ -35,35 +43,40 @@ FACTS = {
 }
 
 
-def some_weights(rows: network.Rows) -> network.Weights:
-    """Of a network that was hardly trained, on classes that mean nothing."""
-    chosen = np.arange(len(MESSAGES))
-    return network.fit(rows, chosen, chosen, np.ones(len(MESSAGES)), len(MESSAGES), 0)
-
-
 @pytest.mark.slow
-def test_the_shipped_graph_says_what_the_trained_network_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("worlds", [(False, False, False), (True, False, True)])
+def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[bool, ...]) -> None:
     found = [features.extract(message, VOCABULARY) for message in MESSAGES]
-    rows = network.rows(found, VOCABULARY.meanings, len(VOCABULARY.names))
-    weights = some_weights(rows)
-    wanted = network.logits(rows, np.arange(len(found)), weights)
-    stored = export.Stored(
-        table=np.zeros((features.BUCKETS, 4), dtype=np.float16),
-        meaning=np.zeros((features.MEANING, 3), dtype=np.float32),
-        bias=np.zeros(3, dtype=np.float32),
-        network=weights,
+    every = np.arange(len(found))
+    data = fitting.Data(
+        rows=fitting.matrix(found, words_only=False),
+        known=fitting.matrix(found, words_only=True),
+        sequences=fitting.sequences(found, VOCABULARY),
+        truth=every,
+        weights=np.ones(len(found)),
+        groups=every,
+        languages=("en",) * len(found),
+        segments=("",) * len(found),
+        sources=("",) * len(found),
+        is_inbox=np.array(worlds),
+        is_certain=np.ones(len(found), dtype=bool),
+        categories=("one", "two", "three"),
     )
-    export.write(tmp_path / "some.onnx", stored, FACTS)
+    fitted = fitting.fit(data, every, 0)
+    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS)
     model = Model(tmp_path / "some.onnx", VOCABULARY)
-    for one, logits in zip(found, wanted, strict=True):
+    wanted = fitted.logits(data, every)
+    in_order = network.logits(data.sequences, every, fitted.network)
+    linear = fitted.linear.logits(data.rows)
+    for number, one in enumerate(found):
         scores = model.score(one)
-        assert scores.in_order == pytest.approx(logits, abs=0.02)
-        assert (
-            max(scores.probabilities, key=lambda name: scores.probabilities[name])
-            == (
-                FACTS["categories"][int(logits.argmax())]  # type: ignore[index]
-            )
-        )
+        assert scores.in_order == pytest.approx(in_order[number], abs=0.02)
+        if not any(worlds):  # with one expert, what features said adds up
+            said = scores.contributions.sum(axis=0) + scores.meaning + fitted.linear.bias[:3]
+            assert said == pytest.approx(linear[number], abs=0.02)
+        probabilities = np.array([scores.probabilities[name] for name in data.categories])
+        powers = np.exp(wanted[number] - wanted[number].max())
+        assert probabilities == pytest.approx(powers / powers.sum(), abs=0.02)
 
 
 def test_a_sequence_has_each_part_in_its_turn_and_no_more_than_its_share() -> None:
