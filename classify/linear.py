@@ -20,7 +20,7 @@ from .judge import Classes, Numbers
 
 _STRENGTH = 2.5  # inverse of the L2 penalty; by grouped cross-validation
 _ROUNDS, _TOLERANCE = 150, 2e-3  # of the optimiser: more bring nothing on held-out mail
-_OWN, _OTHER = 1.4, 0.15  # weight of the mail of an expert's own world, and of the other
+_OWN, _OTHER = 1.4, 0.05  # weight of the mail of an expert's own world, and of the other
 _KNOWN = 2  # mails that must hold a word before it counts as known
 _NEVER = -10.0  # logit of what the training has not
 

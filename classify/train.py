@@ -37,7 +37,8 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # counts a little more than written, which is twice as much.
 _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
-_INBOXES = ("train_real_en", "spam_extra")  # mail of people's inboxes; the rest came to a desk
+# Mail of people's inboxes inside a company; the rest came to a company's desk.
+_INBOXES = ("train_real_en", "spam_extra", "en-e")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
