@@ -39,8 +39,8 @@ from .evidence import SpamVerdict, spam_verdict, weighed
 from .features import Features
 from .rulebook import Findings, Rulebook, RuleError
 from .rulefile import load_rules
-from .scorer import SHIPPED, Model, ModelError, Scores
-from .shelf import Shelf
+from .scorer import Model, ModelError, Scores
+from .shelf import Shelf, live_model
 
 _CERTAIN = 0.99  # a rule this sure is not questioned
 _UNSURE = 0.5  # a model less sure than this contradicts nobody
@@ -74,19 +74,13 @@ class Classifier:
         self._concepts = concepts.load()
         self._model: Model | None = None
         self._shadow: Model | None = None
-        self.model_fault = ""  # why there is no model; empty while there is one
+        self.model_fault = ""  # why there is no model, or not the site's; empty while all is well
         try:
-            self._model = Model(self.model_path, self._concepts)
+            self._model = self._load_model()
         except ModelError as error:
             self._degrade(error)
         self._shadow = self._load_shadow()
         metrics.MODEL_LOADED.set(self._model is not None)
-
-    @property
-    def model_path(self) -> Path:
-        """The live model: the configured file, the shelf's, or the shipped one."""
-        own = self._shelf.live if self._shelf else None
-        return self._section.model_file or own or SHIPPED
 
     @property
     def model_name(self) -> str:
@@ -107,8 +101,8 @@ class Classifier:
             maillog.degraded(part="rules", reason=error.problems[0])
             problems += error.problems
         try:
-            self._model = Model(self.model_path, self._concepts)
-            self.model_fault = ""
+            self._model = self._load_model()
+            problems += [self.model_fault] * bool(self.model_fault)
         except ModelError as error:
             maillog.degraded(part="model", reason=str(error))
             problems.append(str(error))
@@ -173,6 +167,17 @@ class Classifier:
         except ModelError as error:
             self._degrade(error)
             return None
+
+    def _load_model(self) -> Model:
+        """The model in force; where the site's own has a fault, what is in use or is shipped."""
+        path, fault = live_model(self._section.model_file, self._shelf, self._concepts)
+        if fault is None:
+            self.model_fault = ""
+            return Model(path, self._concepts)
+        instead = self._model or Model(path, self._concepts)
+        self.model_fault = f"{fault}; {instead.facts.name} is used instead"
+        maillog.degraded(part="model", reason=self.model_fault)
+        return instead
 
     def _load_shadow(self) -> Model | None:
         path = self._shelf.candidate if self._shelf and self._section.shadow else None

@@ -21,6 +21,9 @@ from pathlib import Path
 
 from postroom.failure import PermanentFailure
 
+from .concepts import Concepts
+from .scorer import SHIPPED, Model, ModelError
+
 _LIVE, _CANDIDATE, _HISTORY = "live.onnx", "candidate.onnx", "history.jsonl"
 
 
@@ -157,3 +160,21 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def live_model(
+    configured: Path | None, shelf: Shelf | None, concepts: Concepts
+) -> tuple[Path, ModelError | None]:
+    """The model in force: the configured one, else the site's, else the shipped one.
+
+    A site's model that cannot be used, as one trained for an older Postroom, gives way to the
+    shipped one until another is trained: then the error says why.
+    """
+    own = shelf.live if shelf else None
+    if configured or own is None:
+        return configured or SHIPPED, None
+    try:
+        Model(own, concepts)
+    except ModelError as error:
+        return SHIPPED, error
+    return own, None

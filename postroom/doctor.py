@@ -165,7 +165,9 @@ def _model(config: Config) -> Iterator[Finding]:
     except Failure as failure:
         yield fault(f"classification: {failure}", "postroom rules test FILE")
         return
-    if classifier.model_name:
+    if classifier.model_name and classifier.model_fault:
+        yield warning(f"the site's model: {classifier.model_fault}", "postroom model train")
+    elif classifier.model_name:
         yield ok(f"model {classifier.model_name}")
     else:
         yield fault(

@@ -32,8 +32,8 @@ from .classify.evaluation import Evaluation, ask
 from .classify.examples import SHIPPED as CORPUS
 from .classify.examples import Example, groups, read_path
 from .classify.llm import CALIBRATION, Llm, LlmCalibration
-from .classify.scorer import SHIPPED, Model
-from .classify.shelf import Change, Shelf
+from .classify.scorer import Model
+from .classify.shelf import Change, Shelf, live_model
 from .config import Config
 from .failure import PermanentFailure
 from .mailfiles import messages_in
@@ -172,8 +172,8 @@ def measure_llm(config: Config, evaluation: Evaluation) -> dict[str, Any]:
 
 def live_path(config: Config) -> Path:
     """The model in use."""
-    live = Shelf(folder=config.models_dir).live
-    return config.classification.model_file or live or SHIPPED
+    shelf = Shelf(folder=config.models_dir)
+    return live_model(config.classification.model_file, shelf, vocabulary.load())[0]
 
 
 def is_held_out(examples: Sequence[Example]) -> list[bool]:

@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from postroom.classify import concepts, features
 from postroom.classify.classifier import Classifier, combine
 from postroom.classify.rulebook import Findings, RuleError
 from postroom.classify.scorer import SHIPPED, Calibration, Model, ModelError
+from postroom.classify.shelf import Shelf
 from postroom.config import ClassificationSection
 from postroom.envelope import Address
 from postroom.message import Attachment, Automatic, AutomaticKind, Message
@@ -219,6 +221,24 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
     assert (unknown.category, unknown.confidence, unknown.review) == ("other", 0.0, True)
 
 
+@pytest.mark.slow
+def test_a_model_of_the_site_that_cannot_be_used_gives_way_to_the_shipped_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = Shelf(folder=tmp_path)
+    own = shelf.place("own")
+    own.write_bytes(b"of an older version")
+    shelf.put_candidate(own)
+    shelf.promote("maria", datetime.now(UTC), forced=False, why="")
+    classifier = Classifier(ClassificationSection(), tmp_path)
+    assert classifier.model_name == SHIPPED_CLASSIFIER.model_name
+    assert "own.onnx" in classifier.model_fault and "is used instead" in classifier.model_fault
+    assert "degraded" in capsys.readouterr().out
+    assert classifier.reload() == (classifier.model_fault,)
+    shelf.rollback("maria", datetime.now(UTC))
+    assert classifier.reload() == () and classifier.model_fault == ""
+
+
 def test_unfamiliar_text_and_language_flatten_the_answer() -> None:
     calibration = Calibration(spread=0.1, unfamiliar=1.0, languages={"ru": 0.5})
     assert calibration.temperature(1.0, "en") < calibration.temperature(0.2, "en")
@@ -227,7 +247,7 @@ def test_unfamiliar_text_and_language_flatten_the_answer() -> None:
 
 def test_the_shipped_model_says_what_it_is() -> None:
     facts = Model(SHIPPED, concepts.load()).facts
-    assert facts.name.startswith("linear-")
+    assert facts.name.startswith("mixed-")
     assert set(facts.categories) == {
         "invoice", "purchase_order", "support", "sales", "hr", "spam", "other",
     }  # fmt: skip

@@ -165,7 +165,7 @@ def test_from_training_to_promotion_and_back(
     corpus.mkdir()
     lines = (SHIPPED_CORPUS / "en-b.jsonl").read_text(encoding="utf-8").split("\n")[:150]
     (corpus / "en-b.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    monkeypatch.setattr(learning, "CORPUS", corpus)  # the whole corpus takes a minute
+    monkeypatch.setattr(learning, "CORPUS", corpus)  # the whole corpus takes half an hour
     shelf = Shelf(folder=config.models_dir)
     made = learning.train_candidate(config, own(220), seed=1)
     assert shelf.candidate == made.out and shelf.live is None
