@@ -20,9 +20,10 @@ from pathlib import Path
 import httpx
 
 from . import jobs, zone
-from .config import Config
+from .config import Config, ErpSection
 from .examiner import WORKER_MODULES
 from .failure import Failure, TemporaryFailure
+from .order_readiness import catalogue, recognition, templates
 from .promises import nothing_lost, replies_safe, secrets_kept, taken_safely
 from .readiness import Finding, database, fault, folders, ok, sockets, warning
 
@@ -45,7 +46,11 @@ def examine_installation(config: Config) -> list[Finding]:
         database(config),
         nothing_lost(config, postfix, now),
         replies_safe(config),
-        _erp(config),
+        catalogue(config.catalogue),
+        templates(config.orders),
+        recognition(config.orders),
+        _erp(config.erp),
+        _erp(config.tickets) if config.tickets.is_set else iter(()),
     )
     return [finding for look in looks for finding in look]
 
@@ -176,32 +181,34 @@ def _model(config: Config) -> Iterator[Finding]:
         )
 
 
-def _erp(config: Config) -> Iterator[Finding]:
-    if config.erp.kind == "commerceml" and config.erp.is_set:
-        yield ok(f"1C comes for orders at {config.erp.listen}")
+def _erp(section: ErpSection) -> Iterator[Finding]:
+    name = section.destination
+    if section.kind == "commerceml" and section.is_set:
+        yield ok(f"1C comes for orders at {section.listen}")
         return
-    if not config.erp.base_url:
+    if not section.base_url:
         yield warning(
             "erp.base_url is empty: orders, invoices and tickets wait in review",
             "set [erp] base_url and token_file",
         )
         return
-    token: Path | None = config.erp.token_file
+    token: Path | None = section.token_file
     if token is not None and not os.access(token, os.R_OK):
-        yield fault(f"erp.token_file {token} cannot be read", f"create it, mode 0400: {token}")
+        yield fault(f"{name}.token_file {token} cannot be read", f"create it, mode 0400: {token}")
+    who = "the ERP" if name == "erp" else "the ticket system"
     try:
-        answer = httpx.get(config.erp.base_url, timeout=config.erp.timeout)
+        answer = httpx.get(section.base_url, timeout=section.timeout)
     except httpx.HTTPError as error:
         yield fault(
-            f"the ERP does not answer at {config.erp.base_url} ({type(error).__name__})",
-            "check erp.base_url, the network and the ERP; actions wait meanwhile",
+            f"{who} does not answer at {section.base_url} ({type(error).__name__})",
+            f"check {name}.base_url, the network and the system; actions wait meanwhile",
         )
         return
-    yield ok(f"the ERP answers at {config.erp.base_url}")
-    yield from _clock(answer.headers.get("Date", ""))
+    yield ok(f"{who} answers at {section.base_url}")
+    yield from _clock(answer.headers.get("Date", ""), who)
 
 
-def _clock(said: str) -> Iterator[Finding]:
+def _clock(said: str, who: str) -> Iterator[Finding]:
     try:
         there = parsedate_to_datetime(said)
     except (TypeError, ValueError):
@@ -209,8 +216,8 @@ def _clock(said: str) -> Iterator[Finding]:
     skew = abs((datetime.now(UTC) - there).total_seconds())
     if skew > _LARGEST_SKEW_S:
         yield warning(
-            f"our clock and the ERP's differ by {skew:.0f} s",
+            f"our clock and that of {who} differ by {skew:.0f} s",
             "run an NTP client (systemd-timesyncd or chrony) on both",
         )
     else:
-        yield ok("our clock and the ERP's agree")
+        yield ok(f"our clock and that of {who} agree")
