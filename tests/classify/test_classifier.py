@@ -191,7 +191,7 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
         "corrupt": b"not a model",
         "cut": whole[: len(whole) // 2],
         "empty": b"",
-        "other-features": whole.replace(b'"features": 2', b'"features": 9'),
+        "other-features": whole.replace(b'"features": ', b'"features":-'),
         "other-concepts": whole.replace(b'"concepts": ', b'"concepts":-'),
         "no-facts": whole.replace(b'"format"', b'"formal"'),
     }
