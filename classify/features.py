@@ -23,7 +23,7 @@ from postroom.message import AutomaticKind, Message
 from . import meanings
 from .concepts import Concepts
 from .sequence import STEM, Sequence, sequence
-from .text import SPACE, Folded, Hashes, Places, fold
+from .text import SPACE, Folded, Hashes, Places, fold, mixed
 
 VERSION = 3
 BITS = 18
@@ -102,8 +102,6 @@ _TEXT = np.array([name not in ("structure", "quoted concepts") for name in _NAME
 
 _NGRAM = 4  # length of the letter n-grams
 _NEAR = 5  # tokens that two concepts of a pair may be apart
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
-_TURN = np.uint64(29)
 _SHIFT = np.uint64(64 - BITS)
 _LOG = (1 + np.log(np.arange(1, 4097))).astype(np.float32)
 _REPLY = re.compile(r"\s{0,5}(re|aw|ответ|отв|antw|sv)\s{0,3}(\[\d{1,3}\])?\s{0,3}:", re.I)
@@ -229,9 +227,7 @@ def _count(keys: Places) -> tuple[Places, Places, NDArray[np.float32]]:
 
 def _keys(hashes: Hashes, channel: Places) -> Places:
     """(channel, bucket) as one number."""
-    mixed = (hashes ^ _SALTS[channel]) * _MIX
-    mixed = (mixed ^ (mixed >> _TURN)) * _MIX
-    keys: Places = channel << BITS | (mixed >> _SHIFT).astype(np.int64)
+    keys: Places = channel << BITS | (mixed(hashes, _SALTS[channel]) >> _SHIFT).astype(np.int64)
     return keys
 
 

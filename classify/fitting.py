@@ -204,16 +204,28 @@ def cross_calibrated(held_out: HeldOut, data: Data) -> Numbers:
     """Held-out probabilities, each fold calibrated on the others."""
     probabilities = np.zeros_like(held_out.logits)
     for number in range(FOLDS):
-        left = held_out.fold == number
-        calibration = calibrate(held_out, data, ~left)
-        temperatures = np.array(
-            [
-                calibration.temperature(float(held_out.familiarity[i]), data.languages[i])
-                for i in np.flatnonzero(left)
-            ]
-        )
-        probabilities[left] = softmax(held_out.logits[left] / temperatures[:, None])
+        is_left = held_out.fold == number
+        calibration, left = calibrate(held_out, data, ~is_left), np.flatnonzero(is_left)
+        logits, familiarity = held_out.logits[left], held_out.familiarity[left]
+        probabilities[left] = _calibrated(logits, familiarity, left, data, calibration)
     return probabilities
+
+
+def _calibrated(
+    logits: Numbers,
+    familiarity: Numbers,
+    mails: NDArray[np.int64],
+    data: Data,
+    calibration: Calibration,
+) -> Numbers:
+    """The probabilities of some mails."""
+    temperatures = np.array(
+        [
+            calibration.temperature(known, data.languages[mail])
+            for known, mail in zip(familiarity.tolist(), mails, strict=True)
+        ]
+    )
+    return softmax(logits / temperatures[:, None])
 
 
 def strangers(
@@ -244,11 +256,6 @@ def _of_stranger(
 ) -> Figures:
     left = np.flatnonzero(np.array(data.sources) == name)
     familiarity = fitted.linear.familiarity(data.known[left])
-    temperatures = np.array(
-        [
-            calibration.temperature(known, data.languages[i])
-            for known, i in zip(familiarity.tolist(), left, strict=True)
-        ]
-    )
-    probabilities = softmax(fitted.logits(data, left) / temperatures[:, None])
+    logits = fitted.logits(data, left)
+    probabilities = _calibrated(logits, familiarity, left, data, calibration)
     return judge(f"{name}, never seen", probabilities, data.truth[left], data.categories, threshold)

@@ -14,13 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .text import Folded, Hashes, Places
+from .text import Folded, Hashes, Places, mixed
 
 BITS = 15
 BUCKETS = 1 << BITS  # rows of the tables of words and of stems; row 0 is no word
 STEM = 5  # letters of a word taken for its stem
-_MIX = np.uint64(0xBF58476D1CE4E5B9)
-_TURN = np.uint64(29)
 _SHIFT = np.uint64(64 - BITS)
 _WORD, _STEMS = np.uint64(1), np.uint64(2)  # salts
 
@@ -70,6 +68,4 @@ def sequence(
 
 
 def _rows(hashes: Hashes, salt: np.uint64) -> NDArray[np.int64]:
-    mixed = (hashes ^ salt) * _MIX
-    mixed = (mixed ^ (mixed >> _TURN)) * _MIX
-    return np.maximum((mixed >> _SHIFT).astype(np.int64), 1)
+    return np.maximum((mixed(hashes, salt) >> _SHIFT).astype(np.int64), 1)

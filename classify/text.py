@@ -26,6 +26,7 @@ _DIGIT, _DROPPED = 48, 0
 _ASTRAL = 0xFFFF  # stands for every character above the BMP
 SEPARATOR = "\x01"  # parts one text from the next in `fold`
 _SYMBOLS = frozenset("$€£₽№%@#!?+=*&§¥¢<>") | {chr(_ASTRAL), SEPARATOR}
+_MIX, _TURN = np.uint64(0xBF58476D1CE4E5B9), np.uint64(29)
 _BASE = 0x9E3779B97F4A7C15  # odd, so that it can be divided by modulo 2^64
 
 
@@ -106,6 +107,13 @@ def fold(*texts: str) -> Folded:
         part=np.cumsum(parting)[~parting],
         sums=sums,
     )
+
+
+def mixed(hashes: Hashes, salts: Hashes | np.uint64) -> Hashes:
+    """The hashes with their bits mixed, for the upper ones to be buckets; other salts, others."""
+    once = (hashes ^ salts) * _MIX
+    twice: Hashes = (once ^ (once >> _TURN)) * _MIX
+    return twice
 
 
 def _shorten_numbers(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
