@@ -12,7 +12,6 @@ machine's cores. A round's p99 over so few messages is close to its slowest mess
 
 import argparse
 import asyncio
-import contextlib
 import shutil
 import subprocess
 import sys
@@ -30,6 +29,7 @@ from tests.fakes.dns import DnsServer
 from tests.fakes.signer import Signer
 
 from . import auth_in_process
+from .assembly import Assembly
 from .auth_table import Cell, Measured, table, verdicts
 from .contenders import (
     OPENDMARC,
@@ -57,7 +57,7 @@ _QUEUE_S = 30.0
 _PAGE = 130  # columns where the output is no terminal
 
 
-class Bench:
+class Bench(Assembly):
     """The running contenders; use it as a context manager."""
 
     def __init__(self) -> None:
@@ -68,19 +68,8 @@ class Bench:
         self._signer = Signer(DOMAIN)
         self._letters = {size: signed_letters(self._signer, size) for size in SIZES}
         self._contenders: list[Contender] = []  # the bare Postfix first
-        self._open = contextlib.ExitStack()
+        super().__init__()
         self._postfix: ManyPorts
-
-    def __enter__(self) -> "Bench":
-        try:
-            self._start()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     @property
     def names(self) -> list[str]:

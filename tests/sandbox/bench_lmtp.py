@@ -22,7 +22,6 @@ import tempfile
 import time
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +41,7 @@ from postroom.verdict import DmarcResult, Result, Verdict
 from tests.fakes.dns import DnsServer
 
 from . import contenders, dovecot
+from .assembly import Assembly
 from .auth_table import spread
 from .contenders import HOST, MAILBOX, Contender
 from .load import Letter, burst
@@ -117,29 +117,18 @@ class Held(Postfix):
         }
 
 
-class Bench:
+class Bench(Assembly):
     """Both servers, and the Postfix in front of them; use it as a context manager."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postroom-bench-"))
         self.folder.chmod(0o711)
         self.measured: defaultdict[tuple[str, str], list[Measured]] = defaultdict(list)
-        self._open = ExitStack()
+        super().__init__()
         self._written = 0
         self._servers: list[Contender] = []
         self._postfix: Held
         self._key: stamp.StampKey
-
-    def __enter__(self) -> "Bench":
-        try:
-            self._start()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     @property
     def cells(self) -> int:

@@ -35,6 +35,7 @@ from tests.fakes.dns import DnsServer
 from tests.fakes.smtp_sink import SmtpSink
 
 from . import world
+from .assembly import Assembly
 from .erp import Erp
 from .mails import Mail
 from .postfix import LOOPBACK, Postfix, PostfixTrouble, free_ports
@@ -195,7 +196,7 @@ class SharedPostfix(Postfix):
                 services.write(f"    -o smtpd_milters=inet:{address}:{_MILTER_PORT}\n")
 
 
-class Site:
+class Site(Assembly):
     """All of it; use it as a context manager."""
 
     def __init__(self, hosts: int) -> None:
@@ -204,24 +205,13 @@ class Site:
         self.keys = world.Keys()
         self.hosts: list[Host] = []
         self._number = hosts
-        self._open = contextlib.ExitStack()
+        super().__init__()
         self.dns: DnsServer
         self.erp: Erp
         self.sink: SmtpSink
         self.postfix: SharedPostfix
         self.redis: redis_server.RedisServer
         self.database: Database
-
-    def __enter__(self) -> "Site":
-        try:
-            self._start()
-        except BaseException:
-            self._open.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
 
     def send(self, mail: Mail, first: int) -> str:
         """Sends as a mail server does that knows an MX per host: the next one when one fails."""
