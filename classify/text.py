@@ -47,7 +47,23 @@ def _fold(code: int) -> int:
     return code if char in _SYMBOLS else SPACE
 
 
-_FOLD = np.array([_fold(code) for code in range(0x10000)], dtype=np.uint16)
+# What the table need not be asked for, two thirds of it: ideographs and syllables stand for
+# themselves, halves of characters for nothing, what is private for a space.
+_THEMSELVES = ((0x3400, 0x4DC0), (0x4E00, 0xA000), (0xAC00, 0xD7A4))
+_HALVES, _PRIVATE = (0xD800, 0xE000), (0xE000, 0xF900)
+
+
+def _table() -> NDArray[np.uint16]:
+    folded = np.arange(0x10000, dtype=np.uint16)
+    folded[slice(*_HALVES)], folded[slice(*_PRIVATE)] = _DROPPED, SPACE
+    begin = 0
+    for known, end in (*_THEMSELVES, _HALVES, _PRIVATE, (0x10000, 0x10000)):
+        folded[begin:known] = [_fold(code) for code in range(begin, known)]
+        begin = end
+    return folded
+
+
+_FOLD = _table()
 _IS_SYMBOL = np.zeros(0x10000, dtype=bool)
 _IS_SYMBOL[[ord(char) for char in _SYMBOLS]] = True
 

@@ -4,6 +4,7 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def tokens(*texts: str) -> list[str]:
 )
 def test_text_is_folded_to_tokens(text: str, expected: list[str]) -> None:
     assert tokens(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("char", "expected"),
+    [("㐀", "㐀"), ("䷿", " "), ("一", "一"), ("鿿", "鿿"), ("ꀀ", "ꀀ"), ("가", "가"),
+     ("힣", "힣"), ("\ue000", " "), ("\uf8ff", " "), ("豈", "豈"), ("\ud800", ""), ("\udfff", "")],
+)  # fmt: skip
+def test_a_character_of_any_script_stays_itself_or_parts_words(char: str, expected: str) -> None:
+    assert " ".join(tokens(f"a{char}b")) == f"a{expected}b"
 
 
 def test_texts_are_kept_apart_even_by_hostile_separators() -> None:
@@ -111,6 +121,14 @@ def test_every_channel_has_at_most_the_length_of_its_share() -> None:
 def test_concepts_are_found_in_any_language(words: str, concept: str) -> None:
     _, found = VOCABULARY.find(fold(f"xx {words} yy"))
     assert concept in [VOCABULARY.names[number] for number in found]
+
+
+@pytest.mark.parametrize("word", ["-", "a" * 61, "in*"])
+def test_a_word_that_cannot_be_looked_up_is_refused(tmp_path: Path, word: str) -> None:
+    file = tmp_path / "concepts.yaml"
+    file.write_text(f"greeting: hello {word}\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="too"):
+        concepts.load(file)
 
 
 def test_a_word_without_a_star_is_found_only_whole() -> None:
