@@ -44,6 +44,7 @@ class Concepts:
     """The vocabulary, arranged for looking up."""
 
     names: tuple[str, ...]
+    numbers: dict[str, int]  # of each name: its place among them
     digest: int  # of this and of `meanings`: a model fits one vocabulary only
     meanings: Meanings  # of single words
     hashes: Hashes  # of the words, sorted
@@ -57,18 +58,20 @@ class Concepts:
         """(index of the token, concept) of every match, in order."""
         starts = text.starts
         first = text.hashes(starts, np.minimum(starts + _OPENING, text.ends))
-        likely = np.flatnonzero(self.openings[first >> _UPPER])
+        (likely,) = self.openings[first >> _UPPER].nonzero()
         starts = starts[likely, None]
         # A length that reaches beyond the text is cut there, and its hash is then a shorter one's.
         ends = np.minimum(starts + self.lengths, len(text.codes) - 1)
         hashes = text.hashes(starts, ends)
-        row, column = np.nonzero(self.occupied[hashes >> _UPPER])
-        wanted, end = hashes[row, column], ends[row, column]
-        index = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
+        (places,) = self.occupied[hashes.ravel() >> _UPPER].nonzero()
+        wanted, end = hashes.ravel()[places], ends.ravel()[places]
+        index = np.minimum(self.hashes.searchsorted(wanted), len(self.hashes) - 1)
         whole = text.codes[end] == SPACE
-        good = (self.hashes[index] == wanted) & (whole | self.is_stem[index])
-        tokens, best = np.unique(row[good], return_index=True)
-        return likely[tokens], self.concept[index[good][best]]
+        (good,) = ((self.hashes[index] == wanted) & (whole | self.is_stem[index])).nonzero()
+        tokens = places[good] // len(self.lengths)
+        best = np.ones(len(tokens), dtype=bool)  # of each token the first, which is the longest
+        best[1:] = tokens[1:] != tokens[:-1]
+        return likely[tokens[best]], self.concept[index[good[best]]]
 
 
 @cache
@@ -90,6 +93,7 @@ def load(path: Path = SHIPPED) -> Concepts:
     hashes = sorted(words)
     return Concepts(
         names=tuple(table),
+        numbers={name: number for number, name in enumerate(table)},
         digest=zlib.crc32(content, known.digest),
         meanings=known,
         hashes=np.array(hashes, dtype=np.uint64),
@@ -106,8 +110,7 @@ def _folded(written: list[str]) -> Iterator[_Word]:
     for begin in range(0, len(written), _AT_ONCE):
         words = [word.removesuffix("*") for word in written[begin : begin + _AT_ONCE]]
         text = fold(*words)
-        first = np.searchsorted(text.part, np.arange(len(words)))
-        last = np.searchsorted(text.part, np.arange(len(words)), side="right") - 1
+        first, last = text.bounds[:-1], text.bounds[1:] - 1
         if max(map(len, words)) > _LONGEST or (last < first).any():
             raise ValueError(f"one of {words} is too long or no word")
         starts, ends, inner = text.starts[first], text.ends[last], text.ends[first]

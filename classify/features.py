@@ -23,7 +23,7 @@ from postroom.message import AutomaticKind, Message
 from . import meanings
 from .concepts import Concepts
 from .sequence import STEM, Sequence, sequence
-from .text import SPACE, Folded, Hashes, Places, fold, mixed
+from .text import COUNTED, SPACE, Folded, Hashes, Places, fold, mixed
 
 VERSION = 3
 BITS = 18
@@ -102,7 +102,10 @@ _TEXT = np.array([name not in ("structure", "quoted concepts") for name in _NAME
 
 _NGRAM = 4  # length of the letter n-grams
 _NEAR = 5  # tokens that two concepts of a pair may be apart
+_APART = (1, 2, 3)  # concepts from one to the next of a pair
 _SHIFT = np.uint64(64 - BITS)
+_MONEY = np.zeros(0x10000, dtype=bool)
+_MONEY[[ord(sign) for sign in "$£€₽"]] = True
 _LOG = (1 + np.log(np.arange(1, 4097))).astype(np.float32)
 _REPLY = re.compile(r"\s{0,5}(re|aw|ответ|отв|antw|sv)\s{0,3}(\[\d{1,3}\])?\s{0,3}:", re.I)
 _FORWARD = re.compile(r"\s{0,5}(fw|fwd|wg|tr|пересл|пер)\s{0,3}:", re.I)
@@ -176,6 +179,7 @@ def extract(message: Message, concepts: Concepts) -> Features:
     meant = concepts.meanings.find(text)
     begins = np.zeros(len(text.starts), dtype=np.int64)
     begins[tokens] = named + 1
+    bounds = text.bounds.tolist()
     return Features(
         ids=ids,
         weights=weights,
@@ -186,10 +190,11 @@ def extract(message: Message, concepts: Concepts) -> Features:
         ends=ends,
         text=text,
         meaning=np.concatenate(
-            [share * concepts.meanings.mean(meant[text.part == part]) for part, share in _MEANT]
+            [share * concepts.meanings.mean(meant[bounds[part] : bounds[part + 1]])
+             for part, share in _MEANT]
         ),
         sequence=sequence(text, begins, meant, _READ),
-    )
+    )  # fmt: skip
 
 
 def _texts(message: Message) -> tuple[str, ...]:
@@ -214,8 +219,9 @@ def _count(keys: Places) -> tuple[Places, Places, NDArray[np.float32]]:
     ordered = np.sort(keys)
     first = np.ones(len(ordered), dtype=bool)
     first[1:] = ordered[1:] != ordered[:-1]
-    places = np.flatnonzero(first)
-    counts = np.diff(places, append=len(ordered))
+    (places,) = first.nonzero()
+    counts = np.empty(len(places), dtype=np.int64)
+    counts[:-1], counts[-1:] = places[1:] - places[:-1], len(ordered) - places[-1:]
     weights = _LOG[np.minimum(counts, len(_LOG)) - 1]
     unique = ordered[places]
     channel = unique >> BITS
@@ -233,9 +239,9 @@ def _keys(hashes: Hashes, channel: Places) -> Places:
 
 def _word_features(text: Folded) -> Iterator[_Found]:
     starts, ends, channel = text.starts, text.ends, _WORDS[text.part]
-    seen = channel >= 0
-    yield text.hashes(starts, ends)[seen], channel[seen], starts[seen], ends[seen]
-    new = int(np.searchsorted(text.part, _NEW, side="right"))
+    (seen,) = (channel >= 0).nonzero()
+    yield text.words[seen], channel[seen], starts[seen], ends[seen]
+    new = int(text.bounds[_NEW + 1])
     starts, ends = starts[:new], ends[:new]
     stems = text.hashes(starts, np.minimum(starts + STEM, ends))
     yield stems, np.full(new, _STEMS), starts, ends
@@ -244,12 +250,11 @@ def _word_features(text: Folded) -> Iterator[_Found]:
 def _letter_features(text: Folded) -> _Found:
     """N-grams of letters that do not reach over a space, but may begin or end with one."""
     count = max(len(text.codes) - _NGRAM + 1, 0)
-    spaces = np.cumsum(text.codes == SPACE)
-    channel = np.repeat(_LETTERS[: len(text.sizes)], text.sizes)[:count]
+    spaces = (text.codes == SPACE).cumsum()
+    channel = _LETTERS[: len(text.sizes)].repeat(text.sizes)[:count]
     inside = spaces[_NGRAM - 2 : count + _NGRAM - 2] == spaces[:count]
-    starts = np.flatnonzero(inside & (channel >= 0))
-    ends = starts + _NGRAM
-    return text.hashes(starts, ends), channel[starts], starts, ends
+    (starts,) = (inside & (channel >= 0)).nonzero()
+    return text.every(_NGRAM)[starts], channel[starts], starts, starts + _NGRAM
 
 
 def _concept_features(text: Folded, tokens: Places, named: NDArray[np.int64]) -> Iterator[_Found]:
@@ -257,15 +262,16 @@ def _concept_features(text: Folded, tokens: Places, named: NDArray[np.int64]) ->
     values = (named + 1).astype(np.uint64)
     channel = _CONCEPTS[part]
     yield values, channel, starts, ends
-    opening = int(np.searchsorted(starts, min(OPENING, text.sizes[_NEW])))
+    opening = int(starts.searchsorted(min(OPENING, int(text.sizes[_NEW]))))
     yield values[:opening], np.full(opening, _OPENING), starts[:opening], ends[:opening]
-    pairing = _PAIRS[part]
-    for apart in (1, 2, 3):
-        near = (tokens[apart:] - tokens[:-apart] <= _NEAR) & (part[apart:] == part[:-apart])
-        first = np.flatnonzero(near & (pairing[apart:] >= 0))
-        last = first + apart
-        pairs = (named[first] * 1009 + named[last] + 7).astype(np.uint64)
-        yield pairs, pairing[first], starts[first], ends[last]
+    count = len(tokens)
+    first = np.concatenate([COUNTED[: max(count - apart, 0)] for apart in _APART])
+    last = np.concatenate([COUNTED[apart:count] for apart in _APART])
+    channel = _PAIRS[part[last]]
+    near = (tokens[last] - tokens[first] <= _NEAR) & (part[last] == part[first]) & (channel >= 0)
+    first, last = first[near], last[near]
+    pairs = (named[first] * 1009 + named[last] + 7).astype(np.uint64)
+    yield pairs, channel[near], starts[first], ends[last]
 
 
 def _structure_features(names: tuple[str, ...]) -> _Found:
@@ -298,18 +304,17 @@ def _figures(
     text: Folded, tokens: Places, named: NDArray[np.int64], concepts: Concepts
 ) -> Iterator[str]:
     """Quantities with units and amounts of money, by order of magnitude."""
-    new = int(np.searchsorted(text.part, _NEW, side="right"))
+    new = int(text.bounds[_NEW + 1])
     first = text.codes[text.starts[:new]]
-    number = np.flatnonzero(first == 48)
+    (number,) = (first == ord("0")).nonzero()
     meaning = np.full(new + 2, -1)
-    inside = tokens < new
-    meaning[tokens[inside] + 1] = named[inside]
-    before, after = meaning[number], meaning[number + 2]
-    index = concepts.names.index
-    unit, quantity, money = index("unit"), index("quantity"), index("money")
-    quantities = int(((after == unit) | (after == quantity)).sum())
-    signs = (first == 0x24) | (first == 0xA3) | (first == 0x20AC) | (first == 0x20BD)
-    amounts = int((after == money).sum() + (before == money).sum() + signs.sum())
+    inside = int(tokens.searchsorted(new))
+    meaning[tokens[:inside] + 1] = named[:inside]
+    before, after = meaning[number].tolist(), meaning[number + 2].tolist()
+    index = concepts.numbers
+    quantities = after.count(index["unit"]) + after.count(index["quantity"])
+    signs = int(np.count_nonzero(_MONEY[first]))
+    amounts = after.count(index["money"]) + before.count(index["money"]) + signs
     yield f"quantities {min(quantities.bit_length(), 4)}"
     yield f"amounts {min(amounts.bit_length(), 3)}"
     yield f"numbers {min(len(number).bit_length(), 6)}"

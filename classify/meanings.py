@@ -37,9 +37,8 @@ class Meanings:
 
     def find(self, text: Folded) -> Places:
         """Of each token the row of its vector, -1 where the table does not know it."""
-        wanted = text.hashes(text.starts, text.ends)
-        rows = np.minimum(np.searchsorted(self.hashes, wanted), len(self.hashes) - 1)
-        return np.where(self.hashes[rows] == wanted, rows, -1)
+        rows = np.minimum(self.hashes.searchsorted(text.words), len(self.hashes) - 1)
+        return np.where(self.hashes[rows] == text.words, rows, -1)
 
     def mean(self, rows: Places) -> NDArray[np.float32]:
         """The meaning of the words of some rows together; all zero where none is known."""

@@ -50,7 +50,7 @@ def sequence(
 
     `concepts` and `meanings` have an entry for each token of the text.
     """
-    bounds = np.searchsorted(text.part, np.arange(len(text.sizes) + 1))
+    bounds = text.bounds.tolist()
     chosen = np.concatenate(
         [np.arange(bounds[part], min(bounds[part] + count, bounds[part + 1]))
          for part, count in most]
@@ -59,7 +59,7 @@ def sequence(
         return _NOTHING
     starts, ends = text.starts[chosen], text.ends[chosen]
     return Sequence(
-        words=_rows(text.hashes(starts, ends), _WORD),
+        words=_rows(text.words[chosen], _WORD),
         stems=_rows(text.hashes(starts, np.minimum(starts + STEM, ends)), _STEMS),
         concepts=concepts[chosen],
         parts=text.part[chosen] + 1,

@@ -78,6 +78,7 @@ def _powers(base: int) -> Hashes:
 
 _POWER = _powers(_BASE)
 _INVERSE = _powers(pow(_BASE, -1, 2**64))
+COUNTED = np.arange(LONGEST)  # 0, 1, 2 ..., to be sliced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,9 @@ class Folded:
     codes: NDArray[np.uint16]
     starts: Places  # of each token
     ends: Places
+    words: Hashes  # of each token whole
     part: Places  # of each token: which of the texts it stands in
+    bounds: Places  # of each text: its first token; and how many there are
     sizes: Places  # of each text: how many codes it takes, the separator before it included
     sums: Hashes  # prefix sums of the polynomial, one longer than codes
 
@@ -95,6 +98,12 @@ class Folded:
         """One hash for each stretch [start, end); the two are broadcast together."""
         stretch: Hashes = (self.sums[ends] - self.sums[starts]) * _INVERSE[starts]
         return stretch
+
+    def every(self, length: int) -> Hashes:
+        """The hash of the stretch of a length at each place where there is one."""
+        sums = self.sums[length:] - self.sums[: max(len(self.sums) - length, 0)]
+        stretches: Hashes = sums * _INVERSE[: len(sums)]
+        return stretches
 
     def slice(self, start: int, end: int) -> str:
         """The folded characters of one stretch."""
@@ -109,18 +118,24 @@ def fold(*texts: str) -> Folded:
     folded = _FOLD[np.minimum(codes, _ASTRAL)]
     folded = folded[folded != _DROPPED]
     folded = _one_space(_shorten_numbers(folded))
-    gaps = np.flatnonzero(folded == SPACE)
+    (gaps,) = (folded == SPACE).nonzero()
     starts, ends = gaps[:-1] + 1, gaps[1:]
     parting = folded[starts] == ord(SEPARATOR)
+    (partings,) = parting.nonzero()
     sums = np.zeros(len(folded) + 1, dtype=np.uint64)
-    np.cumsum(folded * _POWER[: len(folded)], out=sums[1:])
-    bounds = np.concatenate(([0], starts[parting], [len(folded)]))
+    (folded * _POWER[: len(folded)]).cumsum(out=sums[1:])
+    edges = np.concatenate(([0], starts[partings], [len(folded)]))
+    count = len(partings)
+    bounds = np.concatenate(([0], partings - COUNTED[:count], [len(starts) - count]))
+    starts, ends = starts[~parting], ends[~parting]
     return Folded(
         codes=folded,
-        sizes=np.diff(bounds),
-        starts=starts[~parting],
-        ends=ends[~parting],
-        part=np.cumsum(parting)[~parting],
+        sizes=edges[1:] - edges[:-1],
+        starts=starts,
+        ends=ends,
+        words=(sums[ends] - sums[starts]) * _INVERSE[starts],
+        part=COUNTED[: count + 1].repeat(bounds[1:] - bounds[:-1]),
+        bounds=bounds,
         sums=sums,
     )
 
@@ -145,12 +160,11 @@ def _shorten_numbers(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
 def _one_space(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
     """Tokens apart by exactly one space, symbols as tokens of their own."""
     symbol = _IS_SYMBOL[codes]
-    apart = np.zeros(len(codes), dtype=bool)
-    apart[1:] = symbol[1:] | symbol[:-1]
-    if apart.any():
-        codes = np.insert(codes, np.flatnonzero(apart), SPACE)
-    padded = np.full(len(codes) + 2, SPACE, dtype=np.uint16)
-    padded[1:-1] = codes
+    steps = np.ones(len(codes), dtype=np.int64)
+    steps[1:] += symbol[1:] | symbol[:-1]
+    places = steps.cumsum()
+    padded = np.full(int(steps.sum()) + 2, SPACE, dtype=np.uint16)
+    padded[places] = codes
     space = padded == SPACE
     keep = np.ones(len(padded), dtype=bool)
     keep[1:] = ~(space[1:] & space[:-1])
