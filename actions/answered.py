@@ -3,21 +3,21 @@
 In: the transaction that is about to let a reply go. Out: counts for gates.py, read from the
 attempts that were past the point of no return. Counting and committing happen in one
 transaction, one worker at a time, so that two replies to one sender cannot both pass a gate that
-lets one through.
+lets one through. Each count reads an index, up to its limit: a reply costs the same after ten
+thousand others.
 
 Limits: a reply whose fate is unknown counts as sent.
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, func, select, text
 
-from postroom.codec import from_json
 from postroom.config import ReplySection
-from postroom.envelope import Envelope
-from postroom.store.schema import ACTION, ATTEMPT, MESSAGE
+from postroom.store.schema import ATTEMPT
 
-from .gates import Answered, ReplyFacts, belongs
+from .gates import Answered, ReplyFacts
+from .outbox import Answers
 
 _LOCK = 5_710_018  # any number of ours; PostgreSQL's advisory locks are named by numbers
 _WENT = ATTEMPT.c.outcome.is_(None) | ATTEMPT.c.outcome.in_(("done", "lost"))
@@ -29,50 +29,37 @@ def one_at_a_time(connection: Connection) -> None:
         connection.execute(text("SELECT pg_advisory_xact_lock(:n)"), {"n": _LOCK})
 
 
+def answers(facts: ReplyFacts) -> Answers:
+    """Whom a reply with these facts answers."""
+    return Answers(
+        author=facts.author.casefold(), sender=facts.sender.casefold(), domain=facts.aligned_with
+    )
+
+
 def answered(
     connection: Connection, facts: ReplyFacts, action: int, now: datetime, reply: ReplySection
 ) -> Answered:
-    """How many replies went today, and whether this sender got one lately; `action` not counted."""
+    """How many replies went today, and whether this sender got one lately; `action` not counted.
+
+    The counts end at the limits of `reply`.
+    """
+    asked = answers(facts)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return Answered(
-        today=_sent_since(connection, midnight, action),
-        recently=_was_answered(
-            connection, facts, action, now - timedelta(seconds=reply.per_sender_interval)
-        ),
-        domain_today=_sent_to_domain(connection, facts, action, midnight),
-    )
+    lately = now - timedelta(seconds=reply.per_sender_interval)
+    people = (asked.author, asked.sender)
 
-
-def _sent_since(connection: Connection, since: datetime, action: int) -> int:
-    return connection.execute(
-        select(func.count()).where(
-            ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action
+    def sent(since: datetime, most: int, *which: ColumnElement[bool]) -> int:
+        went = select(ATTEMPT.c.id).where(
+            ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action, *which
         )
-    ).scalar_one()
+        counted = select(func.count()).select_from(went.limit(most).subquery())
+        return connection.execute(counted).scalar_one()
 
-
-def _sent_to_domain(connection: Connection, facts: ReplyFacts, action: int, since: datetime) -> int:
-    """Replies to authors under the domain that is authenticated, however they write it."""
-    authors = connection.execute(
-        select(MESSAGE.c.author)
-        .select_from(ATTEMPT)
-        .join(ACTION, ACTION.c.id == ATTEMPT.c.action)
-        .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
-        .where(ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action)
-    ).scalars()
-    return sum(belongs(author.rpartition("@")[2], facts.aligned_with) for author in authors)
-
-
-def _was_answered(connection: Connection, facts: ReplyFacts, action: int, since: datetime) -> bool:
-    people = {facts.sender.casefold(), facts.author.casefold()}
-    rows = connection.execute(
-        select(MESSAGE.c.author, MESSAGE.c.envelope)
-        .select_from(ATTEMPT)
-        .join(ACTION, ACTION.c.id == ATTEMPT.c.action)
-        .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
-        .where(ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action)
-    )
-    return any(
-        {row.author.casefold(), from_json(Envelope, row.envelope).sender.casefold()} & people
-        for row in rows
+    return Answered(
+        today=sent(midnight, reply.daily_limit),
+        # Each by an index of its own, which an OR would not use.
+        recently=any(
+            sent(lately, 1, column.in_(people)) for column in (ATTEMPT.c.author, ATTEMPT.c.sender)
+        ),
+        domain_today=sent(midnight, reply.per_domain_daily, ATTEMPT.c.domain == asked.domain),
     )

@@ -23,7 +23,7 @@ statements.py.
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,15 @@ class Leased:
     received_at: datetime  # when LMTP took the message
     previous_at: datetime | None = None  # when the attempt before this one ended
     prior_result: str = ""  # result of the action waited for, such as the ERP's number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """Whom a reply goes to, as answered.py counts it."""
+
+    author: str  # case-folded address
+    sender: str  # likewise, of MAIL FROM
+    domain: str  # the organizational domain that was proven
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +239,9 @@ def lease(
     return claims
 
 
-def mark_committed(connection: Connection, leased: Leased, now: datetime) -> None:
+def mark_committed(
+    connection: Connection, leased: Leased, now: datetime, answers: Answers | None = None
+) -> None:
     """Says in the caller's transaction that the attempt is past the point of no return.
 
     Raises TemporaryFailure(lease-lost) when the lease is no longer held: then do not go on.
@@ -242,7 +253,8 @@ def mark_committed(connection: Connection, leased: Leased, now: datetime) -> Non
     ).scalar()
     if held is None:
         raise TemporaryFailure("lease-lost")
-    connection.execute(_attempt(leased).values(committed_at=now.timestamp()))
+    whom = asdict(answers) if answers else {}
+    connection.execute(_attempt(leased).values(committed_at=now.timestamp(), **whom))
 
 
 def mark_refused(connection: Connection, leased: Leased) -> None:

@@ -25,7 +25,7 @@ from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
 from postroom.store.schema import MESSAGE
 
-from .answered import answered, one_at_a_time
+from .answered import answered, answers, one_at_a_time
 from .approvals import may_be_used
 from .erp.contract import Erp, ErpRequest
 from .gates import Answered, by_count, withheld
@@ -118,7 +118,7 @@ class ReplyPerformer:
             one_at_a_time(connection)
             if gate := self._by_now(connection, leased, planned, wording, now):
                 raise ReplyWithheld(gate)
-            mark_committed(connection, leased, now)
+            mark_committed(connection, leased, now, answers(planned.facts))
 
     def _by_now(
         self,

@@ -21,9 +21,10 @@ from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from postroom.config import ReplySection
@@ -38,6 +39,7 @@ from .wording import Wording
 _MOST_LINES = 100  # of an order quoted
 _LONGEST = 200  # characters of one value shown; a subject is cut at 150
 _LONGEST_SUBJECT = 150
+_MOST_TEMPLATES = 128  # compiled ones kept; each name has up to three languages and two forms
 _MOST_REFERENCES = 900  # octets of the References field, which must stay on one line
 _ANSWER_MARKS = re.compile(
     r"(?:re|aw|antw|wg|fwd?|на|отв|ответ|пересл)\s*(?:\[\d+\])?\s*:\s*", re.I
@@ -62,8 +64,6 @@ class Composer:
 
     def __init__(self, config: ReplySection) -> None:
         self._config = config
-        self._plain = _environment(autoescape=False)
-        self._html = _environment(autoescape=True)
 
     def compose(
         self, reply: PlannedReply, wording: Wording, *, key: str, erp: str, now: datetime
@@ -74,10 +74,10 @@ class Composer:
         """
         words = self._words(reply, wording.language, erp)
         # The subject is a header: what a person put into slots is in the body alone.
-        subject, _ = _subject_and_text(_rendered(self._plain, wording.text, words))
+        subject, _ = _subject_and_text(_rendered(wording.text, words))
         words |= {"slot": filled(self._personal(reply, wording)), "title": subject}
-        _, text = _subject_and_text(_rendered(self._plain, wording.text, words))
-        html = _rendered(self._html, wording.html, words)
+        _, text = _subject_and_text(_rendered(wording.text, words))
+        html = _rendered(wording.html, words, autoescape=True)
         author = self._config.author or reply.mailbox
         message_id = f"<{key}{MESSAGE_ID_MARK}{ascii_domain(parse_path(author).domain)}>"
         recipient = _with_ascii_domain(reply.recipient)
@@ -127,21 +127,22 @@ class Composer:
         }
 
 
-def _environment(*, autoescape: bool) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+@lru_cache(maxsize=_MOST_TEMPLATES)
+def _compiled(source: str, *, autoescape: bool) -> Template:
+    """A template by its source: compiling costs ten times what rendering does."""
+    environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=autoescape,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    return environment.from_string(source)
 
 
-def _rendered(
-    environment: ImmutableSandboxedEnvironment, source: str, words: dict[str, Any]
-) -> str:
+def _rendered(source: str, words: dict[str, Any], *, autoescape: bool = False) -> str:
     try:
-        return environment.from_string(source).render(words)
+        return _compiled(source, autoescape=autoescape).render(words)
     except (TemplateError, ArithmeticError, TypeError, ValueError, LookupError) as error:
         raise PermanentFailure("template-broken", error) from error
 

@@ -28,7 +28,7 @@ from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
 from postroom.order import Order, OrderKind
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, DMARC_REPORT, DMARC_SEEN, DMARC_SENT, MESSAGE
+from postroom.store.schema import ACTION, ATTEMPT, DMARC_REPORT, DMARC_SEEN, DMARC_SENT, MESSAGE
 from postroom.verdict import Verdict
 
 from .deletion import delete_messages, unsettled
@@ -92,8 +92,12 @@ def _empty_one(connection: Connection, number: int, category: str, outcome: Outc
         "decision": to_json(Decision(outcome=outcome, category=category, reasons=said)),
     }
     connection.execute(update(MESSAGE).where(MESSAGE.c.id == number).values(**kept))
-    # What an action was asked to do quotes the message.
+    # What an action was asked to do quotes the message, and a reply's attempt names the sender.
     connection.execute(update(ACTION).where(ACTION.c.message == number).values(body="{}"))
+    actions = select(ACTION.c.id).where(ACTION.c.message == number)
+    connection.execute(
+        update(ATTEMPT).where(ATTEMPT.c.action.in_(actions)).values(author="", sender="", domain="")
+    )
 
 
 def _delete(database: Database, before: float) -> Iterator[int]:

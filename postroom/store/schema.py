@@ -163,17 +163,30 @@ ATTEMPT = Table(
     Column("finished_at", Float),
     Column("outcome", String(16)),  # null while open
     Column("reason", Text, nullable=False, default=""),
+    # Whom a reply answers, set with committed_at: addresses case-folded, and the domain that was
+    # proven. The gates count by them, so that they need not read the messages.
+    Column("author", Text, nullable=False, default="", server_default=""),
+    Column("sender", Text, nullable=False, default="", server_default=""),
+    Column("domain", Text, nullable=False, default="", server_default=""),
     CheckConstraint(
         "outcome IS NULL OR " + _one_of("outcome", ("done", "temporary", "permanent", "lost")),
         name="outcome",
     ),
     UniqueConstraint("action", "number"),
     # Only replies set committed_at, so that "how many today" reads a short index.
-    Index(
-        None,
-        "committed_at",
-        sqlite_where=text("committed_at IS NOT NULL"),
-        postgresql_where=text("committed_at IS NOT NULL"),
+    *(
+        Index(
+            None,
+            *columns,
+            sqlite_where=text("committed_at IS NOT NULL"),
+            postgresql_where=text("committed_at IS NOT NULL"),
+        )
+        for columns in (
+            ("committed_at",),
+            ("author", "committed_at"),
+            ("sender", "committed_at"),
+            ("domain", "committed_at"),
+        )
     ),
     sqlite_autoincrement=True,
 )

@@ -1,16 +1,23 @@
 """What was answered already: counted by sender, by domain, and in all."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from alembic import command
+from alembic.config import Config as AlembicConfig
+from sqlalchemy import event, update
 
 from postroom.actions import outbox
-from postroom.actions.answered import answered
-from postroom.actions.gates import Answered, ReplyFacts, facts_of
+from postroom.actions.answered import answered, answers
+from postroom.actions.gates import Answered, ReplyFacts, ascii_domain, facts_of
 from postroom.actions.outbox import Done
+from postroom.codec import to_json
 from postroom.decision import Step
 from postroom.store.engine import Database
+from postroom.store.schema import ACTION
+from postroom.store.upgrade import upgrade
 from tests.fakes import post
 
 CONFIG = post.config()
@@ -31,8 +38,9 @@ def send(database: Database, name: str, author: str, hours_ago: float = 0.0) -> 
     with database.transaction() as connection:
         outbox.put(connection, number, [post.simple_action(name, Step.REPLY)], at, "lmtp")
     (leased,) = outbox.lease(database, at, 1, 60.0, "test")
+    domain = ascii_domain(author.rpartition("@")[2]).removeprefix("mail.")
     with database.transaction() as connection:
-        outbox.mark_committed(connection, leased, at)
+        outbox.mark_committed(connection, leased, at, answers(facts(author, domain)))
     outbox.finish(database, leased, Done(result="4D3F"), at)
     return leased.id
 
@@ -62,3 +70,41 @@ def test_a_domain_is_the_same_however_it_is_written(database: Database, author: 
 def test_the_reply_that_asks_does_not_count_itself(database: Database) -> None:
     own = send(database, "1", "ivan@snab.example")
     assert count(database, facts(), besides=own) == Answered()
+
+
+def test_a_sender_is_the_same_however_it_is_written(database: Database) -> None:
+    send(database, "1", "Ivan@Snab.example")
+    assert count(database, facts("ivan@snab.example")).recently
+
+
+def test_replies_that_went_before_an_upgrade_count_after_it(database: Database) -> None:
+    action = send(database, "1", "Ivan@Snab.example")
+    old = AlembicConfig()
+    old.set_main_option("script_location", "postroom.store:migrations")
+    old.set_main_option("path_separator", "os")
+    with database.transaction() as connection:
+        planned = {"facts": json.loads(to_json(facts("Ivan@Snab.example")))}
+        connection.execute(
+            update(ACTION).where(ACTION.c.id == action).values(body=json.dumps(planned))
+        )
+        old.attributes["connection"] = connection
+        command.downgrade(old, "0008")
+    upgrade(database)
+    assert count(database, facts()) == Answered(today=1, recently=True, domain_today=1)
+
+
+def test_counting_costs_the_same_after_many_replies(database: Database) -> None:
+    """Every count is answered by an index that knows the sender, the domain or the limit."""
+    with database.reading() as connection:
+        asked: list[str] = []
+        event.listen(connection, "before_cursor_execute", lambda _c, _k, sql, *_: asked.append(sql))
+        answered(connection, facts(), 0, post.NOW, CONFIG.reply)
+        plans = [
+            " ".join(row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}",
+                     ("1",) * sql.count("?")))
+            for sql in tuple(asked)
+        ]  # fmt: skip
+    columns = ("committed_at", "author_committed_at", "sender_committed_at", "domain_committed_at")
+    assert len(plans) == len(columns)
+    for plan, column in zip(plans, columns, strict=True):
+        assert f"SEARCH attempt USING INDEX ix_attempt_{column} " in plan
