@@ -7,8 +7,9 @@ Trouble with the database becomes TemporaryFailure here; nothing above knows SQL
 """
 
 import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
@@ -29,6 +30,9 @@ class Database:
     def __init__(self, url: str, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> None:
         self.url = url
         self._engine = _engine(url, busy_timeout_s)
+        self._turn: AbstractContextManager[None] = (
+            _Turn(busy_timeout_s) if url.startswith("sqlite") else nullcontext()
+        )
 
     @property
     def engine(self) -> Engine:
@@ -41,7 +45,7 @@ class Database:
 
         Raises TemporaryFailure(storage-full or database) for trouble that may pass.
         """
-        with _translated(), self._engine.begin() as connection:
+        with _translated(), self._turn, self._engine.begin() as connection:
             yield connection
 
     @contextmanager
@@ -56,6 +60,24 @@ class Database:
     def close(self) -> None:
         """Gives the connections back."""
         self._engine.dispose()
+
+
+class _Turn:
+    """One writer of this process at a time.
+
+    SQLite would make them wait for each other as well, but by sleeping and asking again.
+    """
+
+    def __init__(self, timeout_s: float) -> None:
+        self._lock = threading.Lock()
+        self._timeout_s = timeout_s
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(timeout=self._timeout_s):
+            raise TemporaryFailure("database", TimeoutError("another writer has not ended"))
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
 
 @contextmanager
