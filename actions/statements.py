@@ -16,6 +16,8 @@ OVERTAKES = (
     select(literal(1))
     .where(
         EARLIER.c.sequence == ACTION.c.sequence,
+        # Said again for the index of sequences alone: without it every earlier action is read.
+        EARLIER.c.sequence != "",
         EARLIER.c.id < ACTION.c.id,
         EARLIER.c.state.not_in(("done", "dropped")),
     )

@@ -420,3 +420,5 @@ def test_a_claim_reads_the_index_from_its_start(database: Database, waiting: str
     steps = [row[3] for row in plan]
     assert steps[0].startswith("SEARCH action USING INDEX ix_action_state_step_due_at (state=? AND")
     assert not any("TEMP B-TREE" in step or step.startswith("SCAN") for step in steps), steps
+    # Of those whose turn comes before, only the ones of the same sequence are read.
+    assert "SEARCH earlier USING INDEX ix_action_sequence_id (sequence=? AND id<?)" in steps

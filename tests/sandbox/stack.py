@@ -71,7 +71,7 @@ enabled = true
 submit = "127.0.0.1:{submit}"
 author = "{author}"
 company = "{company_name}"
-per_domain_daily = 10000 # a soak is one customer with hundreds of orders
+per_domain_daily = 10000 # a soak is one customer with thousands of orders
 daily_limit = 10000
 
 [worker]
