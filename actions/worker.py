@@ -17,7 +17,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -127,15 +127,22 @@ class Worker:
         agenda = await asyncio.to_thread(outbox.agenda, self._database, now)
         if agenda.expired:
             await asyncio.to_thread(outbox.reclaim, self._database, now, self._settings)
-        if self._stopping or not (agenda.due or agenda.expired):
+            agenda = await asyncio.to_thread(outbox.agenda, self._database, now)
+        if self._stopping or not agenda.due:
             return self._pause(agenda, now)
         for lane in {self._lanes[step] for step in agenda.steps}:
             if free := lane.free(now):
-                await self._lease_for(lane, free, now, attempts)
+                due = agenda.steps.intersection(lane.steps)
+                await self._lease_for(lane, due, free, now, attempts)
         return self._settings.poll
 
     async def _lease_for(
-        self, lane: Lane, free: int, now: datetime, attempts: asyncio.TaskGroup
+        self,
+        lane: Lane,
+        steps: Collection[Step],
+        free: int,
+        now: datetime,
+        attempts: asyncio.TaskGroup,
     ) -> None:
         is_probe = lane.is_probing(now)
         leased = await asyncio.to_thread(
@@ -145,7 +152,7 @@ class Worker:
             free,
             self._settings.lease,
             self._owner,
-            lane.steps,
+            steps,
         )
         lane.started(len(leased))
         self._running += len(leased)

@@ -124,7 +124,10 @@ def _engine(url: str, busy_timeout_s: float) -> Engine:
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True, connect_args=_connect_args(url))
     engine = create_engine(
-        url, connect_args={"timeout": busy_timeout_s, "check_same_thread": False}
+        url,
+        # The connection used last has the pages and statements that are wanted next.
+        pool_use_lifo=True,
+        connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
