@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .calibration import Calibration
 from .examples import Example
 from .judge import Classes, Figures, Numbers
-from .scorer import Calibration
 
 # What is known of the sources the shipped model is made from.
 _SOURCES = {
@@ -60,8 +60,9 @@ def write(
         f"# Model card: {name}\n",
         "What it is: a linear model over hashed words, letters, concepts, structure and the "
         "meaning of single words (features.py), and a small network that reads the words in their "
-        "order (network.py); their logits are added and calibrated by temperature. It proposes a "
-        "category for a message at a company's address; rules and thresholds dispose.\n",
+        "order (network.py); their logits are added and calibrated by Platt's scaling with a slope "
+        "that depends on the message (calibration.py). It proposes a category for a message at a "
+        "company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
         _data(examples, groups),
@@ -88,15 +89,22 @@ def _data(examples: Sequence[Example], groups: int) -> str:
 
 
 def _splits(calibration: Calibration) -> str:
-    languages = ", ".join(f"{k} {v:+.2f}" for k, v in calibration.languages.items()) or "none"
+    factors = ", ".join(
+        f"{name} {value:+.2f}"
+        for name, value in (calibration.categories | calibration.languages).items()
+    )
     return (
         "## Splits\n\n"
         "Five folds, grouped by sender address, by sender domain (domains with up to 25 mails), "
         "by thread (subject without prefixes, digits as one) and by opening text (near-"
         "duplicates): a group stands on one side. Every figure below is of mail left out, with a "
-        "temperature fitted on the other folds.\n\n"
-        f"Temperature exp({calibration.spread:.2f} + {calibration.unfamiliar:.2f} x share of "
-        f"unknown words); by language: {languages}.\n"
+        "calibration fitted on the other folds.\n\n"
+        f"Sums are divided by {calibration.temperature:.2f}; the lead of the best answer over "
+        f"chance, in log odds, is multiplied by a slope, and {calibration.offset:+.2f} added. The "
+        f"slope is exp({calibration.slope:.2f} - {calibration.unfamiliar:.2f} x share of unknown "
+        f"words - {calibration.inbox:.2f} x how much it reads like mail between people + "
+        f"{calibration.words:.2f} x (logarithm of one more than its words - 3.5)); by the best "
+        f"answer and by language: {factors or 'none'}.\n"
     )
 
 

@@ -138,7 +138,7 @@ class Classifier:
         unsure = answer.confidence < self._section.threshold
         metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
         if scores:
-            metrics.FAMILIARITY.observe(scores.familiarity)
+            metrics.FAMILIARITY.observe(scores.signs.familiarity)
             self._compare(found, scores, envelope)
         return Classification(
             category=answer.category,
@@ -272,8 +272,10 @@ def _explained(
     """The features that spoke loudest for a category against the others, in plain words."""
     if found.is_empty:
         yield "there are no words in text or subject"
-    elif scores.familiarity < 0.5:
-        yield f"only {scores.familiarity:.0%} of the words are known to the model"
+    elif scores.signs.familiarity < 0.5:
+        yield f"only {scores.signs.familiarity:.0%} of the words are known to the model"
+    if scores.signs.inbox > 0.5:
+        yield f"reads like mail between people ({scores.signs.inbox:.0%}): less sure for that"
     column = categories.index(category)
     said = scores.contributions
     gain = (said[:, column] - said.sum(axis=1) / said.shape[1]) * found.can_be_told

@@ -82,6 +82,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "contributions": ["features", classes + 1],
             "meant": [classes],
             "network": [classes],
+            "is inbox": [1],
         },
     )
     model = helper.make_model(

@@ -1,10 +1,8 @@
 """Models fitted and calibrated on labelled mail, and what they say of mail left out.
 
-In: `Data`, the mail as arrays. Out: `Fitted` models, held-out answers, a `Calibration`. The
+In: `Data`, the mail as arrays. Out: `Fitted` models, held-out answers, probabilities of them. The
 arithmetic of train.py, without files. A model is a linear one, which knows many words, and a
 network, which reads their order; their logits are added. Needs the extra `train`.
-
-Limits: temperatures only; with more mail per language, isotonic curves might do better.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,21 +14,17 @@ from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
 
-from . import features, linear
+from . import calibration, features, linear
+from .calibration import Answers, Calibration, Signs
 from .concepts import Concepts
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
 from .linear import Linear
-from .scorer import Calibration, softmax
 
 COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
 FOLDS = 5
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
-_LEAST_FOR_LANGUAGE = 60  # held-out mails a language needs for a calibration of its own
-# The least that wholly unknown words flatten an answer by, whatever the held-out mail says: of mail
-# from another world it holds too little to tell.
-_CAUTION = 0.7
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
 
 
@@ -64,12 +58,11 @@ class Data:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HeldOut:
-    """What models said of mail they were not trained on."""
+class Fold:
+    """Some mails, and what a model said that was trained on the rest."""
 
-    logits: Numbers
-    familiarity: Numbers
-    fold: Classes
+    mails: NDArray[np.int64]
+    answers: Answers
 
 
 def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
@@ -97,12 +90,27 @@ class Fitted:
     linear: Linear
     network: dict[str, NDArray[np.float32]]
 
-    def logits(self, data: Data, chosen: NDArray[np.int64]) -> Numbers:
-        """What the model says [mail, category] of the chosen mails."""
+    def answers(self, data: Data, chosen: NDArray[np.int64]) -> Answers:
+        """What the model says of the chosen mails."""
         from . import network
 
-        answers: Numbers = self.linear.logits(data.rows[chosen])
-        return answers + network.logits(data.sequences, chosen, self.network)
+        rows, known = data.rows[chosen], data.known[chosen]
+        signs = zip(
+            self.linear.familiarity(known).tolist(),
+            self.linear.inbox(rows).tolist(),
+            np.diff(known.indptr).tolist(),
+            [data.languages[mail] for mail in chosen.tolist()],
+            strict=True,
+        )
+        return Answers(
+            sums=self.linear.logits(rows) + network.logits(data.sequences, chosen, self.network),
+            signs=tuple(
+                Signs(familiarity=min(known, 1.0), inbox=inbox, words=words, language=language)
+                for known, inbox, words, language in signs
+            ),
+            truth=data.truth[chosen],
+            names=data.categories,
+        )
 
 
 def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
@@ -124,7 +132,7 @@ def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
     )
 
 
-def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> HeldOut:
+def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> tuple[Fold, ...]:
     """What models say of the grouped folds they were not trained on; `done` is told of each.
 
     Raises TrainingError when there are too few groups.
@@ -133,23 +141,15 @@ def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> HeldOut:
         StratifiedGroupKFold,
     )
 
-    count = len(data.truth)
     if len(set(data.groups.tolist())) < FOLDS * 2:
         raise TrainingError("too few senders and threads to hold some out; add mail")
     strata_of = _strata(data)
-    held_out = HeldOut(
-        logits=np.zeros((count, len(data.categories))),
-        familiarity=np.zeros(count),
-        fold=np.zeros(count, dtype=np.int64),
-    )
+    folds = []
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for number, (kept, left) in enumerate(splitter.split(strata_of, strata_of, data.groups)):
-        fitted = fit(data, kept, seed)
-        held_out.logits[left] = fitted.logits(data, left)
-        held_out.familiarity[left] = fitted.linear.familiarity(data.known[left])
-        held_out.fold[left] = number
+    for kept, left in splitter.split(strata_of, strata_of, data.groups):
+        folds.append(Fold(mails=left, answers=fit(data, kept, seed).answers(data, left)))
         done()
-    return held_out
+    return tuple(folds)
 
 
 def sequences(found: Sequence[Features], concepts: Concepts) -> Any:
@@ -172,64 +172,22 @@ def _strata(data: Data) -> Classes:
     return strata
 
 
-def calibrate(held_out: HeldOut, data: Data, chosen: NDArray[np.bool_]) -> Calibration:
-    """The temperatures under which held-out mail is least surprising."""
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
-
-    counts = {name: sum(np.array(data.languages)[chosen] == name) for name in set(data.languages)}
-    own = sorted(name for name, mails in counts.items() if mails >= _LEAST_FOR_LANGUAGE)[1:]
-    is_own = np.array([[name == one for one in own] for name in data.languages], dtype=float)
-    is_own = is_own.reshape(len(data.languages), len(own))[chosen]
-    strange = 1.0 - held_out.familiarity[chosen]
-    logits, truth = held_out.logits[chosen], data.truth[chosen]
-    weights = data.weights[chosen]
-
-    def surprise(values: Numbers) -> float:
-        logarithm = values[0] + (_CAUTION + abs(values[1])) * strange + is_own @ values[2:]
-        temperature = np.exp(np.clip(logarithm, -2.0, 4.0))
-        shares = softmax(logits / temperature[:, None])[np.arange(len(truth)), truth]
-        penalty = 0.5 * float(np.sum(values[2:] ** 2))  # languages differ only for a reason
-        return float(-(weights * np.log(np.maximum(shares, 1e-12))).sum()) + penalty
-
-    start = np.zeros(2 + len(own))
-    best = minimize(surprise, start, method="L-BFGS-B").x
-    return Calibration(
-        spread=round(float(best[0]), 4),
-        unfamiliar=round(_CAUTION + abs(float(best[1])), 4),
-        languages={name: round(float(value), 4) for name, value in zip(own, best[2:], strict=True)},
-    )
+def calibrate(folds: Sequence[Fold]) -> Calibration:
+    """The calibration of what was said of mail left out."""
+    return calibration.fit(calibration.joined([fold.answers for fold in folds]))
 
 
-def cross_calibrated(held_out: HeldOut, data: Data) -> Numbers:
-    """Held-out probabilities, each fold calibrated on the others."""
-    probabilities = np.zeros_like(held_out.logits)
-    for number in range(FOLDS):
-        is_left = held_out.fold == number
-        calibration, left = calibrate(held_out, data, ~is_left), np.flatnonzero(is_left)
-        logits, familiarity = held_out.logits[left], held_out.familiarity[left]
-        probabilities[left] = _calibrated(logits, familiarity, left, data, calibration)
+def cross_calibrated(folds: Sequence[Fold], data: Data) -> Numbers:
+    """The probabilities of mail left out, each fold calibrated on the others."""
+    probabilities = np.zeros((len(data.truth), len(data.categories)))
+    for fold in folds:
+        others = [other for other in folds if other is not fold]
+        probabilities[fold.mails] = fold.answers.calibrated(calibrate(others))
     return probabilities
 
 
-def _calibrated(
-    logits: Numbers,
-    familiarity: Numbers,
-    mails: NDArray[np.int64],
-    data: Data,
-    calibration: Calibration,
-) -> Numbers:
-    """The probabilities of some mails."""
-    temperatures = np.array(
-        [
-            calibration.temperature(known, data.languages[mail])
-            for known, mail in zip(familiarity.tolist(), mails, strict=True)
-        ]
-    )
-    return softmax(logits / temperatures[:, None])
-
-
 def strangers(
-    data: Data, calibration: Calibration, threshold: float, seed: int, done: Callable[[], None]
+    data: Data, calibrated: Calibration, threshold: float, seed: int, done: Callable[[], None]
 ) -> tuple[Figures, ...]:
     """The figures of each large source of several classes, by a model that never saw the source.
 
@@ -245,17 +203,15 @@ def strangers(
         kept = np.flatnonzero(~np.isin(of, held_out))
         if held_out and len(set(data.truth[kept])) > 1:
             fitted = fit(data, kept, seed)
-            figures += [_of_stranger(data, name, fitted, calibration, threshold)
+            figures += [_of_stranger(data, name, fitted, calibrated, threshold)
                         for name in held_out]  # fmt: skip
         done()
     return tuple(sorted(figures, key=lambda figure: figure.name))
 
 
 def _of_stranger(
-    data: Data, name: str, fitted: Fitted, calibration: Calibration, threshold: float
+    data: Data, name: str, fitted: Fitted, calibrated: Calibration, threshold: float
 ) -> Figures:
     left = np.flatnonzero(np.array(data.sources) == name)
-    familiarity = fitted.linear.familiarity(data.known[left])
-    logits = fitted.logits(data, left)
-    probabilities = _calibrated(logits, familiarity, left, data, calibration)
+    probabilities = fitted.answers(data, left).calibrated(calibrated)
     return judge(f"{name}, never seen", probabilities, data.truth[left], data.categories, threshold)

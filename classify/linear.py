@@ -35,10 +35,15 @@ class Linear:
     def logits(self, rows: Any) -> Numbers:
         """What the experts together say [mail, category]."""
         size = len(self.bias) // 2
-        sums = rows @ self.table[:, :-1] + self.bias
-        is_inbox = 1.0 / (1.0 + np.exp(-sums[:, -1:]))
-        answers: Numbers = sums[:, :size] + is_inbox * sums[:, size : 2 * size]
+        sums = rows @ self.table[:, : 2 * size] + self.bias[:-1]
+        answers: Numbers = sums[:, :size] + self.inbox(rows)[:, None] * sums[:, size:]
         return answers
+
+    def inbox(self, rows: Any) -> Numbers:
+        """What the gate says [mail]: how much each is like mail between people, 0..1."""
+        sums = rows @ self.table[:, -2] + self.bias[-1]
+        shares: Numbers = 1.0 / (1.0 + np.exp(-sums))
+        return shares
 
     def familiarity(self, known: Any) -> Numbers:
         """Of each mail the share of its words' weight that the table knows."""

@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from postroom.failure import PermanentFailure
 
 from . import features
+from .calibration import Calibration, Signs
 from .concepts import Concepts
 from .features import Features
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 2  # of the metadata
+FORMAT = 3  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -37,21 +38,6 @@ class ModelError(PermanentFailure):
 
     def __str__(self) -> str:
         return self.text
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Calibration:
-    """What turns the table's sums into probabilities that mean what they say."""
-
-    spread: float = 0.0  # logarithm of the temperature for wholly familiar text
-    unfamiliar: float = 0.0  # added to it for text of which no word is known
-    languages: dict[str, float]  # added to it, by language
-
-    def temperature(self, familiarity: float, language: str) -> float:
-        """What sums are divided by: the larger, the less sure the answer."""
-        strange = 1.0 - familiarity
-        logarithm = self.spread + self.unfamiliar * strange + self.languages.get(language, 0.0)
-        return float(np.exp(np.clip(logarithm, -2.0, 4.0)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +55,7 @@ class Scores:
     """The model's answer for one message."""
 
     probabilities: dict[str, float]  # category -> calibrated probability, largest first
-    familiarity: float  # 0..1: share of the text's words that the training saw
+    signs: Signs  # what says how far the answer can be trusted
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
     meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
     in_order: NDArray[np.float32]  # [category]: what the words in their order added
@@ -87,19 +73,24 @@ class Model:
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
         try:
-            logits, table, meant, in_order = self._session.run(None, self._given(found))
+            sums, table, meant, in_order, inbox = self._session.run(None, self._given(found))
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
         contributions, known = table[:, :-1], table[:, -1]
         words = found.is_word
         whole = float(found.weights[words].sum())
-        familiarity = float(known[words].sum()) / whole if whole else 0.0
-        temperature = self.facts.calibration.temperature(familiarity, found.language)
-        probabilities = softmax(logits[None, :] / temperature)[0]
-        order = np.argsort(-probabilities, kind="stable")
+        signs = Signs(
+            familiarity=min(float(known[words].sum()) / whole, 1.0) if whole else 0.0,
+            inbox=float(inbox[0]),
+            words=int(np.count_nonzero(words)),
+            language=found.language,
+        )
+        names = self.facts.categories
+        probabilities = self.facts.calibration.probabilities(sums.tolist(), names, signs)
+        largest_first = sorted(zip(names, probabilities, strict=True), key=lambda one: -one[1])
         return Scores(
-            probabilities={self.facts.categories[i]: float(probabilities[i]) for i in order},
-            familiarity=min(familiarity, 1.0),
+            probabilities=dict(largest_first),
+            signs=signs,
             contributions=contributions,
             meaning=meant,
             in_order=in_order,
@@ -117,13 +108,6 @@ class Model:
             "parts": tokens.parts,
             "meanings": self._meanings.each(tokens.meanings),
         }
-
-
-def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Row-wise softmax."""
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    shares: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
-    return shares
 
 
 def _session(path: Path) -> Any:
@@ -155,15 +139,10 @@ def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
             if facts[key] != value:
                 mend = f"was made for {key} {facts[key]}, this is {value}: train it anew"
                 raise ModelError(path, mend)
-        calibration = facts["calibration"]
         return Facts(
             name=str(facts["name"]),
             categories=tuple(str(category) for category in facts["categories"]),
-            calibration=Calibration(
-                spread=float(calibration["spread"]),
-                unfamiliar=float(calibration["unfamiliar"]),
-                languages={str(k): float(v) for k, v in calibration["languages"].items()},
-            ),
+            calibration=Calibration(**facts["calibration"]),
             training=dict(facts["training"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -23,13 +23,14 @@ import numpy as np
 from postroom.classification import CATEGORIES
 
 from . import card, features, fitting
+from .calibration import Calibration
 from .concepts import Concepts
 from .concepts import load as load_concepts
 from .evaluation import by_segment, segment
 from .examples import Example, groups
 from .fitting import Data, Fitted, TrainingError
 from .judge import Figures
-from .scorer import FORMAT, SHIPPED, Calibration, Model
+from .scorer import FORMAT, SHIPPED, Model
 
 STEPS = fitting.FOLDS + fitting.ROUNDS_OF_STRANGERS + 1  # of a training, about equally long
 _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
@@ -68,12 +69,12 @@ def train(
     """
     concepts = load_concepts()
     data = _data(examples, concepts)
-    held_out = fitting.cross_validate(data, seed, done)
-    probabilities = fitting.cross_calibrated(held_out, data)
+    folds = fitting.cross_validate(data, seed, done)
+    probabilities = fitting.cross_calibrated(folds, data)
     figures = by_segment(
         probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
     )
-    calibration = fitting.calibrate(held_out, data, np.ones(len(examples), dtype=bool))
+    calibration = fitting.calibrate(folds)
     strangers = fitting.strangers(data, calibration, threshold, seed, done)
     fitted = fitting.fit(data, np.arange(len(examples)), seed)
     name = _write(out, fitted, data, calibration, concepts, examples, seed, figures)

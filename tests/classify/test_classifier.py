@@ -11,7 +11,7 @@ import pytest
 from postroom.classify import concepts, features
 from postroom.classify.classifier import Classifier, combine
 from postroom.classify.rulebook import Findings, RuleError
-from postroom.classify.scorer import SHIPPED, Calibration, Model, ModelError
+from postroom.classify.scorer import SHIPPED, Model, ModelError
 from postroom.classify.shelf import Shelf
 from postroom.config import ClassificationSection
 from postroom.envelope import Address
@@ -193,6 +193,7 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
         "empty": b"",
         "other-features": whole.replace(b'"features": ', b'"features":-'),
         "other-concepts": whole.replace(b'"concepts": ', b'"concepts":-'),
+        "older-format": whole.replace(b'"format": 3', b'"format": 2'),
         "no-facts": whole.replace(b'"format"', b'"formal"'),
     }
     for name, content in written.items():
@@ -203,8 +204,11 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "fault",
-    ["corrupt", "cut", "empty", "other-features", "other-concepts", "no-facts", "missing"],
-)
+    [
+        "corrupt", "cut", "empty", "other-features", "other-concepts", "older-format", "no-facts",
+        "missing",
+    ],
+)  # fmt: skip
 def test_a_broken_model_leaves_the_rules_to_go_alone(
     tmp_path: Path, fault: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -219,6 +223,12 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
     assert any("rules went alone" in reason for reason in by_rule.reasons)
     unknown = classifier.classify(PLAIN[0][1])
     assert (unknown.category, unknown.confidence, unknown.review) == ("other", 0.0, True)
+
+
+@pytest.mark.slow
+def test_a_model_of_an_older_format_is_refused_with_its_mend(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="was made for format 2, this is 3: train it anew"):
+        Model(broken_models(tmp_path)["older-format"], concepts.load())
 
 
 @pytest.mark.slow
@@ -239,10 +249,16 @@ def test_a_model_of_the_site_that_cannot_be_used_gives_way_to_the_shipped_one(
     assert classifier.reload() == () and classifier.model_fault == ""
 
 
-def test_unfamiliar_text_and_language_flatten_the_answer() -> None:
-    calibration = Calibration(spread=0.1, unfamiliar=1.0, languages={"ru": 0.5})
-    assert calibration.temperature(1.0, "en") < calibration.temperature(0.2, "en")
-    assert calibration.temperature(1.0, "en") < calibration.temperature(1.0, "ru")
+def test_mail_between_people_is_told_to_be_less_sure() -> None:
+    text = "Hey Bob, lunch on Friday? Sally says the trading desk is fine with it. Thanks, Jim"
+    message = mail(text, language="en")
+    score = Model(SHIPPED, concepts.load()).score
+    desk = score(features.extract(PLAIN[0][1], concepts.load())).signs
+    between = score(features.extract(message, concepts.load())).signs
+    assert desk.inbox < 0.5 < between.inbox <= 1.0
+    assert desk.words > 3 and desk.language == PLAIN[0][1].language
+    told = [SHIPPED_CLASSIFIER.classify(one).reasons for one in (PLAIN[0][1], message)]
+    assert ["between people" in " ".join(reasons) for reasons in told] == [False, True]
 
 
 def test_the_shipped_model_says_what_it_is() -> None:
@@ -273,4 +289,4 @@ def test_features_and_model_agree_on_their_size() -> None:
     found = features.extract(PLAIN[0][1], concepts.load())
     scores = Model(SHIPPED, concepts.load()).score(found)
     assert scores.contributions.shape == (len(found.ids), 7)
-    assert 0.5 < scores.familiarity <= 1.0
+    assert 0.5 < scores.signs.familiarity <= 1.0

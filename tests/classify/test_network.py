@@ -38,7 +38,7 @@ FACTS = {
     "concepts": VOCABULARY.digest,
     "name": "some",
     "categories": ["one", "two", "three"],
-    "calibration": {"spread": 0.0, "unfamiliar": 0.0, "languages": {}},
+    "calibration": {"languages": {}, "categories": {}},
     "training": {},
 }
 
@@ -65,7 +65,8 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[b
     fitted = fitting.fit(data, every, 0)
     export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS)
     model = Model(tmp_path / "some.onnx", VOCABULARY)
-    wanted = fitted.logits(data, every)
+    wanted = fitted.answers(data, every)
+    probabilities_wanted = wanted.calibrated(model.facts.calibration)
     in_order = network.logits(data.sequences, every, fitted.network)
     linear = fitted.linear.logits(data.rows)
     for number, one in enumerate(found):
@@ -74,9 +75,11 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[b
         if not any(worlds):  # with one expert, what features said adds up
             said = scores.contributions.sum(axis=0) + scores.meaning + fitted.linear.bias[:3]
             assert said == pytest.approx(linear[number], abs=0.02)
-        probabilities = np.array([scores.probabilities[name] for name in data.categories])
-        powers = np.exp(wanted[number] - wanted[number].max())
-        assert probabilities == pytest.approx(powers / powers.sum(), abs=0.02)
+        assert scores.signs.inbox == pytest.approx(wanted.signs[number].inbox, abs=0.01)
+        assert scores.signs.familiarity == pytest.approx(wanted.signs[number].familiarity)
+        assert scores.signs.words == wanted.signs[number].words
+        probabilities = [scores.probabilities[name] for name in data.categories]
+        assert probabilities == pytest.approx(probabilities_wanted[number], abs=0.02)
 
 
 def test_a_sequence_has_each_part_in_its_turn_and_no_more_than_its_share() -> None:
