@@ -17,6 +17,7 @@ from postroom.order import OrderLine
 
 from .caseless import Caseless
 from .dates import date_spans
+from .doubt_words import DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS_MORE
 from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise, recalls
@@ -38,15 +39,6 @@ _DETAILS = frozenset(
     желтый жёлтый белых черных чёрных красных синих größe farbe typ modell rot blau grün gelb
     schwarz weiß grau groß klein new more neue weitere новых таких such those these""".split()
 )
-# Words of people who speak; goods are not called so.
-_SPEECH = Caseless(
-    r"(?:^|\s)(?:i|we|you|us|me|my|our|your|please|pls|they|them|it|is|are|was|were|will|would|could|want"
-    r"|need|have|that|which|because|but|so|also|still|again|already|only|just|instead|until|unless|each|both|all"
-    r"|rest|same|usual|я|мы|вы|нам|вам|нас|вас|мне|меня|наш\w*|ваш\w*|прошу|просим|пожалуйста|нужн\w+|надо|есть|нет"
-    r"|был[аио]?|будет|будут|что|чтобы|который|которые|но|тоже|также|ещё|еще|уже|только|остальн\w+|тот|эт[аио]т?"
-    r"|ich|wir|sie|uns|ihr|ihnen|mein\w*|unser\w*|ihre\w*|bitte|brauchen|haben|ist|sind|war|wird|werden|dass|aber"
-    r"|noch|auch|schon|wieder|alle|rest|gleich\w*|üblich\w*|zusätzlich|davon|dazu)(?=[\s,.;:!?]|$)"
-)
 # What a name does not end or begin with: something was cut, or belongs elsewhere.
 _LOOSE_END = re.compile(
     r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|(?-i:a)|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
@@ -54,38 +46,13 @@ _LOOSE_END = re.compile(
 )
 _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
+# "2 pallets of 48 bags cement": are they counted by the pallet or by the bag?
+_PACKED_FIRST = Caseless(
+    r"(?:(?:zu |mit )?je|zu|à|a|mit|по|of|with|each(?: with| of)?|per|x|х)\s\d{1,4}\s?[^\W\d_]{2,}"
+)
+_SIZED = re.compile(r"\d\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
-# What takes goods out, points at a list somewhere else, or makes the order depend on something.
-_EXCEPTS = Caseless(
-    r"\b(?:leave out|leaving out|left out|except(?: for)?|apart from|but (?:not|no)\b"
-    r"|(?:don'?t|do not|no need to) (?:send|ship|deliver|include|need|order|want)|not the\b"
-    r"|hold off|without the|skip (?:the|line|item)|drop the"
-    r"|кроме|за исключением|не (?:надо|нужн[оаы]?|грузите|кладите|отправляйте|отгружайте|везите"
-    r"|привозите|включайте|ставьте|считайте|берем|берём|заказываем)|исключая"
-    r"|außer|weglassen|(?:lassen sie|bitte)\b[^.\n]{0,40}\bweg\b|brauchen wir nicht"
-    r"|nicht (?:liefern"
-    r"|mitliefern|senden|schicken|benötigt|bestellen)|ohne die|streichen)\b"
-)
-_POINTS = Caseless(
-    r"\b(?:of (?:the|those|these|them|each|your)|the (?:above|following quote|rest|others?)"
-    r"|(?:из|от) (?:них|этих|тех|вашего (?:кп|предложения|прайса))"
-    r"|(?:каждо(?:го|й)|каждый)|davon|von (?:diesen|denen|jedem|jeder)|(?:je|jeweils) (?:ein|eine"
-    r"|einen|zwei|drei|\d+)|остальн\w+|the same|dasselbe|das gleiche|столько же|поровну)\b"
-)
-_IF = Caseless(
-    r"\b(?:if(?! (?:you (?:have|need|require|could|can|would)|any\b|anything|there|possible"
-    r"|so\b"
-    r"|not,? (?:please )?(?:let|call|ring|tell)|something))|unless|provided that|depending on"
-    r"|если(?! (?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b"
-    r"|чего))"
-    r"|при условии|в зависимости|falls(?! (?:sie|noch|etwas|möglich|fragen))"
-    r"|wenn(?! (?:sie|noch|etwas|möglich|fragen|es))|sofern|je nach)\b"
-)
-_WORDED = (
-    (_EXCEPTS, "leaves-out"),
-    (_IF, "conditional"),
-)
 _TOKEN = re.compile(r"\S*\d\S*")
 # Figures that order nothing: a share, a time, a sum of money, an ordinal.
 _EXPLAINED = Caseless(
@@ -127,9 +94,11 @@ def audited(
         if _has_unread(line, pool, used, language, mark):
             problems.append("numbers-unread")
         if read and not is_noise(line):
-            problems += [problem for pattern, problem in _WORDED if pattern.search(line)]
+            problems += [problem for pattern, problem in DOUBTS if pattern.search(line)]
             if _points(line):
                 problems.append("points-elsewhere")
+            if _wants_more(line, language, mark):
+                problems.append("quantity-unsaid")
     return tuple(dict.fromkeys(problems))
 
 
@@ -138,12 +107,14 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if not (line.sku or line.gtin) and _only_details(line.description):
         return _weaker(line, "description-thin")
     if (
-        _SPEECH.search(line.description)
+        SPEECH.search(line.description)
         or _LOOSE_END.search(line.description)
         or _NEW_SENTENCE.search(line.description)
         or _PRICE_LEFT.search(line.description)
     ):
         return _weaker(line, "description-unsure")
+    if _PACKED_FIRST.match(line.description):
+        return _weaker(line, "quantity-ambiguous")
     if line.unit_code in NEVER_ORDERED or (
         line.unit_code in _DESCRIBING and _ends_bare(line.description, language, mark)
     ):
@@ -199,7 +170,7 @@ def _holds_another(description: str, language: str, mark: str) -> bool:
             if not figure.weak:
                 return True
             continue
-        if figure.money:
+        if figure.money or (figure.times and not _SIZED.search(before)):
             return True
         packed = _PACKED.search(description[: figure.number_start])
         code = figure.unit.unit.code if figure.unit else ""
@@ -306,6 +277,17 @@ def _is_explained(line: str, figure: Figure) -> bool:
     return figure.reference or bool(STOP_NOUNS.match(line[figure.end :]))
 
 
+def _wants_more(line: str, language: str, mark: str) -> bool:
+    """True when a line asks for something more and says no number: "Dazu noch Putzlappen"."""
+    return WANTS_MORE.search(line) is not None and any(
+        WANTS_MORE.search(sentence) is not None
+        and not PAPERWORK.search(sentence)
+        and not figures(sentence, language, mark)
+        and not is_noise(sentence)
+        for sentence in split_sentences(line)
+    )
+
+
 def _points(line: str) -> bool:
-    match = _POINTS.search(line)
+    match = POINTS.search(line)
     return match is not None and bool(re.search(r"\d", line) or figures(line))

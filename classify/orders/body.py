@@ -22,7 +22,7 @@ from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, settle
 from .noise import ends_text, is_noise, recalls, without_greeting
 from .numbers import decimal_mark
-from .prose import names_goods, sentences_of, split_sentences, spoken
+from .prose import names_goods, only_noise, sentences_of, split_sentences, spoken
 from .reading import Reading
 from .records import records_at
 from .tabular import table_at
@@ -49,6 +49,7 @@ class _Body:
     found: list[tuple[int, OrderLine]] = field(default_factory=list)
     candidates: list[tuple[int, Candidate]] = field(default_factory=list)
     totals: list[Decimal] = field(default_factory=list)
+    counts: list[tuple[Decimal, str]] = field(default_factory=list)  # "Всего 100 шт": number, unit
     problems: list[str] = field(default_factory=list)
     currency: str = ""
 
@@ -121,7 +122,9 @@ def _read_totals(body: _Body) -> None:
             continue
         label = re.split(r"[\d:]", line, maxsplit=1)[0]
         if sums_up(label) and label.strip():
-            found = [one for one in figures(line, body.language, body.mark) if one.unit is None]
+            said = figures(line, body.language, body.mark)
+            body.counts += [(one.values[0], one.unit.unit.code) for one in said if one.unit]
+            found = [one for one in said if one.unit is None]
             if found and not is_tax_label(label.rsplit(",", 1)[-1]):
                 body.totals += [one.values[0] for one in found[:1]]
                 body.currency = body.currency or found[0].money
@@ -194,7 +197,36 @@ def _audit(body: _Body) -> None:
         re.sub(r"^\s*\d{1,4}[\s.)]+", "", line) if place in own_numbers else line
         for place, line in enumerate(body.lines)
     ]
+    if _has_gap(body):
+        body.problems.append("quantity-unsaid")
+    if not _counts_agree(body):
+        body.problems.append("total-mismatch")
     body.problems += audited(lines, body.tabled, spoken_of, body.totals, body.language, body.mark)
+
+
+def _has_gap(body: _Body) -> bool:
+    """True when a line right between two of a list names something and says no number."""
+    listed = {place for place, _ in body.candidates}
+    for place in range(1, len(body.lines) - 1):
+        line = body.lines[place].strip()
+        if place in listed or not {place - 1, place + 1} <= listed:
+            continue
+        before = unbulleted(body.lines[place - 1].strip())
+        opening = next((char for char in before if char.isalpha()), "")
+        goes_on = line[:1] in "(+&" or (line[:1].islower() and not opening.islower())
+        if line and not goes_on and not line.endswith(":") and not only_noise(line):
+            return True
+    return False
+
+
+def _counts_agree(body: _Body) -> bool:
+    """False when "Всего 110 шт" stands under lines in that unit, which come to something else."""
+    for number, code in body.counts:
+        lines = [line for _, line in body.found if line.quantity is not None]
+        if lines and code and all(line.unit_code == code for line in lines):
+            if sum((line.quantity or Decimal(0) for line in lines), Decimal(0)) != number:
+                return False
+    return True
 
 
 _DOUBTS = frozenset(
@@ -205,6 +237,7 @@ _DOUBTS = frozenset(
         "line-conditional",
         "price-or-total-unclear",
         "description-thin",
+        "unit-unsure",
     }
 )
 _DOUBTS_CONFIDENCE = 0.6

@@ -4,6 +4,8 @@ In: a pattern in small letters. Out: `Caseless`, which looks for it in the text'
 Where a pattern has a hundred alternatives, `re` passes over those that begin with another letter,
 but not with IGNORECASE, where it tries each one at each place.
 
+`Phrases` are quicker still: a line none of whose words begins as one of them does is not searched.
+
 Limits: a match has the right places but small letters; whoever wants the words as written takes
 them from the text. Patterns that tell capitals from small letters stay with `re`.
 """
@@ -27,6 +29,18 @@ def _lowered(text: str) -> str:
 
 
 _lowered_line = lru_cache(maxsize=512)(_lowered)  # many patterns look at the same line
+
+
+_WORD = re.compile(r"[^\W\d_]+")
+_BEGINS = re.compile(r"(?:\(\?<!.*?\))?(?P<word>[^\W\d_]+)(?P<next>.?)", re.DOTALL)
+_SAME_WORD = frozenset("\\[(?*+{")  # behind the letters a phrase begins with: the word may go on
+_BEGINNING = 3  # letters by which a word is known
+
+
+@lru_cache(maxsize=256)
+def _beginnings(text: str) -> frozenset[str]:
+    """The first letters of every word of a line."""
+    return frozenset(word[:_BEGINNING] for word in _WORD.findall(lowered(text)))
 
 
 class Caseless:
@@ -61,3 +75,42 @@ class Caseless:
             kept += [text[position : match.start()], replacement]
             position = match.end()
         return "".join([*kept, text[position:]])
+
+
+class Phrases:
+    """Phrases, one a line or parted by " / ", each a pattern that begins with letters.
+
+    A text without any word that begins with those letters is passed over without a search.
+    """
+
+    __slots__ = ("_beginnings", "_pattern")
+
+    def __init__(self, phrases: str, apart: bool = False) -> None:
+        """`apart`: only where spaces part a phrase from what is around it, not in "all-purpose".
+
+        Raises ValueError for a phrase by whose first letters no word could be known.
+        """
+        lines = [line for line in re.split(r"\n| / ", phrases) if line]
+        self._beginnings = frozenset(_beginning(line) for line in lines)
+        before, behind = (r"(?<!\S)", r"(?=[\s,.;:!?]|$)") if apart else (r"\b", r"(?!\w)")
+        self._pattern = Caseless(rf"{before}(?:{'|'.join(lines)}){behind}")
+
+    def search(self, text: str) -> re.Match[str] | None:
+        """The first match."""
+        if self._beginnings.isdisjoint(_beginnings(text)):
+            return None
+        return self._pattern.search(text)
+
+
+def _beginning(phrase: str) -> str:
+    """The letters that any word must begin with with which the phrase could begin."""
+    match = _BEGINS.match(phrase)
+    word = match["word"] if match else ""
+    goes_on = match is not None and match["next"] in _SAME_WORD and match["next"] != ""
+    if match and phrase[match.end("word") :].startswith(("\\b", "(?!")):
+        goes_on = False
+    if match and match["next"] and match["next"] in "?*":
+        word = word[:-1]
+    if not word or (goes_on and len(word) < _BEGINNING):
+        raise ValueError(f"begin it with three letters or a whole word: {phrase[:60]}")
+    return word[:_BEGINNING]

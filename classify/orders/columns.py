@@ -9,11 +9,11 @@ whose products agree in most rows.
 Limits: without a heading only tables whose shape leaves no doubt are read, and less surely.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from .answers import answers_of, yes_or_no
 from .cells import Cell, is_number, text_of
 from .contents import (
     adds_up,
@@ -30,8 +30,7 @@ from .contents import (
 )
 from .currency import currency_in
 from .fields import Columns
-from .units import unit_of
-from .words import Heading, Role, heading, unit_heading
+from .words import Heading, Role, heading, price_base, priced_otherwise, unit_heading
 
 _DOUBTED = 0.8  # a column of figures nobody knows may hold the true quantity
 _LOOK_AHEAD = 40  # rows below the heading that may correct it
@@ -142,7 +141,7 @@ def _settled(
         sku = _first(roles, Role.BUYER_SKU)
     problems += _unknown(roles, heading_texts, below)
     if price is not None and quantity is not None:
-        problems += _other_unit(heading_texts[price], roles[quantity].unit)
+        problems += priced_otherwise(heading_texts[price], roles[quantity].unit)
     currencies = {one.currency for one in roles.values() if one.currency}
     return Columns(
         sku=sku,
@@ -155,37 +154,16 @@ def _settled(
         price=price,
         total=total,
         discount=_first(roles, Role.DISCOUNT),
-        price_base=_base(heading_texts[price]) if price is not None else Decimal(1),
+        price_base=price_base(heading_texts[price]) if price is not None else Decimal(1),
         unit_word=roles[quantity].unit if quantity is not None else "",
         currency=currencies.pop() if len(currencies) == 1 else "",
+        answers=answers_of(heading_texts, below, set(roles)),
         is_form=bool(_all(roles, Role.STOCK, Role.ORDERED)),
         confidence=(
             0.5 if quantity is None else _DOUBTED if "column-unknown" in problems else 0.94
         ),
         problems=problems,
     )
-
-
-_BASE = re.compile(r"(?i)(?:\bje|\bper|\bpro|\bза|/)\s?(?P<base>10{1,4})\b")
-
-
-def _base(heading_text: str) -> Decimal:
-    match = _BASE.search(heading_text)
-    return Decimal(match["base"]) if match else Decimal(1)
-
-
-_PER = re.compile(r"(?i)(?:\bper|\bза|\bje|\bpro|/)\s?(?:1\s)?(?P<unit>[^\W\d_]{1,12})")
-
-
-def _other_unit(price_heading: str, unit: str) -> tuple[str, ...]:
-    """A price per case beside a quantity in pieces: neither is wrong, together they are."""
-    match = _PER.search(price_heading)
-    said = unit_of(match["unit"]) if match else None
-    counted = unit_of(unit) if unit else None
-    if said is None or counted is None or not said.code or said.code == counted.code:
-        return ()
-    pieces = {"H87", "EA", "C62"}
-    return () if {said.code, counted.code} <= pieces else ("price-per-other-unit",)
 
 
 _PACK_WORDS = frozenset({"vpe", "ve", "pe", "уп", "упак", "pack"})  # beside a quantity: its size
@@ -217,9 +195,10 @@ def _by_content(
     """Mend headings whose cells say otherwise."""
     mended = dict(roles)
     descriptions = _all(roles, Role.DESCRIPTION)
+    wordiest = max(descriptions, key=lambda one: _letters_below(below, one), default=None)
     for place in descriptions:
         texts = texts_of_column(below, place)
-        if texts and len(descriptions) > 1 and are_codes(texts):
+        if texts and place != wordiest and are_codes(texts):
             role = Role.POSITION if are_positions(texts) else Role.SKU
             mended[place] = replace(roles[place], role=role)
         elif texts and are_positions(texts) and len(texts) > 1:
@@ -303,13 +282,15 @@ def _find_description(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]
             and not are_words(texts_of_column(below, place))
         ):
             continue
-        letters = sum(
-            sum(char.isalpha() for char in text) for text in texts_of_column(below, place)
-        )
-        if letters > most and letters >= 4 * max(1, len(below)):
+        letters = _letters_below(below, place)
+        if letters > most and letters >= 4 * max(1, len(below)) and not yes_or_no(below, place):
             best, most = place, letters
     if best is not None:
         roles[best] = Heading(role=Role.DESCRIPTION)
+
+
+def _letters_below(below: Sequence[Sequence[Cell]], place: int) -> int:
+    return sum(sum(char.isalpha() for char in text) for text in texts_of_column(below, place))
 
 
 def _quantity(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from .answers import Answers
 from .cells import Cell, amounts, quantity_of, text_of
 
 
@@ -25,6 +26,7 @@ class Columns:
     price_base: Decimal = Decimal(1)  # how many the price is for: "Preis je 100"
     unit_word: str = ""  # the unit the quantity's heading names
     currency: str = ""
+    answers: Answers = Answers()  # columns of yes and no, and of remarks
     is_form: bool = False  # a price list with a column to fill in
     confidence: float = 0.94  # of a line read by these columns, before proof
     problems: tuple[str, ...] = ()

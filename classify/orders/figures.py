@@ -55,7 +55,7 @@ _REFERENCE_BEFORE = Caseless(
     r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
     r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
-    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|store|school"
+    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|floor|store|school"
     r"|werk|halle))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
@@ -358,17 +358,18 @@ def _in_size(line: str, start: int, end: int) -> bool:
     if lengths and re.match(rf" ?{_LENGTH}\b", line[end:]):
         return True  # "50 cm x 50 m"
     spaced = re.search(
-        rf"(?:[^\W\d]\d+|\d(?:кг|г|л|мл|kg|g|l|ml|lb|oz)) [{_TIMES}] $", line[:start][-16:]
+        rf"(?:[^\W\d]\d+|[^\W\d_][-/.]\d[\w./-]*|\d(?:кг|г|л|мл|м|kg|g|l|ml|m|lb|oz)) [{_TIMES}] $",
+        line[:start][-24:],
     )
-    if spaced and re.match(r"\s*(?:$|=|\t|[—–-])", line[end:]):
-        return False  # "IP67 × 4", "20kg x 6"
+    if spaced and re.match(r"\s*(?:$|=|@|\t|[—–-])", line[end:]):
+        return False  # "IP67 × 4", "20kg x 6", "AX-200 x 4"
     unit = unit_behind(line, end)
     if re.search(rf" [{_TIMES}] $", line[:start]) and unit and unit.unit.sort in _COUNTING:
         return False  # "Twine 9000 x 4 packs"
     if before and not re.search(rf"\d[{_TIMES}]\d+\w* [{_TIMES}] $", line[:start][-20:]):
         return True  # but "1200x2400 x 60" is sixty of that size
     follows = re.match(rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d", line[end:])
-    if follows and re.search(r"\w[\w.)]*\s+$", line[:start]):
+    if follows and re.search(r"\w[\w.),]*\s+$", line[:start]):
         return True  # "ply 2440 x 1220", but "2 x 5kg" at the start counts
     return bool(
         re.match(

@@ -14,10 +14,11 @@ from decimal import Decimal
 from functools import lru_cache
 
 from .caseless import Caseless
+from .countwords import counted_by, counts_word, noun_alone, word_before, word_behind
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
 from .numbers import readings
-from .units import NEVER_ORDERED, Sort, unit_of
+from .units import NEVER_ORDERED, Sort
 
 _BULLET = Caseless(
     r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
@@ -71,12 +72,15 @@ _POLITE_END = re.compile(
     r"|gracias)\b.{0,30}$"
 )
 _PER_PACK = Caseless(r"\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
-_LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
-_COUNTS = re.compile(
-    r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
-)
-_NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
 _UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
+# Who eats, sits or waits is not ordered: "20 people in total".
+_NO_GOODS = Caseless(
+    r"[ \u00a0](?:people|persons|guests|attendees|delegates|pax|staff|of us|leute|personen|gäste"
+    r"|mitarbeiter"
+    r"|kollegen|teilnehmer|человек|чел\.|гост(?:ей|я)|сотрудник\w*|участник\w*|days?|weeks?"
+    r"|tage\w?|wochen"
+    r"|дней|дня|недел\w+)\b"
+)
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = Caseless(
     r"[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -148,11 +152,15 @@ def item(
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
-    if not unit and (found_unit := _unit_before(description)):
+    if not unit and (found_unit := word_before(description)):
         description, unit = found_unit
     elif not unit and not _WORD_CHAR.search(coded[: quantity.start]):
-        description, unit = _unit_behind(description)
-    elif not unit and (word := _word_that_counts(coded, quantity)):
+        direct = sku or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
+        counted = None if direct else counted_by(description, values[0] == 1)
+        if counted and not counted.sure:
+            problems = (*problems, "unit-unsure")
+        description, unit = word_behind(description, counted)
+    elif not unit and (word := _noun_behind(coded, quantity)):
         description, unit = description.removesuffix(word).rstrip(" \t,;"), word
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
@@ -192,35 +200,9 @@ def _discount(text: str) -> tuple[str, Decimal | None]:
     return f"{text[: match.start()]} {text[match.end() :]}", next(iter(said), None)
 
 
-def _unit_before(description: str) -> tuple[str, str] | None:
-    """(description, unit) where the unit stands before its number: "Отвод 500х300 шт 6"."""
-    match = _LAST_WORD.search(description)
-    if match is None:
-        return None
-    if not _counts_word(match["word"]):
-        return None
-    return description[: match.start()].rstrip(" ,;"), match["word"]
-
-
-def _counts_word(word: str) -> bool:
-    """True for a word that counts pieces or packages."""
-    unit = unit_of(word)
-    return unit is not None and unit.sort in (Sort.COUNT, Sort.PACK) and unit.code != "C62"
-
-
-def _word_that_counts(line: str, quantity: Figure) -> str:
-    """A German noun that alone stands behind a marked quantity: "Lachs 1 kg: 3 Seiten"."""
+def _noun_behind(line: str, quantity: Figure) -> str:
     marked = _MARKER_BEFORE.search(line[: quantity.start])
-    match = _NOUN_ALONE.fullmatch(line, quantity.end) if marked and not quantity.unit else None
-    return match["word"] if match else ""
-
-
-def _unit_behind(description: str) -> tuple[str, str]:
-    """(description, unit) where a word we do not know counts: "20 Kan. Öl", "5 trays of eggs"."""
-    match = _COUNTS.match(description)
-    if match is None:
-        return description, ""
-    return description[match.end() :].strip(), (match["short"] or match["word"])
+    return noun_alone(line, quantity.end) if marked and not quantity.unit else ""
 
 
 def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
@@ -286,6 +268,8 @@ def _weight(line: str, figure: Figure) -> float:
         weight -= 4
     if figure.times:
         weight += 4
+    if not (figure.times or _code(figure)) and _NO_GOODS.match(line, figure.number_end):
+        weight -= 4
     at_start = not _WORD_CHAR.search(before)
     at_end = bool(_END.fullmatch(behind)) or behind.lstrip(" ").startswith("\t")
     marked = bool(_MARKER_BEFORE.search(before))
@@ -294,7 +278,7 @@ def _weight(line: str, figure: Figure) -> float:
     if figure.unit and figure.unit.unit.code in NEVER_ORDERED:
         weight -= 3  # nobody orders millimetres of anything
     led = _UNIT_LEADS.search(before)
-    if figure.unit is None and led and _counts_word(led["word"]):
+    if figure.unit is None and led and counts_word(led["word"]):
         weight += 3
     if counts_things(figure):
         weight += 3
@@ -310,6 +294,8 @@ def _weight(line: str, figure: Figure) -> float:
             if re.match(r"[\s\t]*[^\W\d_]|[\s\t]*[\"«“(]|\s+\w", behind)
             else 0.2
         )
+        if figure.unit is None and counted_by(behind, figure.values[0] == 1):
+            weight += 2
     if at_end:
         weight += 1.2
     if figure.weak and figure.unit is None:
@@ -320,6 +306,10 @@ def _weight(line: str, figure: Figure) -> float:
     if not whole and figure.unit is None:
         weight -= 1.5
     return weight
+
+
+def _code(figure: Figure) -> str:
+    return figure.unit.unit.code if figure.unit else ""
 
 
 def _starts_bare(figure: Figure, behind: str) -> bool:

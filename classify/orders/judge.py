@@ -15,7 +15,7 @@ from postroom.order import Order, OrderKind, OrderLine
 
 from .heading import amounts_agree
 from .hostile import MOST_LINES
-from .lines import SURE, divided, numbered
+from .lines import SURE, by_one_rule, divided, numbered
 from .reading import Reading
 
 # Worth telling, but no reason to stop an order.
@@ -28,7 +28,7 @@ def judged(reading: Reading) -> Order:
     lines = numbered(reading.lines[:MOST_LINES])
     kind = reading.kind or (OrderKind.ORDER if lines else OrderKind.NONE)
     problems = list(reading.problems)
-    lines = _totals_for_prices(lines, reading)
+    lines = by_one_rule(_totals_for_prices(lines, reading))
     if len(reading.lines) > MOST_LINES:
         problems.append("too-many-lines")
     total = reading.total

@@ -144,6 +144,33 @@ def multiplies(
     return any(abs(exact * (100 + rate) / 100 - total) <= slack for rate in _VAT_RATES)
 
 
+def by_one_rule(lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
+    """Where some totals are quantity x price, one that only VAT would explain is a mistake."""
+    exact = [_is_exact(line) for line in lines]
+    if True not in exact or False not in exact:
+        return lines
+    return tuple(
+        replace(
+            line,
+            confidence=min(line.confidence, 0.5),
+            problems=tuple(dict.fromkeys((*line.problems, "line-total-mismatch"))),
+        )
+        if agrees is False
+        else line
+        for line, agrees in zip(lines, exact, strict=True)
+    )
+
+
+def _is_exact(line: OrderLine) -> bool | None:
+    """True when the total is quantity x price and nothing else; None when one of them is unsaid."""
+    if not line.quantity or not line.unit_price or not line.total:
+        return None
+    product = line.quantity * line.unit_price
+    if product == line.total:
+        return True
+    return abs(product - abs(line.total)) <= _slack(line.quantity, line.unit_price, product)
+
+
 def _slack(quantity: Decimal, price: Decimal, exact: Decimal) -> Decimal:
     """How far rounding of the price may move the total."""
     exponent = price.as_tuple().exponent

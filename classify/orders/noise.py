@@ -51,7 +51,8 @@ _TERM = Caseless(
     r"|при[её]мк\w*|разгрузк\w*|получени\w*|вывоза)"
     r"|доставка|доставить|самовывоз|оплата|оплатим|получатель|грузополучатель|плательщик"
     r"|заказчик|покупатель|поставщик|контакт\w*|контактное лицо|при[её]мка|комментарий"
-    r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|автомобиль|машина|гарантия"
+    r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|автомобиль"
+    r"|машина|гарантия"
     r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
     r"|выгрузка|груз|товарн\w+|ставка|тара|возвратн\w+|темп"
     r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
@@ -65,7 +66,8 @@ _TERM = Caseless(
     r"|versand(?:art|adresse)?|zahlung(?:sbedingung\w*|sziel|sart)?|rechnungsadresse"
     r"|rechnung|ansprechpartner|kommission|kostenstelle|projekt|kundennummer|kunden-nr"
     r"|ihr zeichen|unser zeichen|lieferant\w*|baustelle|anlieferung|abladung|termin|laden"
-    r"|entladen|fracht|fahrzeug|fahrgestell\w*|ware|leergut|pfand|betreff|datum|hinweis|incoterm|skonto|angebot"
+    r"|entladen|fracht|fahrzeug|fahrgestell\w*|ware|leergut|pfand|betreff|datum|hinweis|incoterm"
+    r"|skonto|angebot"
     r"|livraison|adresse|paiement|date de livraison|entrega|forma de pago)\b[^:\n]{0,30}(?::"
     r"|\s[-–—]\s)(?!\s*$)",
 )
@@ -109,7 +111,8 @@ _NUMBER_ALONE = Caseless(
     r"|account|acct|a/c|cost (?:centre|center|code)|kostenstelle|konto|лицевой счет|лицевой счёт"
     r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
     r"|nummer|number|№|id)?\W{0,3}\d+\W*$)"
-    r"|^\W*abruf\b.{0,20}\b(?:aus|zu)\b.{0,40}$|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po|p\.o\.|purchase)\s)?(?:order|po|заказ"
+    r"|^\W*abruf\b.{0,20}\b(?:aus|zu)\b.{0,40}$|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po"
+    r"|p\.o\.|purchase)\s)?(?:order|po|заказ"
     r"|заявка|bestellung|bestellnummer|auftrag|abruf|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
 )
@@ -143,27 +146,49 @@ def is_noise(line: str) -> bool:
 _RECALLED_WORDS = (
     r"(?:прошл\w+|предыдущ\w+|последн\w+|last|previous|recent|letzte\w*|vorige\w*|jüngste\w*)"
     r"\s(?:\w+\s)?(?:заказ\w*|заявк\w+|партии|партию|поставк\w+|отгрузк\w+|раз|orders?"
-    r"|delivery|shipment|batch|time|bestellung|lieferung|sendung|ware)"
+    r"|delivery|shipment|batch|time|(?:week|month|year)(?:'s)?|bestellung|lieferung|sendung|ware"
+    r"|mal)"
 )
 _RECALLED = Caseless(_RECALLED_WORDS)
 _RECALLS = Caseless(
     r"^\W*(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)\b[^.!?\n]{0,60}"
-    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* )?"
+    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |beim |von (?:der"
+    rf"|den) )?"
     rf"{_RECALLED_WORDS}\s[^.!?\n]{{0,80}}"
     r"(?:пришл\w+|получил\w+|приехал\w+|доехал\w+|оплачен\w*|arrived|received|was|were"
-    r"|angekommen|erhalten|bezahlt|war|waren)\b)",
+    r"|angekommen|erhalten|bezahlt|war|waren|are|is|had|ordered|delivered|took|bought|привез\w+"
+    r"|взяли|брали"
+    r"|заказывал\w+|был\w*|geliefert|bestellt|kam\w*|hatten)\b)",
+)
+# What lies in stock or came earlier, told before or behind what is ordered.
+_STATES = Caseless(
+    r"^\W*(?:(?:we|i|there)(?:'ve|'re|'s)?\b[^.!?\n]{0,24}\b(?:still|currently|already|only"
+    r"|down to|left with|hold"
+    r"|in stock)\b|currently\b|(?:am|auf|im) lager (?:sind|ist|haben|liegen)"
+    r"|wir haben\b[^.!?\n]{0,30}\bnoch\b"
+    r"|offen (?:sind|ist|bleiben)|(?:на складе|у нас)\b[^.!?\n]{0,30}\b(?:есть|осталось"
+    r"|остал[аи]сь|лежит|лежат)"
+    r"|осталось|остал[аи]сь|остаток\b"
+    r"|(?:the|die|der|das|те|эти)\s(?:\d{1,5}\s)?[^.!?\n]{0,40}\b(?:you|arrived|delivered|vom"
+    r"|von|geliefert\w*"
+    r"|привезли|пришли)\b[^.!?\n]{0,40}\b(?:are|were|is|was|sind|waren|ist|war|спасибо|отлично"
+    r"|отличные))\b"
 )
 _ASKS_FOR_MORE = Caseless(
     r"\b(?:нужн\w+|надо|прошу|просим|закажите|заказываем|пришлите|привезите|отгрузите|ещ[её]|теперь"
-    r"|повтор\w+|please|pls|need|want|order|send|again|same|more|another|bitte|brauch\w+"
+    r"|сейчас|повтор\w+|now|this time|make|should|bring|get|jetzt|diesmal|bedarf|liefer\w+"
+    r"|please|pls|need|want|order|send|again|same|more|another|bitte|brauch\w+"
     r"|benötig\w+|bestell\w+|nochmal\w*|wieder|gleiche\w*|weitere)\b",
 )
 
 
+@lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
 def recalls(sentence: str) -> bool:
-    """True for thanks for what came before ("Thanks for our last order, all 40 boxes arrived")."""
-    match = _RECALLS.match(sentence[:400])
-    return match is not None and not _ASKS_FOR_MORE.search(_RECALLED.sub(" ", sentence))
+    """True for what came before or is there: "all 40 boxes arrived", "we still have 12 bags"."""
+    match = _RECALLS.match(sentence[:400]) or _STATES.match(sentence[:400])
+    if match is None or sentence.rstrip().endswith("?"):
+        return False
+    return not _ASKS_FOR_MORE.search(_RECALLED.sub(" ", sentence))
 
 
 def without_greeting(line: str) -> str:

@@ -87,7 +87,8 @@ CHANGES = Caseless(
     r"|(?:change|amend|revise|update|modify|reduce|increase"
     r"|adjust)\w*\s(?:\w+\s){0,3}(?:order|po|booking|quantity|qty|delivery)|revised (?:order"
     r"|po|purchase|quantit\w+)|(?:order|po|purchase order|заказ\w*"
-    r"|bestellung)\b[^\n]{0,30}\brev(?:ision|ised)?\b|supersedes|amendment|disregard"
+    r"|bestellung)\b[^\n]{0,30}\brev(?:ision|ised)?\b|supersedes|(?:replaces"
+    r"|overrides)\s(?:\w+('s)?\s){0,4}(?:order|po|mail|e-?mail|list)|amendment|disregard"
     r"|instead of|in place of|order change|change order|change to (?:our )?(?:po|order)"
     r"|replace\w*\s(?:\w+\s){0,3}(?:with|by)|add\b[^\n]{0,80}\bto (?:\S+\s){1,2}order\b"
     r"|please add (?:to|\d+[^.\n]{0,40} to (?:our|the"
@@ -96,6 +97,7 @@ CHANGES = Caseless(
     r"|auftrag|menge|termin|unsere))|geänderte|abgeändert|(?:bestellung"
     r"|auftrag)[^.\n]{0,40}\b(?:ändern|erhöhen|reduzieren|verschieben|ergänzen)"
     r"|erhöhen sie|reduzieren sie|terminverschiebung|verschieben|anstatt|anstelle|statt"
+    r"|ersetzt (?:die|unsere|meine|alle)|взамен|заменяет"
     r"|nachträglich"
     r"|modifi(?:er|cation|cación|car)\b(?=[^.\n]{0,40}(?:commande|pedido)))",
 )
@@ -174,8 +176,10 @@ AS_BEFORE = Caseless(
 )
 # Address, delivery and payment as always: that says nothing of the goods.
 TERMS_AS_BEFORE = Caseless(
-    r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*|доставк\w+"
-    r"|оплат\w+|условия\w*|самовывоз|отгрузк\w+|сч[её]т\w*|versand|abholung|rechnung|shipping|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
+    r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*"
+    r"|доставк\w+"
+    r"|оплат\w+|условия\w*|самовывоз|отгрузк\w+|сч[её]т\w*|versand|abholung|rechnung|shipping"
+    r"|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
     r"\s(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt)|как (?:обычно|всегда|раньше|в прошлый раз)"
     r"|as (?:usual|before|last time)|the usual)\b",
 )

@@ -22,6 +22,7 @@ from .phrases import ASKS_POLITELY, ENQUIRES, ORDERS
 from .prose_words import (
     ABBREVIATED,
     BOUNDARY,
+    DETAIL,
     LEAD_WORDS,
     POLITE,
     RETURNS,
@@ -133,7 +134,7 @@ def spoken(
     parts = _agreed(list(_parts(VAT_NOTE.sub(" ", unbulleted(sentence)), language, mark)))
     firsts = sum(part.first is not None for part in parts)
     lasts = sum(part.last is not None and part.first is None for part in parts)
-    if firsts + lasts == 0:
+    if firsts + lasts == 0 or (not firsts and _heads_list(sentence, parts)):
         return []
     asks = ORDERS.search(sentence) or ASKS_POLITELY.search(sentence)
     sure = _SPOKEN if asks else _HINTED
@@ -142,8 +143,17 @@ def spoken(
     return _by_last(parts, language, mark, sure)
 
 
+_ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста)\s$")  # "für die Kita bitte 20 x Malblock"
+_STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*$")  # "the gate code is 4471"
 # "Please order the following for Tower 9:" what is ordered stands below.
 _INTRODUCES = re.compile(r"(?i)\b(?:following|folgende\w*|следующ\w+|as follows|below)\b[^:]*:\s*$")
+
+
+def _heads_list(sentence: str, parts: list[_Part]) -> bool:
+    """True for "please supply to site 14:": its number is no quantity, the list stands below."""
+    return sentence.rstrip().endswith(":") and not any(
+        part.last is not None and part.last.unit is not None for part in parts
+    )
 
 
 def _gives_back(sentence: str) -> bool:
@@ -219,6 +229,8 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
         if first is None and _leads(before) and _orders_something(figure, before, behind, several):
             first = figure
         at_end = not re.search(r"\w", _without_prices(text, figure.end, found))
+        if at_end and _STATES.search(before) and not counts_things(figure):
+            continue
         if at_end and not figure.is_price and re.search(r"[^\W\d_]{2,}", _without_lead(before)):
             last = figure
     return _Part(text=text, first=first, last=last)
@@ -236,6 +248,8 @@ def _without_prices(text: str, start: int, found: Sequence[Figure]) -> str:
 
 def _leads(before: str) -> bool:
     """True when only words that lead to an order stand before a figure."""
+    if _ASKS.search(before):
+        return True
     behind = _behind_verb(_REFERRED.sub("", before))
     words = re.findall(r"[^\W\d_]+", behind.lower())
     return (
@@ -340,6 +354,8 @@ def _qualifies(text: str) -> bool:
 def _joined(candidate: Candidate, text: str) -> Candidate:
     said = f"{candidate.draft.description}, {text.strip(' .')}"
     draft = replace(candidate.draft, description=said)
+    if DETAIL.match(text):
+        return replace(candidate, draft=draft)
     return weakened(replace(candidate, draft=draft), 0.75, "description-unsure")
 
 

@@ -77,6 +77,12 @@ TAIL = Caseless(
     r"|mit dem nächsten|pour (?:lundi|mardi|mercredi|jeudi|vendredi|le|demain)|para el"
     r"|s'il vous)\b",
 )
+# What can only describe the thing before it.
+DETAIL = Caseless(
+    r"\W*(?:длин\w+|ширин\w+|высот\w+|толщин\w+|цвет\w*|размер\w*|марк\w+|сорт\w*|гост\b|фракци\w+"
+    r"|length\w*|width|height|colou?rs?|sizes?|grade|länge|breite|höhe|farbe|größe|stärke|ral\b)"
+    r"|\W*\d{1,4}(?:[.,]\d{1,2})?\s?(?:mm|cm|мм|см)\b\W*$"
+)
 POLITE = Caseless(
     r"^\W*(?:пожалуйста|плиз|спасибо|заранее.*|please|pls|thanks?|thank you|thx|danke|bitte"
     r"|если можно|срочно|завтра|сегодня|today"

@@ -17,7 +17,7 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .caseless import Caseless
+from .answers import heads_another_list, is_wanted
 from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, text_of
 from .columns import columns_by_content, columns_of
 from .fields import Columns
@@ -71,6 +71,7 @@ class _Walk:
     around: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     headed: bool = False
+    elsewhere: bool = False  # the last title heads a list of something else than an order
 
 
 def read_table(grid: Grid) -> Table:
@@ -108,9 +109,12 @@ def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str
         if found:
             walk.columns, walk.headed = found.columns, True
             walk.problems += found.columns.problems
+            if walk.elsewhere:
+                walk.problems.append("another-list")
             return found.rows
     if walk.columns is None:
         walk.around.append(_joined(row))
+        walk.elsewhere = _filled_cells(row) == 1 and heads_another_list(walk.around[-1])
         return 1
     _take(walk, grid, row, index, mark)
     return 1
@@ -132,6 +136,8 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
     line = _line(columns, row, mark, grid.place(index), len(walk.lines) + 1)
     if line is None:
         walk.around.append(_joined(row))
+        if _filled_cells(row) == 1 and heads_another_list(label):
+            walk.problems.append("another-list")
         if is_charge(label):
             walk.charges += next(
                 (one for cell in reversed(row) for one in amounts(cell, mark)[:1]), Decimal(0)
@@ -140,6 +146,10 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
         walk.unfilled.append(line)
     else:
         walk.lines.append(line)
+
+
+def _filled_cells(row: list[Cell]) -> int:
+    return sum(is_filled(cell) for cell in row)
 
 
 def _inside(label: str, mark: str) -> list[Decimal]:
@@ -193,9 +203,7 @@ def _line(
     problems = measured.problems + (
         ("quantity-unreadable",) if _unreadable(quantity_cell, measured.readings) else ()
     )
-    if _STRUCK.search(" | ".join(cell for cell in row if isinstance(cell, str))):
-        problems = (*problems, "line-conditional")
-    elif any(isinstance(cell, str) and _DECLINED.fullmatch(cell) for cell in row):
+    if not is_wanted(row, columns.answers):
         problems = (*problems, "line-conditional")
     draft = Draft(
         sku=sku,
@@ -211,27 +219,6 @@ def _line(
         source=source,
     )
     return settle(draft, number)
-
-
-# A row that says of itself that it is not, or not surely, ordered.
-_STRUCK = Caseless(
-    r"\b(?:cancel\w*|deleted|do not (?:ship|send|deliver)|on hold|discontinued|out of stock"
-    r"|not required"
-    r"|отмен\w*|аннулир\w*|не (?:нужн\w+|надо|отгружать|поставлять|заказывать|требуется)|снят\w? с"
-    r"|нет в наличии|уточн\w+|под вопросом|или аналог|storn\w+|entfällt|gestrichen"
-    r"|nicht (?:liefern|lieferbar)"
-    r"|gelöscht|annul\w+|tbc|tbd|if (?:in stock|available|possible|not|you|we)"
-    r"|or (?:equivalent|similar|alternative)|instead|replace\w* (?:with|by)|substitut\w+"
-    r"|alternativ\w*"
-    r"|nur wenn|falls|sofern|statt|anstatt|oder (?:ähnlich|gleichwertig)\w*|ersatzweise|если"
-    r"|при (?:наличии|возможности|условии)|вместо|заменить|замените|замена на"
-    r"|или (?:эквивалент|похож)\w*|to be confirmed"
-    r"|not (?:needed|ordered)|nicht (?:bestellt|benötigt|bestellen)|по возможности)\b"
-)
-
-
-# "Bestellen? nein": a column in which somebody says which rows he wants.
-_DECLINED = re.compile(r"(?i)\s*(?:no|nein|нет|не надо|nope|non|skip)\s*[.!]?\s*")
 
 
 def _is_code(text: str) -> bool:

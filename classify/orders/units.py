@@ -83,7 +83,7 @@ XBA: бочка бочки бочек бочку barrel barrels fass fässer fä
 XPX: паллет паллета паллеты паллету палл поддон поддона поддонов поддоны pallet pallets palette
   paletten plt pal palettes palé palés пал палета палет
 XTU: туба тубы туб тюбик тюбика тюбиков tube tubes tuben
-XCY: баллон баллона баллонов балл cylinder cylinders gasflasche
+XCY: баллон баллона баллонов балл бал cylinder cylinders gasflasche
 XSO: катушка катушки катушек бобина бобины бобин боб spool spools spule spulen reel reels
 XBE: моток мотка мотков ветка ветки веток куст кустов связка связки связок пучок пучка пучков
   bundle bundles bunch bunches stem stems bund bündel
@@ -246,6 +246,8 @@ def unit_behind(text: str, position: int) -> Found | None:
         return Found(unit=joined, text=text[match.start("one") : end], end=end)
     end = match.end("dot") if match["dot"] else match.end("one")
     unit = _UNITS.get(one.replace("ё", "е"))
+    if one in ("no", "nr") and match.start("one") == position:
+        unit = _UNITS["nos"]  # "12no. couplers": so many of them
     if unit is None or _goes_on(text, end):
         return None
     return Found(unit=unit, text=text[match.start("one") : end], end=end)

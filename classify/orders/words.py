@@ -10,6 +10,7 @@ table.py looks at the cells below and may change its mind.
 
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 
@@ -274,6 +275,29 @@ def unit_heading(cell: str) -> Heading | None:
     if squeezed in _NOT_UNITS or squeezed.isdigit() or not unit_of(squeezed):
         return None
     return Heading(role=Role.QUANTITY, unit=cell.strip())
+
+
+_BASE = re.compile(r"(?i)(?:\bje|\bper|\bpro|\bза|/)\s?(?P<base>10{1,4})\b")
+
+
+def price_base(heading_text: str) -> Decimal:
+    """How many a price column's price is for: "Preis je 100"."""
+    match = _BASE.search(heading_text)
+    return Decimal(match["base"]) if match else Decimal(1)
+
+
+_PER = re.compile(r"(?i)(?:\bper|\bза|\bje|\bpro|/)\s?(?:1\s)?(?P<unit>[^\W\d_]{1,12})")
+
+
+def priced_otherwise(price_heading: str, unit: str) -> tuple[str, ...]:
+    """A price per case beside a quantity in pieces: neither is wrong, together they are."""
+    match = _PER.search(price_heading)
+    said = unit_of(match["unit"]) if match else None
+    counted = unit_of(unit) if unit else None
+    if said is None or counted is None or not said.code or said.code == counted.code:
+        return ()
+    pieces = {"H87", "EA", "C62"}
+    return () if {said.code, counted.code} <= pieces else ("price-per-other-unit",)
 
 
 # A row whose words are all of these sums up, it orders nothing.

@@ -1,0 +1,187 @@
+"""Columns of a table that answer yes or no, and what rows say of themselves besides their figures.
+
+In: headings, rows of cells. Out: which columns say whether a row is wanted ("Bestellen?"), which
+only answer something else ("Gefahrgut", "hazardous"), and whether a row is ordered surely. A "no"
+under a heading that asks for something else takes nothing away; under one that asks whether the row
+is wanted, or under none, it does.
+
+Limits: marks ("x") are only believed under a heading that asks for them.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .caseless import Caseless
+from .cells import Cell, text_of
+from .contents import texts_of_column
+from .figures import counts_things, figures, is_time
+from .prose_words import STOP_NOUNS
+
+_SHORT = 12  # characters of an answer
+_MOST_NOTE = 200  # characters of a remark that are looked at
+_YES_NO = re.compile(
+    r"(?i)(?:yes|no|y|n|ja|nein|j|да|нет|д|н|true|false|oui|non|o|s[ií]|нет\.|да\.|wahr|falsch"
+    r"|ok)[.!]?"
+)
+_DECLINES = re.compile(
+    r"(?i)\s*(?:no|nein|нет|не надо|nope|non|skip|n|н|false|falsch|0|-|–|—)\s*[.!]?\s*"
+)
+_DECLINED = frozenset(("no", "nein", "нет", "не надо", "nope", "non", "skip"))
+_MARK = re.compile(r"(?i)[xх✓✔+v√●•*]|1")
+_REMARKS = Caseless(
+    r"\b(?:комментари\w*|примечани\w*|прим|remarks?|comments?|bemerkung\w*|anmerkung\w*|notes?"
+    r"|hinweis\w*"
+    r"|observations?|remarques?|commentaires?)\b"
+)
+# Headings that ask whether a row is wanted at all.
+_ASKS_IF_WANTED = Caseless(
+    r"\W*(?:(?:to |re)?order(?:ed)?|buy|purchase|want(?:ed)?|need(?:ed)?|required|include[ds]?"
+    r"|in scope|send|ship"
+    r"|deliver|approv(?:e|ed|al)|confirm(?:ed)?|ok(?:ay)?|accept(?:ed)?|select(?:ed)?|active"
+    r"|yes ?/ ?no|y ?/ ?n"
+    r"|(?:zu )?bestell(?:en|t|ung)|ordern|kaufen|liefern|benötigt|gebraucht|erwünscht|genehmigt"
+    r"|freigegeben"
+    r"|freigabe|bestätigt|auswahl|ausgewählt|ja ?/ ?nein|j ?/ ?n|заказ(?:ать|ываем)?|нужн[оаы]?"
+    r"|нужен|надо|бер[её]м"
+    r"|отгружать|поставлять|согласован[оа]?|утвержден[оа]?|подтвержден[оа]?|выбор|выбрано"
+    r"|да ?/ ?нет"
+    r"|commander|à commander|pedir)\W*$"
+)
+# A row that says of itself that it is not, or not surely, ordered.
+_STRUCK = Caseless(
+    r"\b(?:cancel\w*|deleted|do not (?:ship|send|deliver)|on hold|discontinued|out of stock"
+    r"|not required"
+    r"|отмен\w*|аннулир\w*|не (?:нужн\w+|надо|отгружать|поставлять|заказывать|требуется)|снят\w? с"
+    r"|нет в наличии|уточн\w+|под вопросом|или аналог|storn\w+|entfällt|gestrichen"
+    r"|nicht (?:liefern|lieferbar)"
+    r"|gelöscht|annul\w+|tbc|tbd|if (?:in stock|available|possible|not|you|we)"
+    r"|or (?:equivalent|similar|alternative)|instead|replace\w* (?:with|by)|substitut\w+"
+    r"|alternativ\w*"
+    r"|nur wenn|falls|sofern|statt|anstatt|oder (?:ähnlich|gleichwertig)\w*|ersatzweise|если"
+    r"|при (?:наличии|возможности|условии)|вместо|заменить|замените|замена на"
+    r"|или (?:эквивалент|похож)\w*|to be confirmed"
+    r"|not (?:needed|ordered)|nicht (?:bestellt|benötigt|bestellen)|по возможности)\b"
+)
+# A remark that leaves a row's order open, changes it, or asks something.
+_OPEN = Caseless(
+    r"\b(?:only (?:if|when|with)|unless|depend\w*|as long as|subject to|otherwise|maybe|perhaps"
+    r"|possibly|later"
+    r"|not (?:yet|sure|urgent)|wait\b|ask|check|confirm\w*|quote|optional|alternat\w*|was \d"
+    r"|were \d|now \d|change\w*"
+    r"|reduce\w*|increase\w*|already|sample first|was ist|ggf|eventuell|evtl|vielleicht|erst\b"
+    r"|später|noch nicht"
+    r"|bestätig\w+|prüfen|rückfrage|klären|anfrag\w+|optional|wenn|bisher|war \d|bereits"
+    r"|geändert|аналог\w*|замен\w*"
+    r"|возможно|может быть|позже|потом|только (?:если|при)|согласовать|подтверд\w+|узнать"
+    r"|проверить|было \d|по наличию"
+    r"|опционально|резерв|ждать|не срочно|или)\b|\?"
+)
+# Titles of parts of a sheet that hold no order.
+_OTHER_LIST = Caseless(
+    r"\b(?:last (?:month|week|year|order|time)|previous\w*|earlier|already (?:ordered|delivered"
+    r"|shipped)|delivered (?:last|on|in|earlier)"
+    r"|history|returns?|returned|cancelled|canceled|back ?orders?|outstanding|optional"
+    r"|alternatives?|for information"
+    r"|do not order|not ordered|on stock|in stock|stock list|letzte\w*|vorig\w*"
+    r"|bereits (?:bestellt|geliefert)"
+    r"|geliefert|retoure\w*|rückgabe|storniert|entfällt|optional|alternativ\w*|zur info"
+    r"|nicht bestellen|lagerbestand"
+    r"|прошл\w+|предыдущ\w+|уже (?:заказан\w*|отгружен\w*|поставлен\w*)|отгружен\w*|возврат\w*"
+    r"|отменен\w*|отменён\w*"
+    r"|архив|остатки|для справки|не заказывать|опционально|альтернатив\w*|снято)\b"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """The columns that answer yes or no."""
+
+    wanted: tuple[int, ...] = ()  # they say whether the row is wanted
+    marked: tuple[int, ...] = ()  # the same, by a mark: no mark, not wanted
+    aside: tuple[int, ...] = ()  # they answer something else
+    notes: tuple[int, ...] = ()  # remarks
+    others: tuple[int, ...] = ()  # under a heading that we do not know, or under none
+
+
+def answers_of(texts: Sequence[str], below: Sequence[Sequence[Cell]], known: set[int]) -> Answers:
+    """Which columns answer yes or no, by their cells; what about, by their headings.
+
+    `known`: columns whose headings say what they hold.
+    """
+    wanted: list[int] = []
+    marked: list[int] = []
+    aside: list[int] = []
+    notes: list[int] = []
+    others: list[int] = []
+    for place, title in enumerate(texts):
+        if _REMARKS.search(title):
+            notes.append(place)
+        elif place not in known:
+            others.append(place)
+        first = next((row[place] for row in below if place < len(row) and row[place]), "")
+        if not isinstance(first, str) or len(first) > _SHORT or first.isdecimal():
+            continue
+        filled = texts_of_column(below, place)
+        asks = _asks_if_wanted(title)
+        if all(_YES_NO.fullmatch(text) for text in filled):
+            (wanted if asks or not title.strip() else aside).append(place)
+        elif asks and all(_MARK.fullmatch(text) or _DECLINES.fullmatch(text) for text in filled):
+            marked.append(place)
+    return Answers(
+        wanted=tuple(wanted),
+        marked=tuple(marked),
+        aside=tuple(aside),
+        notes=tuple(notes),
+        others=tuple(others),
+    )
+
+
+def yes_or_no(below: Sequence[Sequence[Cell]], place: int) -> bool:
+    """True when every filled cell of a column says yes or no."""
+    return all(_YES_NO.fullmatch(text) for text in texts_of_column(below, place))
+
+
+def _asks_if_wanted(title: str) -> bool:
+    return _ASKS_IF_WANTED.match(title) is not None
+
+
+def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
+    """False for a row that says of itself that it is not, or not surely, ordered."""
+    for place in (*answers.wanted, *answers.marked):
+        text = text_of(row[place]) if place < len(row) else ""
+        if _DECLINES.fullmatch(text) or (not text and place in answers.marked):
+            return False
+    said = [
+        cell
+        for place, cell in enumerate(row)
+        if isinstance(cell, str) and cell and place not in answers.aside
+    ]
+    answered = (cell.lower().strip(" .!") for cell in said if len(cell) < _SHORT)
+    if any(answer in _DECLINED for answer in answered) or _STRUCK.search(" | ".join(said)):
+        return False
+    remarks = _remarks(row, answers.notes)
+    return not (
+        any(_OPEN.search(note) for note in (*remarks, *_remarks(row, answers.others)))
+        or any(_counts(note) for note in remarks)
+    )
+
+
+def _remarks(row: Sequence[Cell], places: Sequence[int]) -> list[str]:
+    said = (row[place] for place in places if place < len(row))
+    return [cell[:_MOST_NOTE] for cell in said if isinstance(cell, str) and cell]
+
+
+def _counts(note: str) -> bool:
+    """True for a remark that names another number of them: "2 for reception, rest for office"."""
+    return any(
+        not (one.reference or one.money or one.weak or is_time(one))
+        and (counts_things(one) or one.unit is None)
+        and not STOP_NOUNS.match(note[one.end :])
+        for one in figures(note)
+    )
+
+
+def heads_another_list(title: str) -> bool:
+    """True for the title of a part that holds no order: "Ordered last month", "Retouren"."""
+    return len(title) < 60 and _OTHER_LIST.search(title) is not None

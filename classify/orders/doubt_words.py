@@ -1,0 +1,272 @@
+"""Words by which audit.py doubts what was read from running text; Russian, English, German.
+
+Only patterns live here: what speaks in a description, what takes something out of an order, points
+elsewhere, makes it conditional, corrects it, repeats it, or leaves its number open. A phrase is one
+line, or parted from others by a slash; all are linear.
+"""
+
+from .caseless import Caseless, Phrases
+
+# Words of people who speak; goods are not called so.
+SPEECH = Phrases(
+    r"""
+i / we / you / us / me / my / our / your / please / pls / they / them / it / is / are / was / were
+will / would / could / want / need / have / had / has / that / which / because / but / so / also
+still / again / already / only / just / instead / until / unless / each / both / all / rest / same
+usual / usually / normally / currently / actually / sorry / correction / rather / than / make
+makes / think / maybe / should / might / there / remaining / ordered / delivered / arrived
+received / do / does / did / don't / didn't / not / я / мы / вы / нам / вам / нас / вас / мне
+меня / наш\w* / ваш\w* / прошу / просим / пожалуйста / нужн\w+ / надо / есть / нет / был[аио]?
+будет / будут / что / чтобы / который / которые / но / тоже / также / ещё / еще / уже / только
+остальн\w+ / тот / это / эта / эти / этот / осталось / остал[аи]сь / прошл\w+ / обычно / раньше
+все-таки / всё-таки / все таки / всё таки / точнее / вернее / лучше / пусть / пока / потом
+привезли / заказывали / брали / сделайте / давайте / ой / не / ich / wir / sie / uns / ihr / ihnen
+mein\w* / unser\w* / ihre\w* / bitte / brauchen / haben / ist / sind / war / waren / wird / werden
+dass / aber / noch / auch / schon / wieder / alle / rest / gleich\w* / üblich\w* / zusätzlich
+davon / dazu / doch / nur / lieber / sondern / eigentlich / diesmal / sonst / beim? / korrektur
+statt / nein / nicht / dann / übrig / vorrätig / hatten / hätten / wurden?
+""",
+    apart=True,
+)
+# What takes goods out.
+_EXCEPTS = Phrases(r"""
+leave out
+leaving out
+left out
+except
+apart from
+but not
+but no
+don'?t (?:send|ship|deliver|include|need|order|want)
+do not (?:send|ship|deliver|include|need|order|want)
+no need to
+no (?:[a-z]+ ){1,2}(?:this time|today|this week)
+not the
+hold off
+without the
+skip (?:the|line|item)
+drop the
+forget (?:the|about)
+scratch the
+кроме
+за исключением
+исключая
+не (?:надо|нужн[оаы]?|грузите|кладите|отправляйте|отгружайте|везите|привозите|включайте)
+не (?:ставьте|считайте|берем|берём|заказываем)
+außer
+weglassen
+lassen\b[^.\n]{0,40}\bweg
+bitte\b[^.\n]{0,40}\bweg
+brauchen wir nicht
+kein[emnrs]{0,2} [^.\n]{0,30}mehr
+nicht (?:liefern|mitliefern|senden|schicken|benötigt|bestellen)
+ohne die
+streichen
+""")
+# What points at goods that are named somewhere else.
+POINTS = Phrases(r"""
+of (?:the|those|these|them|each|your)
+the (?:above|following quote|rest|others?|same)
+из (?:них|этих|тех|вашего (?:кп|предложения|прайса))
+от (?:них|этих|тех|вашего (?:кп|предложения|прайса))
+каждо(?:го|й)
+каждый
+остальн\w+
+столько же
+поровну
+davon
+von (?:diesen|denen|jedem|jeder)
+je (?:ein|eine|einen|zwei|drei|\d+)
+jeweils (?:ein|eine|einen|zwei|drei|\d+)
+dasselbe
+das gleiche
+""")
+# What makes the order depend on something.
+_IF = Phrases(r"""
+if(?! (?:you (?:have|need|require|could|can|would)|any|there|possible|so\b|something|not\b))
+if not,? (?!please|let|call|ring|tell)\w+
+unless
+provided that
+depending on
+subject to (?:stock|availab|price|approv|confirm)\w*
+as long as
+assuming
+pending
+or (?:equivalent|similar)
+substitutes?
+если(?! (?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b|чего))
+при (?:наличии|условии)
+по наличию
+в зависимости
+или аналог\w*
+можно (?:аналог|замен)\w*
+аналог\w* (?:подойд|можно)\w*
+falls(?! (?:sie|noch|etwas|möglich|fragen))
+wenn(?! (?:sie|noch|etwas|möglich|fragen|es))
+sofern
+je nach
+vorbehaltlich
+oder (?:gleichwertig|vergleichbar|ähnlich)\w*
+""")
+# The writer takes back what he wrote a moment ago: "Actually make it 40", "ach nein, 20".
+_CORRECTS = Phrases(r"""
+actually
+i meant?
+we meant?
+scratch that
+correction
+or rather
+my (?:mistake|bad)
+typo
+oops
+whoops
+on second thoughts?
+make (?:it|that|those|them|the [^.\n]{1,30}) \d+
+should (?:be|read|say) \d+
+rather than
+not \d+,? but
+more like \d+
+korrektur
+ach nein
+doch (?:nur|lieber|besser|gleich|\d+)
+lieber (?:\w+ )?\d+
+besser (?:\w+ )?\d+
+ich mein(?:te|e)
+nicht \d+
+sondern
+stimmt nicht
+vertan
+verschrieben
+vertippt
+mein fehler
+точнее
+вернее
+все[- ]?таки
+всё[- ]?таки
+лучше (?:\w+ )?\d+
+давайте (?:\w+ )?\d+
+сделайте (?:\w+ )?\d+
+ошиб(?:ся|лась|лись|ка)
+опечат\w+
+исправ(?:ьте|ление|ляю|ляем|лено)
+поправ(?:ка|ьте)
+имел\w? в виду
+хотя нет
+передумал\w*
+не \d+,? а
+no,
+nein,
+нет,
+ой
+sorry,
+wait,
+moment,
+""")
+# What is wanted again and again is no single order.
+_RECURS = Phrases(r"""
+(?<!\d )per (?:week|month|day|fortnight|quarter)
+each (?:week|month|day|fortnight|quarter)
+every (?:second |other )?(?:week|month|fortnight|quarter)
+every (?:second |other )?(?:mon|tues|wednes|thurs|fri|satur|sun)?day
+weekly(?! (?:\w+ )?order)
+monthly(?! (?:\w+ )?order)
+fortnightly(?! (?:\w+ )?order)
+standing order
+wöchentlich(?!\w* (?:bestell|lieferung|order))\w*
+monatlich(?!\w* (?:bestell|lieferung|order))\w*
+täglich(?!\w* (?:bestell|lieferung|order))\w*
+jede[nrms]? (?:woche|monat|tag|(?:mon|diens|donners|frei|sams)tag|mittwoch)
+(?<!\d )pro (?:woche|monat|tag)
+dauerauftrag
+dauerbestellung
+еженедельн(?!\w+ (?:заказ|заявк))\w+
+ежемесячн(?!\w+ (?:заказ|заявк))\w+
+ежедневн(?!\w+ (?:заказ|заявк))\w+
+кажд(?:ую|ый|ое|ые) (?:недел\w+|месяц|день|понедельник|вторник|среду|четверг|пятницу)
+раз в (?:неделю|месяц)
+""")
+# A quantity that nobody can know.
+_VAGUE = Phrases(r"""
+some (?!time|point|reason|of\b|day|thing|one|more (?:info|detail|time))[a-z]+
+several
+a few
+plenty of
+a (?:bit|load|handful|couple) of
+loads of
+lots of
+as (?:many|much) as
+however many
+whatever
+what else
+something (?:like|similar)
+any spare
+the usual(?! (?:address|terms|place|time|price|delivery|account|way|day|conditions|site|location))
+побольше
+поменьше
+немного
+немножко
+несколько
+парочк\w+
+сколько (?:есть|можете|дадите|влезет|сможете)
+какие-нибудь
+какой-нибудь
+что-нибудь
+ein paar
+einige
+mehrere
+genügend
+so viele? wie
+was (?:sie|ihr) (?:da )?hab(?:t|en)
+irgendwelche
+das übliche
+""")
+DOUBTS = (
+    (_EXCEPTS, "leaves-out"),
+    (_IF, "conditional"),
+    (_CORRECTS, "corrected"),
+    (_RECURS, "recurring"),
+    (_VAGUE, "quantity-unsaid"),
+)
+# Something more is wanted; where no number stands beside it, it was not read.
+WANTS_MORE = Phrases(r"""
+please\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+pls\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+can you\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+could you\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+we\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+i\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
+also (?:need|send|include|add|want)
+don'?t forget
+do not forget
+dazu
+außerdem
+zusätzlich
+bitte (?:auch |noch )(?:\w+ )?\w+
+brauchen (?:auch |noch )(?:\w+ )?\w+
+noch (?:auch |noch )(?:\w+ )?\w+
+и\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+а\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+ещё\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+еще\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+также\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+положите
+добавьте
+докиньте
+захватите
+не забудьте
+""")
+# Papers, prices and answers are asked for without a number.
+PAPERWORK = Caseless(
+    r"(?:invoice|bill\b|confirm|acknowledg|delivery (?:note|date|time|address)|certificat"
+    r"|paperwork|document"
+    r"|datasheet|data sheet|price|quote|discount|call|phone|ring (?:me|us)|let (?:me|us) know"
+    r"|tell|email|e-mail"
+    r"|copy|copies|number|address|tracking|label|receipt|note that|\bref\b|driver|pallet|lift"
+    r"|time slot|team"
+    r"|rechnung|lieferschein|bestätig|termin|anruf|bescheid|zertifikat|mitteil|melden|angeb"
+    r"|preis|adresse"
+    r"|kopie|avis|kostenstelle|unterlagen|datenblatt|fragen|fahrer|lieferung|geliefert|abhol|danke"
+    r"|сч[её]т|накладн|сертификат|документ|ттн|упд|паспорт|позвон|сообщ|сориентир|цен[уы]|скидк"
+    r"|адрес|доставк"
+    r"|срок|договор|реквизит|подтверд|печат|подпис|ответ|доверенност|пропуск)"
+)

@@ -1,0 +1,182 @@
+"""What takes the certainty away: words in a text, lines of another shape, columns that answer."""
+
+from decimal import Decimal
+
+import pytest
+
+from postroom.classify.orders import extract_document
+from postroom.classify.orders.body import read_body
+from postroom.classify.orders.caseless import Phrases
+from postroom.classify.orders.countwords import counted_by
+from postroom.order import Order
+from postroom.reading.language import detect
+
+
+def order_of(text: str, name: str = "order.txt") -> Order:
+    return extract_document(name, text.encode())
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "rest"),
+    [
+        ("balls Merino DK", "balls", "Merino DK"),
+        ("hanks of Shetland Aran", "hanks", "Shetland Aran"),
+        ("Seiten Räucherlachs", "Seiten", "Räucherlachs"),
+        ("Köpfe Eisbergsalat", "Köpfe", "Eisbergsalat"),
+        ("вилков капусты", "вилков", "капусты"),
+        ("pelotes de laine", "pelotes", "laine"),
+        ("lgths 110mm pipe", "lgths", "110mm pipe"),
+    ],
+)
+def test_a_word_that_counts_is_told_from_what_it_counts(text: str, word: str, rest: str) -> None:
+    found = counted_by(text)
+    assert found is not None
+    assert (found.word, text[found.end :], found.sure) == (word, rest, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "balls size 5",  # footballs
+        "balls",
+        "ring binders A4",
+        "pint glasses",
+        "Bleche verzinkt",
+        "головки торцевые",
+        "сетки для окна",
+    ],
+)
+def test_goods_that_are_called_like_a_word_that_counts_stay_goods(text: str) -> None:
+    assert counted_by(text) is None
+
+
+def test_a_word_that_may_be_goods_leaves_the_line_unsure() -> None:
+    (line,) = read_body("5 pots lavender - please order", "en").lines
+    assert "unit-unsure" in line.problems
+    assert line.confidence < 0.85
+
+
+def test_a_loaf_is_counted_like_loaves() -> None:
+    first, second = read_body("Order:\n1 loaf sourdough\n3 loaves wholemeal", "en").lines
+    assert (first.unit, second.unit) == ("loaf", "loaves")
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            "Please send:\n30 boxes A4 paper\n10 toner black\n\nActually make the paper 40.",
+            "corrected",
+        ),
+        (
+            "Bitte liefern:\n20 Kartons Tücher\n10 Kanister Seife\n\nKorrektur: Seife nur 8.",
+            "corrected",
+        ),
+        ("Заказ:\nКраска белая - 5 ведер\nВалик - 10 шт\n\nКраски все-таки 6.", "corrected"),
+        ("Please send 10 blue widgets per week starting Monday.", "recurring"),
+        ("Bitte liefern Sie 10 Kästen Wasser wöchentlich.", "recurring"),
+        (
+            "Order:\n20 boxes gloves\n5 buckets red\nmop heads - as many as you can",
+            "quantity-unsaid",
+        ),
+        ("Order:\n20 boxes gloves\nmop heads\n5 buckets red", "quantity-unsaid"),
+        ("Order:\n20 boxes gloves\n5 buckets red\nPlease also include screws.", "quantity-unsaid"),
+        ("Заявка:\nперчатки - 20 пар\nведра - 5 шт\nтряпки\nшвабры - 4 шт", "quantity-unsaid"),
+        ("Bitte liefern:\n10 Sack Streusalz\n5 Schieber\nDazu noch Putzlappen.", "quantity-unsaid"),
+        ("Заказ:\nДрель Bosch - 2 шт\nБуры - 20 шт\nДрель можно аналог.", "conditional"),
+        ("Заказ:\nТомат 20 пакетиков\nОгурец 30 пакетиков\nВсего 60 пакетиков", "total-mismatch"),
+    ],
+)
+def test_words_that_leave_an_order_open_are_named(text: str, problem: str) -> None:
+    reading = read_body(text, detect(text))
+    assert problem in reading.problems
+    assert not order_of(text).complete
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please send:\n6 x door handles satin\n6 x hinges\nPlease also include the delivery note.",
+        "Our weekly order:\n6 x door handles satin\n6 x hinges",
+        "Заказ:\nТомат 20 пакетиков\nОгурец 30 пакетиков\nВсего 50 пакетиков",
+        "We still have 12 bags of sand. Please send 20 bags of ice melt.",
+        "Am Lager sind noch 5 Rollen Folie.\nBitte liefern Sie 20 Rollen Stretchfolie 500 mm.",
+        "На складе осталось 8 мешков. Просим отгрузить 50 мешков муки высший сорт.",
+    ],
+)
+def test_what_leaves_nothing_open_stops_no_order(text: str) -> None:
+    order = order_of(text)
+    assert order.complete, order.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Нужно 3 паллеты по 40 мешков цемента М500.",
+        "Bitte liefern Sie 2 Paletten zu je 48 Sack Zement.",
+        "Please send 2 pallets of 60 cartons crisps.",
+    ],
+)
+def test_packages_of_packages_are_unsure(text: str) -> None:
+    lines = read_body(text, detect(text)).lines
+    assert all(line.confidence < 0.85 for line in lines)
+
+
+def test_codes_are_told_from_sizes_before_a_quantity() -> None:
+    lines = read_body("Please send\nAX-200 x 4\nBB-10/5 x 100\nTape 150m x 12", "en").lines
+    assert [line.quantity for line in lines] == [Decimal(4), Decimal(100), Decimal(12)]
+
+
+def test_people_are_not_ordered() -> None:
+    text = "Lunch please:\n10 x chicken wraps\n2 x fruit platters\n\n20 people in total, room 4."
+    assert len(read_body(text, "en").lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "complete"),
+    [
+        ("sku;name;qty;hazardous\nA-10;Acetone 1L;12;yes\nA-11;Glass jar;48;no", True),
+        ("sku;name;qty;Order?\nA-10;Acetone 1L;12;yes\nA-11;Glass jar;48;no", False),
+        ("sku;name;qty;Approved\nA-10;Acetone 1L;12;Y\nA-11;Glass jar;48;Y", True),
+        ("sku;name;qty;Approved\nA-10;Acetone 1L;12;Y\nA-11;Glass jar;48;N", False),
+        ("sku;name;qty;bestellen\nA-10;Acetone 1L;12;x\nA-11;Glass jar;48;", False),
+        ("sku;name;qty;note\nA-10;Acetone 1L;12;\nA-11;Glass jar;48;blue lid", True),
+        ("sku;name;qty;note\nA-10;Acetone 1L;12;\nA-11;Glass jar;48;was 24", False),
+        ("sku;name;qty;note\nA-10;Acetone 1L;12;\nA-11;Glass jar;48;only if in stock", False),
+        ("Арт;Наименование;Кол-во;Примечание\n11;Муфта 32;10;если есть в наличии", False),
+        ("Арт;Наименование;Кол-во;Примечание\n11;Муфта 32;10;серая", True),
+        ("Artikel;Bezeichnung;Menge;Bemerkung\n11;Muffe grau;10;nur wenn lieferbar", False),
+    ],
+)
+def test_columns_that_answer_and_remarks_decide_only_what_they_are_about(
+    rows: str, complete: bool
+) -> None:
+    order = order_of(rows, "order.csv")
+    assert order.complete is complete, (order.problems, order.lines)
+
+
+def test_a_yes_or_no_column_describes_nothing() -> None:
+    rows = "Artikel;Bezeichnung;Menge;ME;Teillieferung\nX1;Dichtung 20;100;ST;nein"
+    (line,) = order_of(rows, "bestellung.csv").lines
+    assert (line.sku, line.description) == ("X1", "Dichtung 20")
+
+
+def test_a_part_of_a_sheet_that_holds_another_list_stops_the_order() -> None:
+    rows = "Item;Qty;Price\nDesk;4;100\nLamp;2;20\nAlready delivered;;\nChair;8;50"
+    assert "another-list" in order_of(rows, "order.csv").problems
+
+
+def test_vat_explains_no_total_where_the_others_hold_none() -> None:
+    rows = "Code;Item;Qty;Price;Total\nP1;Pen;100;1.20;120\nP2;Pad;50;2.00;110"
+    pen, pad = order_of(rows, "order.csv").lines
+    assert pen.confidence > 0.9
+    assert "line-total-mismatch" in pad.problems
+
+
+def test_a_phrase_must_begin_with_a_word_that_can_be_known() -> None:
+    phrases = Phrases("make it \\d+\nнемного / не надо")
+    assert phrases.search("No, MAKE IT 40")
+    assert phrases.search("Немного песка")
+    assert not phrases.search("remake it 40")
+    with pytest.raises(ValueError, match="three letters"):
+        Phrases("(?:a|b) few")
