@@ -12,12 +12,14 @@ import pytest
 from postroom.classify.catalogue.index import Catalogue
 from postroom.classify.catalogue.match import matched
 from postroom.classify.catalogue.sources import read_listing
+from postroom.classify.orders import extract, extract_document
 from postroom.config import CatalogueSection
 from postroom.failure import PermanentFailure
 from postroom.matching import Matcher, learnt_from
 from postroom.order import Buyer, Order, OrderKind, OrderLine
 from postroom.partcode import customer_of, squeezed
 from postroom.product import Product
+from postroom.reading.reader import read
 from postroom.store import partnumbers
 from postroom.store.engine import Database
 from postroom.store.upgrade import upgrade
@@ -30,6 +32,7 @@ B-M8-30;Болт М8х30 оцинкованный DIN 933;;шт;3,10;
 B-M8-40;Болт М8х40 оцинкованный DIN 933;;шт;3,60;
 PAPER-A4;Бумага А4 Снегурочка 80 г 500 л;;пач;310;
 """
+DOCUMENTS = Path(__file__).resolve().parents[1] / "corpus" / "orders" / "documents"
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 
 
@@ -208,3 +211,54 @@ def test_one_look_up_among_many_products_is_cheap() -> None:
 
 def test_codes_are_compared_without_their_dress() -> None:
     assert squeezed(" НТ-100/L. ") == squeezed("нт 100 l") == "нт100l"
+
+
+def _complete_orders() -> dict[str, Order]:
+    """A complete order of every source that the corpus has one of, by its file's suffix."""
+    found: dict[str, Order] = {}
+    for path in sorted(DOCUMENTS.glob("*.*")):
+        if path.suffix in (".json", *found):
+            continue
+        order = extract_document(path.name, path.read_bytes())
+        if order.complete:
+            found[path.suffix] = order
+    text = "Please supply:\n20 boxes nitrile gloves L\n6 x door closers silver"
+    mail = f"From: a@shop.test\nTo: b@us.test\nSubject: Order\n\n{text}\n".encode()
+    found["mail"] = extract(read(mail))
+    assert found["mail"].complete
+    return found
+
+
+COMPLETE_ORDERS = _complete_orders()
+
+
+def test_every_source_has_a_complete_order_to_try() -> None:
+    assert set(COMPLETE_ORDERS) >= {
+        *(".xlsx", ".xls", ".ods", ".csv", ".tsv", ".dbf", ".html", ".docx", ".pdf", ".xml"),
+        *(".edi", ".txt", "mail"),
+    }
+
+
+def product_of(sku: str, name: str) -> Product:
+    return Product(id=sku, sku=sku, name=name)
+
+
+@pytest.mark.parametrize("source", sorted(COMPLETE_ORDERS))
+def test_a_line_without_a_product_makes_any_sources_order_incomplete(source: str) -> None:
+    order = COMPLETE_ORDERS[source]
+    others = [product_of(f"OUR-{line.line}", line.description) for line in order.lines[1:]]
+    gone = matched(order, Catalogue(others, {}))
+    assert not gone.complete
+    assert gone.lines[0].product == ""
+    assert gone.lines[0].problems[-1].startswith("product-")
+
+
+@pytest.mark.parametrize("source", sorted(COMPLETE_ORDERS))
+def test_a_line_that_means_two_products_makes_any_sources_order_incomplete(source: str) -> None:
+    order = COMPLETE_ORDERS[source]
+    name = order.lines[0].description or order.lines[0].sku
+    twins = [product_of("OUR-A", f"{name} red"), product_of("OUR-B", f"{name} blue")]
+    unsure = matched(order, Catalogue(twins, {}))
+    assert not unsure.complete
+    assert unsure.lines[0].product == ""
+    assert {one.sku for one in unsure.lines[0].candidates} == {"OUR-A", "OUR-B"}
