@@ -31,6 +31,9 @@ _MOST_WORDS = 18  # of a description in running text
 _WHEN = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d\b")
 # Nobody describes goods by them: what has one more of these ordered by it.
 _AMOUNTS = frozenset({"TNE", "MTQ", "XPX"})
+_MEASURE_ALONE = re.compile(
+    r"(?i)\W*\d+(?:[.,]\d+)?\s?(?:mm|cm|m|yd|ft|in|kg|g|l|ml|cl|t|мм|см|м|кг|г|л|мл|т)\W*"
+)
 _MIXED = re.compile(r"[^\W\d_]\S*\d|\d\S*[^\W\d_]")
 _DETAILS = frozenset(
     """size sizes colour color type model grade red blue green black white yellow grey gray "
@@ -45,6 +48,8 @@ _LOOSE_END = re.compile(
     r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
 _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
+# "шесть дверей из 10", "3 out of 5"; but a "набор из 6" is one
+_OUT_OF = Caseless(r"(?:(?<!набор)(?<!комплект)(?<!упаковка)\sиз|\sout of|\sbis|\sдо)\s\d{1,5}$")
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 # "2 pallets of 48 bags cement": are they counted by the pallet or by the bag?
 _PACKED_FIRST = Caseless(
@@ -109,6 +114,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if (
         SPEECH.search(line.description)
         or _LOOSE_END.search(line.description)
+        or _OUT_OF.search(line.description)
         or _NEW_SENTENCE.search(line.description)
         or _PRICE_LEFT.search(line.description)
     ):
@@ -134,6 +140,8 @@ def _ends_bare(description: str, language: str, mark: str) -> bool:
 
 def _only_details(description: str) -> bool:
     """True for "size 5" and "red": what it is was said of another line."""
+    if _MEASURE_ALONE.fullmatch(description):
+        return True
     if _MIXED.search(description):
         return False
     words = re.findall(r"[^\W\d_]+", description.lower())

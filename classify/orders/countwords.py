@@ -60,6 +60,7 @@ _COUNTS = re.compile(
     r"|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
 )
 _NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
+_ALONE = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,15})[\s.,;]*")
 _SINGULARS = {"loaf": "loaves", "sheaf": "sheaves", "posy": "posies", "pouch": "pouches"}
 _WORD = re.compile(
     r"\s*(?P<word>[^\W\d_]+(?:-[^\W\d_]+)?)\.?[ \u00a0]+"
@@ -136,6 +137,18 @@ def counts_word(word: str) -> bool:
     """True for a unit that counts pieces or packages."""
     unit = unit_of(word)
     return unit is not None and unit.sort in (Sort.COUNT, Sort.PACK) and unit.code != "C62"
+
+
+def counts_alone(text: str, one: bool = False) -> str:
+    """The counting word that is all that stands behind a number: "Smoked salmon 2 sides"."""
+    match = _ALONE.fullmatch(text)
+    if match is None:
+        return ""
+    plain = match["word"].lower().replace("ё", "е")
+    if one:
+        plain = _plural(plain)
+    known = plain in _ENGLISH or plain in _GERMAN or plain in _OTHERS or plain in _PERHAPS
+    return match["word"] if known else ""
 
 
 def noun_alone(line: str, end: int) -> str:

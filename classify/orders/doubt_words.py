@@ -67,6 +67,8 @@ streichen
 POINTS = Phrases(r"""
 of (?:the|those|these|them|each|your)
 the (?:above|following quote|rest|others?|same)
+из \d+
+out of \d+
 из (?:них|этих|тех|вашего (?:кп|предложения|прайса))
 от (?:них|этих|тех|вашего (?:кп|предложения|прайса))
 каждо(?:го|й)
@@ -254,6 +256,7 @@ noch (?:auch |noch )(?:\w+ )?\w+
 докиньте
 захватите
 не забудьте
+тоже
 """)
 # Papers, prices and answers are asked for without a number.
 PAPERWORK = Caseless(

@@ -94,6 +94,7 @@ _LENGTH = "(?:мм|см|м|mm|cm|m)"
 _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 _COUNTING = (Sort.COUNT, Sort.PACK)
+_REPEATED = re.compile(r"\s?\((?P<value>\d{1,6})\)")  # "two (2) units"
 _MOST_FIGURES = 60
 
 
@@ -147,8 +148,15 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
         if figure:
             found.append(figure)
             position = max(position, figure.end)
-    found += _numerals(line, found, language)
-    return tuple(sorted(found, key=lambda one: one.start))
+    worded = _numerals(line, found, language)
+    if worded and "(" in line:
+        found = [one for one in found if not any(_repeats(one, word) for word in worded)]
+    return tuple(sorted([*found, *worded], key=lambda one: one.start))
+
+
+def _repeats(figure: Figure, worded: Figure) -> bool:
+    """True for the "(2)" of "two (2) units"."""
+    return worded.start < figure.start < worded.number_end
 
 
 def hour_spans(line: str) -> list[tuple[int, int]]:
@@ -358,7 +366,8 @@ def _in_size(line: str, start: int, end: int) -> bool:
     if lengths and re.match(rf" ?{_LENGTH}\b", line[end:]):
         return True  # "50 cm x 50 m"
     spaced = re.search(
-        rf"(?:[^\W\d]\d+|[^\W\d_][-/.]\d[\w./-]*|\d(?:кг|г|л|мл|м|kg|g|l|ml|m|lb|oz)) [{_TIMES}] $",
+        r"(?:[^\W\d]\d+|[^\W\d_][-/.]\d[\w./-]*"
+        rf"|\d(?:кг|г|л|мл|м|[kK]?[gG]|[mM]?[lL]|m|lb|oz)) [{_TIMES}] $",
         line[:start][-24:],
     )
     if spaced and re.match(r"\s*(?:$|=|@|\t|[—–-])", line[end:]):
@@ -406,6 +415,8 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
         index += numeral.words
         if _part_of_code(line, start, end) or _explains(line, start, end, taken):
             continue
+        if repeated := _REPEATED.match(line, end):
+            end = repeated.end() if Decimal(repeated["value"]) == numeral.value else end
         unit = unit_behind(line, end)
         tail = line[max(0, start - 24) : start]
         found.append(

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from .caseless import Caseless
-from .countwords import counted_by, counts_word, noun_alone, word_before, word_behind
+from .countwords import counted_by, counts_alone, counts_word, noun_alone, word_before, word_behind
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, checked_gtin, multiplies
 from .numbers import readings
@@ -180,7 +180,7 @@ def item(
     return Candidate(
         draft=draft,
         score=best_score,
-        has_unit=quantity.unit is not None,
+        has_unit=bool(quantity.unit or unit),
         measured=measures(quantity),
         dashed=bool(_MARKER_BEFORE.search(coded[: quantity.start]))
         or quantity.times
@@ -201,8 +201,12 @@ def _discount(text: str) -> tuple[str, Decimal | None]:
 
 
 def _noun_behind(line: str, quantity: Figure) -> str:
+    if quantity.unit or not _WORD_CHAR.search(line[: quantity.start]):
+        return ""
+    if word := counts_alone(line[quantity.end :], quantity.values[0] == 1):
+        return word
     marked = _MARKER_BEFORE.search(line[: quantity.start])
-    return noun_alone(line, quantity.end) if marked and not quantity.unit else ""
+    return noun_alone(line, quantity.end) if marked else ""
 
 
 def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
@@ -272,6 +276,9 @@ def _weight(line: str, figure: Figure) -> float:
         weight -= 4
     at_start = not _WORD_CHAR.search(before)
     at_end = bool(_END.fullmatch(behind)) or behind.lstrip(" ").startswith("\t")
+    if figure.unit is None and not at_start and counts_alone(behind, figure.values[0] == 1):
+        at_end = True
+        weight += 2
     marked = bool(_MARKER_BEFORE.search(before))
     if marked:
         weight += 2.5 if not at_start else 0

@@ -43,7 +43,8 @@ ORDERS = Caseless(
     r"|mittwoch)|bitte (?:für|\d+x?)|per express|nachbestellung|noch raus"
     r"|commande[rsz]?|commandons|nous souhaitons commander|veuillez (?:nous )?(?:livrer"
     r"|envoyer|expédier)|bon de commande|il nous faut"
-    r"|pedido|pedimos|solicitamos|rogamos (?:nos )?(?:envíen|suministren)|necesitamos"
+    r"|pedido|pedimos|(?:queremos|quisiera|quiero) (?:pedir|encargar)|solicitamos"
+    r"|rogamos (?:nos )?(?:envíen|suministren)|necesitamos"
     r"|orden de compra)\b",
 )
 # "Twenty of these, please": asks, where nothing else is asked.

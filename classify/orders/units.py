@@ -246,8 +246,9 @@ def unit_behind(text: str, position: int) -> Found | None:
         return Found(unit=joined, text=text[match.start("one") : end], end=end)
     end = match.end("dot") if match["dot"] else match.end("one")
     unit = _UNITS.get(one.replace("ё", "е"))
-    if one in ("no", "nr") and match.start("one") == position:
-        unit = _UNITS["nos"]  # "12no. couplers": so many of them
+    glued = match.start("one") == position
+    if (one in ("no", "nr") and glued) or (match["one"] == "nr" and not match["dot"]):
+        unit = _UNITS["nos"]  # "12no. couplers", "12 nr couplers": so many of them
     if unit is None or _goes_on(text, end):
         return None
     return Found(unit=unit, text=text[match.start("one") : end], end=end)
