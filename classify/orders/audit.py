@@ -34,6 +34,7 @@ _AMOUNTS = frozenset({"TNE", "MTQ", "XPX"})
 _MEASURE_ALONE = re.compile(
     r"(?i)\W*\d+(?:[.,]\d+)?\s?(?:mm|cm|m|yd|ft|in|kg|g|l|ml|cl|t|мм|см|м|кг|г|л|мл|т)\W*"
 )
+_MODEL = re.compile(r"\b[A-ZА-Я]{2,}[ -]?\d")  # "HP 305 black"
 _MIXED = re.compile(r"[^\W\d_]\S*\d|\d\S*[^\W\d_]")
 _DETAILS = frozenset(
     """size sizes colour color type model grade red blue green black white yellow grey gray "
@@ -130,6 +131,11 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     return _weaker(line, "quantity-ambiguous")
 
 
+def nameless(line: OrderLine) -> OrderLine:
+    """A line whose description names no goods: unsure."""
+    return _weaker(line, "description-thin")
+
+
 def _ends_bare(description: str, language: str, mark: str) -> bool:
     """True when a number without a unit ends the description, and names nothing (ГОСТ 3077)."""
     found = figures(description, language, mark)
@@ -142,7 +148,7 @@ def _only_details(description: str) -> bool:
     """True for "size 5" and "red": what it is was said of another line."""
     if _MEASURE_ALONE.fullmatch(description):
         return True
-    if _MIXED.search(description):
+    if _MIXED.search(description) or _MODEL.search(description):
         return False
     words = re.findall(r"[^\W\d_]+", description.lower())
     return all(len(word) < 3 or word in _DETAILS for word in words)
@@ -185,7 +191,7 @@ def _holds_another(description: str, language: str, mark: str) -> bool:
         if code in _AMOUNTS or (figure.unit is None and " " in _said(description, figure)):
             return True
         describes = packed or behind.lstrip().startswith("/") or (code in _SHEETS and before)
-        if counts_things(figure) and not describes:
+        if counts_things(figure) and not describes and figure.values[0] != 1:
             return True
         leads = not re.search(r"\w", before) and figure.unit is None and not figure.reference
         if leads and re.match(r"\s[a-zа-яёäöü]", behind):

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .audit import audited, doubted
+from .audit import audited, doubted, nameless
 from .caseless import Caseless
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
@@ -187,6 +187,11 @@ def _settle_all(body: _Body) -> None:
 
 def _audit(body: _Body) -> None:
     """The second look, at everything but the tables."""
+    if body.language == "de" and any(_CAPITAL.search(line.description) for _, line in body.found):
+        body.found = [
+            (place, line if line.sku or _NAMES.search(line.description) else nameless(line))
+            for place, line in body.found
+        ]
     body.found = [
         (place, line if place in body.tabled else doubted(line, body.language, body.mark))
         for place, line in body.found
@@ -287,6 +292,8 @@ def _runs_on(body: _Body, place: int) -> bool:
     return opened or (following[0].islower() and not _ENDS_COUNTED.search(this))
 
 
+_CAPITAL = re.compile(r"[A-ZÄÖÜ]")  # in German goods are nouns, unless all is in small letters
+_NAMES = re.compile(r"[A-ZÄÖÜ\d]")
 _BROKEN_FROM = 50  # characters
 _ENDS_COUNTED = re.compile(r"\d\s?[^\W\d_]{0,6}\.?$")  # "... - 20 шт": a list line is whole
 _SAYS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]")  # two words in a row

@@ -123,12 +123,15 @@ def _is_counted(text: str, start: int, word: str) -> bool:
     return plain not in _QUALIFIES and not (plain[-1] > "z" and _ADJECTIVE.search(plain))
 
 
-def word_before(description: str) -> tuple[str, str] | None:
-    """(description, unit) where the unit stands before its number: "Отвод 500х300 шт 6"."""
+def word_before(description: str, led: str) -> tuple[str, str] | None:
+    """(description, unit) where the unit stands before its number: "Отвод 500х300 шт 6".
+
+    `led`: what leads to the number.
+    """
     match = _LAST_WORD.search(description)
-    if match is None:
+    if match is None or not counts_word(match["word"]):
         return None
-    if not counts_word(match["word"]):
+    if not led.rstrip(" \t.:=–—-").endswith(match["word"]):
         return None
     return description[: match.start()].rstrip(" ,;"), match["word"]
 

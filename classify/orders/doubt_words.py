@@ -78,7 +78,7 @@ out of \d+
 поровну
 davon
 von (?:diesen|denen|jedem|jeder)
-je (?:ein|eine|einen|zwei|drei|\d+)
+je (?:ein|eine|einen|zwei|drei|\d+(?!\d|[.,]\d\d|\s?(?:€|eur)))
 jeweils (?:ein|eine|einen|zwei|drei|\d+)
 dasselbe
 das gleiche

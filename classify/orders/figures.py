@@ -53,7 +53,7 @@ _REFERENCE_BEFORE = Caseless(
     r"|класс\w*|grade|items?|line|(?<!we )(?<!to )(?<!i )order|заказ(?:а|у|е"
     r"|ом)?|сч[её]т(?:а|у|е|ом)?|договор\w*|invoice|quote|bestellung|auftrag"
     r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
-    r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|kostenstelle"
+    r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|acc|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
     r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|floor|store|school"
     r"|werk|halle))[ :.]*$",
@@ -367,7 +367,7 @@ def _in_size(line: str, start: int, end: int) -> bool:
         return True  # "50 cm x 50 m"
     spaced = re.search(
         r"(?:[^\W\d]\d+|[^\W\d_][-/.]\d[\w./-]*"
-        rf"|\d(?:кг|г|л|мл|м|[kK]?[gG]|[mM]?[lL]|m|lb|oz)) [{_TIMES}] $",
+        rf"|\d(?:кг|г|л|мл|м|[kK]?[gG]|[mM]?[lL]|m|lb|oz)) [{_TIMES}] ?$",
         line[:start][-24:],
     )
     if spaced and re.match(r"\s*(?:$|=|@|\t|[—–-])", line[end:]):

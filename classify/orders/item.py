@@ -22,7 +22,8 @@ from .units import NEVER_ORDERED, Sort
 
 _BULLET = Caseless(
     r"\s*(?:[-–—•*·▪►●○■+>✓]\s*(?=\S)|\(?\d{1,3}\)\.?\s*|№\s?\d{1,3}[.):]?\s+|\d{1,3}\.\s+"
-    r"|\d{1,3}\.(?=[^\W\d])|(?:pos|поз)\.?\s?\d{1,4}[.:)]?\s+|[a-zа-я]\)\s+)",
+    r"|\d{1,3}\.(?=[^\W\d])|(?:pos|поз)\.?\s?\d{1,4}[.:)]?\s+"
+    r"|(?:line|item|position|позиция|строка)\s\d{1,4}[.:)]\s+|[a-zа-я]\)\s+)",
 )
 _LEADERS = re.compile(r"\s*(?:\.{3,}|…+|_{3,})\s*")
 _WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
@@ -152,7 +153,8 @@ def item(
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
-    if not unit and (found_unit := word_before(description)):
+    led = "" if quantity.labelled else coded[: quantity.start]
+    if not unit and (found_unit := word_before(description, led)):
         description, unit = found_unit
     elif not unit and not _WORD_CHAR.search(coded[: quantity.start]):
         direct = sku or quantity.times or quantity.labelled  # "20 x pots": the pots are counted

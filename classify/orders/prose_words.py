@@ -69,6 +69,7 @@ TAIL = Caseless(
     r"|(?:for|by|on|before|until|next) (?:next |this |the )?(?:monday|tuesday|wednesday|thursday"
     r"|friday|saturday|sunday|tomorrow|today|delivery|week\b|end of|\d{1,2}(?:st|nd|rd|th)|site"
     r"|our (?:site|warehouse|customer))|from your (?:offer|quote|catalogue|list|stock)"
+    r"|at (?:the |your )?(?:agreed|quoted|usual|current|contract)(?! [\d€$£])"
     r"|as per (?:your|the|our)|per your|as (?:last|usual|before|quoted|discussed)|same as"
     r"|to (?:our|the|site|be delivered)|asap|urgently|please|delivered|with (?:the next|delivery)"
     r"|(?:bis|auf|am|zum|ab) (?:nächste\w*|kommende\w*|montag|dienstag|mittwoch|donnerstag|freitag"
