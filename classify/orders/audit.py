@@ -59,6 +59,11 @@ _PACKED_FIRST = Caseless(
 _SIZED = re.compile(r"\d\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
+_SHORT_CODE = 3  # letters; a shorter one stands in any text
+_MOST_NOTE = 300  # letters of a note; what is longer are terms
+_NAMES_LINE = Caseless(
+    r"\b(?:items?|lines?|pos(?:ition(?:en)?)?|позици\w+|поз|п|артикул|artikel|art)\b[.\s]*(?:no|nr|№|#)?[.\s]*\d"
+)
 _TOKEN = re.compile(r"\S*\d\S*")
 # Figures that order nothing: a share, a time, a sum of money, an ordinal.
 _EXPLAINED = Caseless(
@@ -105,6 +110,22 @@ def audited(
                 problems.append("points-elsewhere")
             if _wants_more(line, language, mark):
                 problems.append("quantity-unsaid")
+    return tuple(dict.fromkeys(problems))
+
+
+def noted(around: Iterable[str], found: Iterable[OrderLine]) -> tuple[str, ...]:
+    """The problems that notes beside a document's table raise about one of its lines.
+
+    Terms of business are full of conditions; only what names a line or its product counts.
+    """
+    codes = {line.sku.lower() for line in found if len(line.sku) > _SHORT_CODE}
+    problems: list[str] = []
+    for row in around:
+        if len(row) > _MOST_NOTE or not has_digit(row) or is_noise(row):
+            continue
+        small = row.lower()
+        if _NAMES_LINE.search(row) or any(code in small for code in codes):
+            problems += [problem for pattern, problem in DOUBTS if pattern.search(row)]
     return tuple(dict.fromkeys(problems))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .answers import answers_of, yes_or_no
-from .cells import Cell, is_number, text_of
+from .cells import Cell, is_filled, is_number, text_of
 from .contents import (
     adds_up,
     agreement,
@@ -30,7 +30,7 @@ from .contents import (
 )
 from .currency import currency_in
 from .fields import Columns
-from .words import Heading, Role, heading, price_base, priced_otherwise, unit_heading
+from .words import Heading, Role, counts_pieces, heading, price_base, priced_otherwise, unit_heading
 
 _DOUBTED = 0.8  # a column of figures nobody knows may hold the true quantity
 _LOOK_AHEAD = 40  # rows below the heading that may correct it
@@ -61,9 +61,13 @@ def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHe
             merged = _roles(second)
             if merged is not None and len(merged) >= len(roles):
                 roles, used, named = merged, 2, second
-    below = rows[index + used : index + used + _LOOK_AHEAD]
     if not _is_goods(roles):
         return None
+    below = [
+        row
+        for row in rows[index + used : index + used + _LOOK_AHEAD]
+        if sum(is_filled(cell) for cell in row) > 1  # a title or a total says nothing of columns
+    ]
     texts = [text_of(cell) for cell in named]
     return FoundHeading(columns=_settled(roles, texts, below, mark), rows=used)
 
@@ -132,6 +136,9 @@ def _settled(
     roles = _by_content(roles, below, mark)
     quantity, problems = _quantity(roles, below, mark)
     price, total = _price_and_total(roles, quantity, below, mark)
+    if total is not None and price is None and counts_pieces(heading_texts[total]):
+        total = None  # "Total units" is no money
+        problems += ("two-quantity-columns",)
     if better := _that_multiplies(roles, (quantity, price, total), below, mark):
         quantity, price, total = better
         roles[quantity] = Heading(role=Role.QUANTITY, unit=unit_in(heading_texts[quantity]))

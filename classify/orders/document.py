@@ -16,6 +16,7 @@ from postroom.order import OrderKind
 from postroom.reading.charsets import decode
 from postroom.reading.language import detect
 
+from .audit import noted
 from .body import read_body
 from .buyer import buyer_of_document, seller_of_document
 from .dbf import looks_like_dbf, read_dbf
@@ -151,6 +152,8 @@ def placed(
         party, problems = buyer_of_document(reading.around)
     if kind is OrderKind.ORDER_CHANGE:
         problems = (*problems, "change")
+    elif kind is not OrderKind.INVOICE:
+        problems = (*problems, *noted(reading.around, reading.lines))
     return replace(
         reading,
         kind=kind,

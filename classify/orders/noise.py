@@ -116,6 +116,12 @@ _NUMBER_ALONE = Caseless(
     r"|заявка|bestellung|bestellnummer|auftrag|abruf|commande|pedido"
     r"|ref(?:erence)?)\b[^\d\n]{0,24}\S*\d\S*\W*$",
 )
+# "Cust: 4471": a label and a number of three digits or more; "Box: 100" names goods.
+_LABELLED_NUMBER = Caseless(
+    r"^\W*(?:cust(?:omer)?|client|acc(?:oun)?t?|a/c|job|ref(?:erence)?|route|branch|store|dept|rep|till|loc(?:ation)?"
+    r"|site|agent|vendor|supplier|doc(?:ument)?|seq|page|kd|kunde|konto|filiale|beleg|vorgang|seite|клиент|филиал"
+    r"|магазин|код|счет|счёт|документ|стр)\b\.?\s?(?:no|nr|number|id|№|#)?\W*[:#№=]\W*\d[\w/-]*\W*$"
+)
 _TIME = Caseless(
     r"^\W*(?:с |до |к |после |from |until |by |ab |bis |um )?\d{1,2}[:.]\d{2}\b(?!\s?(?:кг"
     r"|kg|шт|м\b|л\b|x|х))",
@@ -132,7 +138,7 @@ def is_noise(line: str) -> bool:
         line = line[:1000]
     if not without_greeting(line).strip() or _SIGN_OFF.match(line) or _FORWARDED.match(line):
         return True
-    if _NUMBER_ALONE.match(line):
+    if _NUMBER_ALONE.match(line) or _LABELLED_NUMBER.match(line):
         return True
     if _TERM.match(line) or _BANK.search(line) or _CONTACT.search(line) or _TIME.match(line):
         return True

@@ -334,7 +334,9 @@ def _begins(table: _Open, cells: list[str]) -> bool:
 _FIGURE_ROLES = frozenset(
     {Role.QUANTITY, Role.ORDERED, Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
 )
-_WORD_ROLES = frozenset({Role.DESCRIPTION, Role.SKU, Role.GTIN, Role.DETAIL, Role.BUYER_SKU})
+_WORD_ROLES = frozenset(
+    {Role.DESCRIPTION, Role.SKU, Role.GTIN, Role.DETAIL, Role.BUYER_SKU, Role.OTHER}
+)
 
 
 def _wraps(table: _Open, row: Row, cells: list[str]) -> bool:

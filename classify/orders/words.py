@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from .caseless import Caseless
 from .currency import currency_in
-from .units import Unit, unit_of
+from .units import Sort, Unit, unit_of
 
 
 class Role(Enum):
@@ -81,6 +81,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|notes?|hinweis"
             r"|производитель|изготовитель|manufacturer|hersteller|сертификат\w*|серия|основание"
             r"|hs code|zolltarif\w*|kostenstelle|cost cent\w+|объект|акциз\w*|фото|image"
+            r"|(?:requested|ordered) by|requester|room|department|dept|abteilung|raum|besteller"
+            r"|отдел|кабинет|заявитель|заказчик"
             r"|картинка)\b.*",
         ),
         (
@@ -213,13 +215,16 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|description\w*|descripción|descripcion|concepto|produit|artículo|articulo"
             r"|material|materialbezeichnung|materialkurztext|kurztext|text|name|title"
             r"|particulars|details|service|services|деталь|запчасть|запчасти|оборудование"
-            r"|what|was|что|omschrijving|descrizione|articolo|nazwa|produkty|towar|препарат"
+            r"|what|was|что|styles?|wines?|weine?|sorte|plants?"
+            r"|pflanzen?|drinks?|getränke?|medikament\w*"
+            r"|лекарств\w*|werkzeug\w*|инструмент\w*|ingredients?|zutat\w*|rohstoff\w*|dish|speise\w*|omschrijving|descrizione|articolo|nazwa|produkty|towar|препарат"
             r"|блюдо|book|titel|название товара|dienstleistung)\b.*",
         ),
         (
             Role.DATE,
             r".*\b(?:дата|срок\w*|date|delivery|deliver|liefertermin|lieferdatum|termin"
-            r"|livraison|fecha|entrega|due|необходимо к|period|zeitraum|когда|date\w*"
+            r"|livraison|fecha|entrega|due|необходимо к"
+            r"|(?:needed|required|wanted) by|period|zeitraum|когда|date\w*"
             r"|liefer\w*|req)\b.*",
         ),
         (Role.CURRENCY, r"(?:валюта|currency|währung|curr|devise|moneda|waers)"),
@@ -287,6 +292,13 @@ def price_base(heading_text: str) -> Decimal:
 
 
 _PER = re.compile(r"(?i)(?:\bper|\bза|\bje|\bpro|/)\s?(?:1\s)?(?P<unit>[^\W\d_]{1,12})")
+
+
+def counts_pieces(heading_text: str) -> bool:
+    """True for "Total units", "Всего шт.": a sum of pieces, not of money."""
+    words = _WORD.findall(heading_text.lower())
+    found = [unit for word in words if (unit := unit_of(word)) is not None]
+    return any(unit.sort is Sort.COUNT for unit in found) and not currency_in(heading_text)
 
 
 def priced_otherwise(price_heading: str, unit: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from postroom.classify.orders import extract_document
+from postroom.classify.orders.audit import noted
 from postroom.classify.orders.body import read_body
 from postroom.classify.orders.caseless import Phrases
 from postroom.classify.orders.countwords import counted_by
@@ -171,6 +172,46 @@ def test_vat_explains_no_total_where_the_others_hold_none() -> None:
     pen, pad = order_of(rows, "order.csv").lines
     assert pen.confidence > 0.9
     assert "line-total-mismatch" in pad.problems
+
+
+def test_a_total_of_pieces_is_no_money() -> None:
+    rows = "Item;Pack size;Packs;Total units\nGloves M;100;5;500\nGloves L;100;3;300"
+    order = order_of(rows, "order.csv")
+    assert "two-quantity-columns" in order.problems
+    assert all(line.unit_price is None for line in order.lines)
+
+
+def test_totals_under_the_position_column_make_no_code_of_it() -> None:
+    rows = "Item;Code;Description;Qty\n1;FX-1;Flange;8\n2;FX-2;Gasket;16\nTotal 24;;;\nVAT 20;;;"
+    assert [line.sku for line in order_of(rows, "order.csv").lines] == ["FX-1", "FX-2"]
+
+
+def test_the_same_goods_twice_may_be_a_correction() -> None:
+    rows = "Item;Qty;Unit\nPaint 10L;5;tub\nPaint 10L;3;tub\nRoller;4;ea"
+    assert "line-repeated" in order_of(rows, "order.csv").problems
+
+
+def test_a_note_beside_a_table_doubts_the_line_it_names() -> None:
+    found = noted(["Pos. 20: nur wenn lieferbar", "Falls Mängel auftreten, gilt § 7"], [])
+    assert found == ("conditional",)
+
+
+def test_a_sum_explained_by_its_label_only_is_compared_in_any_currency() -> None:
+    text = "Line 1: 25 x Switch @ GBP 18.90\nLine 2: 10 x Injector @ GBP 22.00\nTotal GBP 592.50"
+    assert "total-mismatch" in order_of(f"Order:\n{text}").problems
+    assert order_of(f"Order:\n{text.replace('592', '692')}").complete
+
+
+def test_two_numbers_that_say_the_same_are_one() -> None:
+    first, second = read_body(
+        "Order:\n1. Two (2) units - Desk oak\n2. Three (3) units - Lamp", "en"
+    ).lines
+    assert [(line.quantity, line.unit) for line in (first, second)] == [(2, "units"), (3, "units")]
+
+
+def test_a_unit_behind_its_name_is_not_taken_from_a_quantity_in_front() -> None:
+    (line,) = read_body("Please ship:\nQty 4   LN-0019   lug nut kit", "en").lines
+    assert (line.description, line.unit) == ("lug nut kit", "")
 
 
 def test_a_phrase_must_begin_with_a_word_that_can_be_known() -> None:
