@@ -26,6 +26,7 @@ from .prose import names_goods, only_noise, sentences_of, split_sentences, spoke
 from .reading import Reading
 from .records import records_at
 from .tabular import table_at
+from .units import Sort, unit_behind
 from .words import is_tax_label, sums_up
 
 _MOST_CHARACTERS = 200_000
@@ -253,7 +254,7 @@ def _enumerated(body: _Body) -> set[int]:
     starts: list[tuple[int, int]] = []
     for place, line in enumerate(body.lines):
         match = re.match(r"\s*(\d{1,4})[.)]?\s+\S", line)
-        if match and place not in body.tabled:
+        if match and place not in body.tabled and not _counts(line, match.end(1)):
             starts.append((place, int(match[1])))
     found: set[int] = set()
     run: list[tuple[int, int]] = []
@@ -276,6 +277,12 @@ def _enumerated(body: _Body) -> set[int]:
                 found |= set(counted)
         run = [(place, number)]
     return found
+
+
+def _counts(line: str, end: int) -> bool:
+    """True when a unit that counts stands behind a number that begins a line: "2 cases"."""
+    unit = unit_behind(line, end)
+    return unit is not None and unit.unit.sort in (Sort.COUNT, Sort.PACK)
 
 
 def _runs_on(body: _Body, place: int) -> bool:

@@ -10,7 +10,7 @@ and "40 кг" orders potatoes is decided in item.py.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
@@ -413,7 +413,10 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
             continue
         start, end = spans[index][0], spans[index + numeral.words - 1][1]
         index += numeral.words
-        if _part_of_code(line, start, end) or _explains(line, start, end, taken):
+        if _part_of_code(line, start, end):
+            continue
+        if _explains(line, start, end, taken):
+            _contradict(taken, start, numeral.value)
             continue
         if repeated := _REPEATED.match(line, end):
             end = repeated.end() if Decimal(repeated["value"]) == numeral.value else end
@@ -464,6 +467,13 @@ def _explains(line: str, start: int, end: int, taken: list[Figure]) -> bool:
         figure.number_end <= start <= figure.number_end + 2 and figure.unit is None
         for figure in taken
     )
+
+
+def _contradict(taken: list[Figure], start: int, value: Decimal) -> None:
+    """Make the figure before "(двенадцать)" rough when the words say another number."""
+    for place, figure in enumerate(taken):
+        if 0 <= start - figure.number_end <= 2 and value not in figure.values:
+            taken[place] = replace(figure, rough=True)
 
 
 def counts_things(figure: Figure) -> bool:

@@ -82,6 +82,7 @@ _NO_GOODS = Caseless(
     r"|tage\w?|wochen"
     r"|дней|дня|недел\w+)\b"
 )
+_YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = Caseless(
     r"[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -309,8 +310,10 @@ def _weight(line: str, figure: Figure) -> float:
         weight += 1.2
     if figure.weak and figure.unit is None:
         weight -= 1
-    if re.search(r"[(]\s*$", before) and not counts_things(figure):
-        weight -= 1.5
+    if re.search(r"[(]\s*$", before):
+        weight -= 2.5 if counts_things(figure) else 1.5
+    if figure.unit is None and _YEAR.fullmatch(line[figure.number_start : figure.number_end]):
+        weight -= 0 if marked or figure.times or figure.labelled else 2  # "Merlot 2021"
     whole = figure.values[0] == figure.values[0].to_integral_value()
     if not whole and figure.unit is None:
         weight -= 1.5

@@ -31,7 +31,7 @@ _BANK = Caseless(
 )
 _ADDRESS = re.compile(
     r"\b(?:(?:ул|просп|пр-т|пр-кт|пер|наб|шоссе|бульвар|б-р|мкр|р-н|обл|г)\.\s?\w|(?:улица"
-    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис|этаж|Parkway"
+    r"|проспект|переулок|шоссе|набережная|адрес\w*|юр\. адрес|офис\w?\s?№?\s?\d|этаж|Parkway"
     r"|Industrial Estate|Business Park|[Pp]ostcode|P\.?O\.? Box|rue (?:de|du|des))\b)",
 )
 _NUMBERED_ADDRESS = re.compile(

@@ -50,7 +50,7 @@ E48: усл услуга услуги услуг service services
 : чел человек место мест позиция person persons personen лицензия лицензий лицензии license
   licenses licence licences lizenz lizenzen экз экземпляр экземпляра экземпляров copy copies
   exemplar exemplare голова голов length lengths lgth куст рейс рейса машина машины машину off
-  порция порций порции бухта бухты бухт тираж пе
+  порция порций порции бухта бухты бухт бух тираж пе
 """
 _PACK = """
 NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkg pkgs package packages
@@ -61,7 +61,7 @@ XPA: пач пачка пачки пачек пачку блистер блис�
 XBX: кор короб короба коробов коробка коробки коробок коробку ящ ящик ящика ящиков ящики box boxes
   bx schachtel schachteln kasten kästen kiste kisten boîte boîtes caja cajas лоток лотков лотка
   crate crates case cases cs kst ki
-XCT: картон carton cartons ctn ctns karton kartons krt kart carton cartone
+XCT: картон carton cartons ctn ctns karton kartons krt kart kt cartone
 XRO: рул рулон рулона рулонов рулоны roll rolls rolle rollen rl rll rouleau rouleaux rollo rollos
   ролик роликов rol
 XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs saco sacos beutel tüte tüten
