@@ -50,6 +50,7 @@ _LOOSE_END = re.compile(
 )
 _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
 # "шесть дверей из 10", "3 out of 5"; but a "набор из 6" is one
+_COUNTED = re.compile(r"\d{1,4}\s[^\W\d_]")  # "1 CO2-Flasche", and 10 kg of it?
 _OUT_OF = Caseless(r"(?:(?<!набор)(?<!комплект)(?<!упаковка)\sиз|\sout of|\sbis|\sдо)\s\d{1,5}$")
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 # "2 pallets of 48 bags cement": are they counted by the pallet or by the bag?
@@ -60,6 +61,7 @@ _SIZED = re.compile(r"\d\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 _SHORT_CODE = 3  # letters; a shorter one stands in any text
+_LABEL = 8  # letters of a label at most
 _MOST_NOTE = 300  # letters of a note; what is longer are terms
 _NAMES_LINE = Caseless(
     r"\b(?:items?|lines?|pos(?:ition(?:en)?)?|позици\w+|поз|п|артикул|artikel|art)\b[.\s]*(?:no|nr|№|#)?[.\s]*\d"
@@ -131,7 +133,7 @@ def noted(around: Iterable[str], found: Iterable[OrderLine]) -> tuple[str, ...]:
 
 def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     """A line from text whose description still holds what may be the true quantity: unsure."""
-    if not (line.sku or line.gtin) and _only_details(line.description):
+    if not (line.sku or line.gtin) and (_only_details(line.description) or _is_label(line)):
         return _weaker(line, "description-thin")
     if (
         SPEECH.search(line.description)
@@ -144,12 +146,19 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if _PACKED_FIRST.match(line.description):
         return _weaker(line, "quantity-ambiguous")
     if line.unit_code in NEVER_ORDERED or (
-        line.unit_code in _DESCRIBING and _ends_bare(line.description, language, mark)
+        line.unit_code in _DESCRIBING
+        and (_ends_bare(line.description, language, mark) or _COUNTED.match(line.description))
     ):
         return _weaker(line, "quantity-ambiguous")
     if _is_proved(line) or not _holds_another(line.description, language, mark):
         return line
     return _weaker(line, "quantity-ambiguous")
+
+
+def _is_label(line: OrderLine) -> bool:
+    """True for "Kst. 4410" and the like: one short word and a number of four digits or more."""
+    bare = not line.unit and line.unit_price is None and len(line.description) < _LABEL
+    return bare and (line.quantity or 0) >= 1000 and " " not in line.description
 
 
 def nameless(line: OrderLine) -> OrderLine:

@@ -66,6 +66,11 @@ _WORD = re.compile(
     r"\s*(?P<word>[^\W\d_]+(?:-[^\W\d_]+)?)\.?[ \u00a0]+"
     r"(?P<of>(?:of|von|de)[ \u00a0]+|d['’])?(?=\w)"
 )
+_BEFORE_NAME = re.compile(r"[a-z]{2,}s [A-Z][a-z]{3,}")
+_BEFORE_GENITIVE = re.compile(
+    r"(?P<word>[а-яё]{3,}) (?P<of>[а-яё]{2,}(?:[ыиая]|ов|ев|ей))(?![а-яё])"
+)
+_DESCRIBES = re.compile(r"сорт|марк|размер|цвет|модел|тип|фирм|серии|длин|класс|вид")
 _NAME = re.compile(r"[^\W\d_]+")
 _ADJECTIVE = re.compile(r"(?:[ыио]й|[ая]я|[ое]е|[ыи]е|[ыи]х|[ое]го|[ую]ю|[ыи]м)$")
 # What follows goods, not a way to count them: "10 balls size 5", "6 plates white".
@@ -105,6 +110,21 @@ def counted_by(text: str, one: bool = False) -> Counted | None:
     if not match["of"] and not _is_counted(text, match.end(), word):
         return None
     return Counted(word=word, end=match.end(), sure=sure or bool(match["of"]))
+
+
+def may_be_counted_by(text: str) -> bool:
+    """True where a word we do not know may count what follows: "10 dollops Merino".
+
+    It is a plural in small letters before a name, or a Russian noun before a genitive.
+    """
+    if _BEFORE_NAME.match(text):
+        return True
+    match = _BEFORE_GENITIVE.match(text)
+    return (
+        match is not None
+        and not _ADJECTIVE.search(match["word"])
+        and not _DESCRIBES.match(match["of"])
+    )
 
 
 def _plural(word: str) -> str:

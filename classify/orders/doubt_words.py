@@ -74,6 +74,10 @@ out of \d+
 каждо(?:го|й)
 каждый
 остальн\w+
+один (?:с|без|на|для|из)
+одна (?:с|без|на|для|из)
+one (?:with|without|for|in|of)
+eine?[nrms]? (?:mit|ohne|für)
 столько же
 поровну
 davon
@@ -85,7 +89,7 @@ das gleiche
 """)
 # What makes the order depend on something.
 _IF = Phrases(r"""
-if(?! (?:you (?:have|need|require|could|can|would)|any|there|possible|so\b|something|not\b))
+if(?! (?:you (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b))
 if not,? (?!please|let|call|ring|tell)\w+
 unless
 provided that

@@ -14,9 +14,18 @@ from decimal import Decimal
 from functools import lru_cache
 
 from .caseless import Caseless
-from .countwords import counted_by, counts_alone, counts_word, noun_alone, word_before, word_behind
+from .codes import codes_of, leading_code, names_something
+from .countwords import (
+    counted_by,
+    counts_alone,
+    counts_word,
+    may_be_counted_by,
+    noun_alone,
+    word_before,
+    word_behind,
+)
 from .figures import Figure, counts_things, figures, measures
-from .lines import Draft, checked_gtin, multiplies
+from .lines import Draft, multiplies
 from .numbers import readings
 from .units import NEVER_ORDERED, Sort
 
@@ -30,23 +39,6 @@ _WIDE = re.compile(r"\t+| {3,}|\s*[|¦]\s*| {2,}")
 _WORD_CHAR = re.compile(r"\w")
 _MARKER_BEFORE = re.compile(r"[-–—:=;\t|]\s*$")
 _END = re.compile(r"[\s.,;:!)|\]\t]*$")
-_LABELLED_SKU = Caseless(
-    r"[(\[]?\s?(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
-    r"|best(?:ell)?\.?-?nr\.?|pzn|sku|p/n|part\s?(?:no|number|#)\.?"
-    r"|p\s?n|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
-    r"|кат\.?\s?(?:№|номер))\s?[:.#№]?\s?"
-    r"(?P<code>[a-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
-)
-_BRACKETED_SKU = re.compile(r"\[(?P<code>[\w./+-]{3,30})\]")
-_GTIN = re.compile(
-    r"(?:\b(?:EAN|GTIN|ШК|штрих-?код)\s?[:.]?\s?)?(?<![\w.,])(?P<code>\d{13}|\d{14})(?![\w.,]\w)",
-    re.IGNORECASE,
-)
-_LEADING_CODE = re.compile(
-    r"(?P<code>(?=[^\s]*\d)[A-ZА-Я0-9][A-ZА-Я0-9./_-]{3,24}|\d{5,12})(?=\t|\s[-–—]\s|\s{2,}"
-    r"|:\s|,\s|\s+[^\W\d_]{3})"
-)
-_CODE_ALONE = re.compile(r"(?=\S*\d)(?=\S*[^\W\d_])[\w./+-]{4,30}")
 _VAGUE = Caseless(
     r"\b(?:если|или|либо|вместо|аналог\w*|примерно|как в прошлый раз|как обычно"
     r"|как всегда|уточн\w+|если есть|if|or|either|instead"
@@ -82,6 +74,7 @@ _NO_GOODS = Caseless(
     r"|tage\w?|wochen"
     r"|дней|дня|недел\w+)\b"
 )
+_STARTS_BARE = re.compile(r"\s(?:[^\W\d_]{3,}|[A-ZА-ЯЁÄÖÜ]{1,4}\d?-?[A-ZА-ЯЁÄÖÜ]?[a-zа-яёäöü]{3,})")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = Caseless(
@@ -127,7 +120,7 @@ def item(
         text = re.sub(r"^\s*\d{1,4}[\s.)]+", "", text)
     else:
         text = unbulleted(text)
-    coded, sku, gtin = _codes(text)
+    coded, sku, gtin = codes_of(text)
     coded, discount = _discount(coded)
     found = figures(coded, language, mark)
     weighed = sorted(
@@ -145,26 +138,18 @@ def item(
     )
     price, total = _money(coded, found, quantity)
     description = _description(coded, [quantity, *(one for one in (price, total) if one)])
-    if not _names_something(description) and not sku and not gtin:
+    if not names_something(description) and not sku and not gtin:
         return None
     if not sku:
-        sku, description = _leading_code(description)
+        sku, description = leading_code(description)
     money = next((one.money for one in found if one.money), "")
     problems = _problems(coded, quantity, rival is not None)
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
-    led = "" if quantity.labelled else coded[: quantity.start]
-    if not unit and (found_unit := word_before(description, led)):
-        description, unit = found_unit
-    elif not unit and not _WORD_CHAR.search(coded[: quantity.start]):
-        direct = sku or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
-        counted = None if direct else counted_by(description, values[0] == 1)
-        if counted and not counted.sure:
-            problems = (*problems, "unit-unsure")
-        description, unit = word_behind(description, counted)
-    elif not unit and (word := _noun_behind(coded, quantity)):
-        description, unit = description.removesuffix(word).rstrip(" \t,;"), word
+    if not unit:
+        description, unit, doubts = _counted(coded, quantity, description, bool(sku))
+        problems += doubts
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
             values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
@@ -192,6 +177,24 @@ def item(
         counted=quantity.times or quantity.labelled,
         money=money,
     )
+
+
+def _counted(
+    line: str, quantity: Figure, description: str, coded: bool
+) -> tuple[str, str, tuple[str, ...]]:
+    """(description, unit, problems) where no unit stands behind the quantity itself."""
+    led = "" if quantity.labelled else line[: quantity.start]
+    if found := word_before(description, led):
+        return (*found, ())
+    if _WORD_CHAR.search(line[: quantity.start]):
+        word = _noun_behind(line, quantity)
+        return description.removesuffix(word).rstrip(" \t,;") if word else description, word, ()
+    one = quantity.values[0] == 1
+    direct = coded or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
+    counted = None if direct else counted_by(description, one)
+    guessed = not (counted or direct or one) and may_be_counted_by(description)
+    unsure = guessed or (counted is not None and not counted.sure)
+    return (*word_behind(description, counted), ("unit-unsure",) if unsure else ())
 
 
 def _discount(text: str) -> tuple[str, Decimal | None]:
@@ -239,23 +242,6 @@ def _plain(line: str) -> str:
     """Dot leaders, tabs, pipes and wide gaps as one tab; quotes of a reply gone."""
     text = re.sub(r"^\s*(?:>\s?)+", "", line[:600])
     return _WIDE.sub("\t", _LEADERS.sub("\t", text.strip(" \t|"))).strip()
-
-
-def _codes(text: str) -> tuple[str, str, str]:
-    """Labelled article numbers and GTINs taken out of the line: (rest, sku, gtin)."""
-    sku = gtin = ""
-    if match := _GTIN.search(text):
-        if checked_gtin(match["code"])[0]:
-            gtin = match["code"]
-            text = text[: match.start()] + "\t" + text[match.end() :]
-    if match := _BRACKETED_SKU.search(text):
-        if any(char.isdigit() for char in match["code"]):
-            sku = match["code"]
-            text = text[: match.start()] + text[match.end() :]
-    if not sku and (match := _LABELLED_SKU.search(text)):
-        sku = text[match.start("code") : match.end("code")]
-        text = f"{text[: match.start()]} {text[match.end() :]}"
-    return text.strip(" \t,;"), sku, gtin
 
 
 def _weight(line: str, figure: Figure) -> float:
@@ -327,7 +313,7 @@ def _code(figure: Figure) -> str:
 def _starts_bare(figure: Figure, behind: str) -> bool:
     """ "15 lengths of timber": a whole number, then a word in small letters or of some length."""
     whole = figure.values[0] == figure.values[0].to_integral_value()
-    return figure.unit is None and whole and bool(re.match(r"\s[^\W\d_]{3,}", behind))
+    return figure.unit is None and whole and bool(_STARTS_BARE.match(behind))
 
 
 def _money(
@@ -415,26 +401,6 @@ def _without_dangling(part: str) -> str:
     if part.count("(") < part.count(")"):
         part = part.rstrip(") .")
     return part.strip(" \t.") if part.strip(" \t.") else ""
-
-
-def _names_something(description: str) -> bool:
-    letters = sum(char.isalpha() for char in description)
-    return letters >= 2 or (letters >= 1 and any(char.isdigit() for char in description))
-
-
-def _leading_code(description: str) -> tuple[str, str]:
-    """A first word that can only be an article number: (sku, the rest)."""
-    plain = description.replace("\t", " ")
-    if _CODE_ALONE.fullmatch(description):
-        return description, description
-    if match := _LEADING_CODE.match(description):
-        code = match["code"]
-        rest = description[match.end() :].lstrip(" \t:,-–—")
-        if _names_something(rest) and (
-            code.isdigit() or re.search(r"[-./_]", code) or len(code) >= 6
-        ):
-            return code, rest.replace("\t", " ")
-    return "", plain
 
 
 def _problems(line: str, quantity: Figure, rivalled: bool) -> tuple[str, ...]:

@@ -109,7 +109,7 @@ _NUMBER_ALONE = Caseless(
     r"^\W*(?:(?:our |my |unsere? |наш )?(?:lieferant|supplier|vendor|kunde|customer|поставщик"
     r"|клиент"
     r"|account|acct|a/c|cost (?:centre|center|code)|kostenstelle|konto|лицевой счет|лицевой счёт"
-    r"|kd\.?|lief\.?)(?:en)?[\s.-]*(?:nr|no"
+    r"|kd\.?|lief\.?|kst\.?|acc\.?)(?:en)?[\s.-]*(?:nr|no"
     r"|nummer|number|№|id)?\W{0,3}\d+\W*$)"
     r"|^\W*abruf\b.{0,20}\b(?:aus|zu)\b.{0,40}$|^\W*(?:(?:our|your|unsere?|ihre?|наш|ваш|po"
     r"|p\.o\.|purchase)\s)?(?:order|po|заказ"

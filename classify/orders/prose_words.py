@@ -35,7 +35,7 @@ LEAD_WORDS = frozenset(
     mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
     hätten hätte mal schick schickt bring bringt lass gib nimm
     wieder erneut nochmal nochmals und again снова опять вновь sowie
-    put pop stick
+    put pop stick list catalogue catalog offer
     nous il faut voudrions souhaitons souhaiterions aimerions besoin avons merci passer
     commander commandons veuillez livrer envoyer de du des nos necesitamos
     queremos quisiéramos quiero pedir encargar necesito deseamos

@@ -29,6 +29,8 @@ from postroom.order import OrderLine
         ("40 Stk Böden 3,07", "40", "Stk", "Böden 3,07"),
         ("листовка А5 4+4 — 10 тыс. шт.", "10000", "шт.", "листовка А5 4+4"),
         ("Батарейки АА - 3 уп. по 10 шт", "3", "уп.", "Батарейки АА по 10 шт"),
+        ("Flange DN50 PN16 - 8 pcs", "8", "pcs", "Flange DN50 PN16"),
+        ("Smart 200 lamp - 3 pcs", "3", "pcs", "Smart 200 lamp"),
     ],
 )
 def test_the_quantity_is_told_from_sizes_and_codes(
