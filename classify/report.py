@@ -196,6 +196,9 @@ def _errors(evaluation: Evaluation) -> str:
             text = " ".join(f"{example.message.subject} | {example.message.new_text}".split())
             sure = f"{evaluation.confidence[index]:.2f}"
             doubt = "" if example.is_certain else " (unclear)"
-            yield example.id, example.label + doubt, f"{said} {sure}", text[:_OPENING]
+            signs = evaluation.signs[index]
+            trusted = f"{signs.familiarity:.0%}, {signs.inbox:.0%}"
+            yield example.id, example.label + doubt, f"{said} {sure}", trusted, text[:_OPENING]
 
-    return _table(("mail", "label", "said", "opening"), rows(), "errors")
+    head = ("mail", "label", "said", "words known, between people", "opening")
+    return _table(head, rows(), "errors")

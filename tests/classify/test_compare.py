@@ -1,13 +1,15 @@
 """When a candidate may be promoted, and what the report shows."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from postroom.classify import report
+from postroom.classify.calibration import Signs
 from postroom.classify.compare import compare
-from postroom.classify.evaluation import Evaluation, by_segment
+from postroom.classify.evaluation import Evaluation, by_kind, by_segment
 from postroom.classify.examples import Example
 from postroom.message import Message
 
@@ -83,6 +85,7 @@ def evaluation(probabilities: np.ndarray, truth: np.ndarray) -> Evaluation:
         categories=names,
         examples=made,
         probabilities=probabilities,
+        signs=(Signs(familiarity=0.9, inbox=0.25, words=8, language="en"),) * len(truth),
         truth=truth,
         figures=figures,
     )
@@ -97,8 +100,22 @@ def test_the_report_is_one_file_without_script_and_shows_the_surest_errors() -> 
     assert not re.search(r"(?:src|href|@import|url\()", page)
     errors = page[page.index("The surest errors") :]
     assert errors.index("m0") < errors.index("m1")
-    assert "m2" not in errors
+    assert "m2" not in errors and "90%, 25%" in errors
     assert "0.85: 0.667 of 75%" in page
+
+
+def test_figures_by_the_kinds_of_mail_that_calibration_tells_apart() -> None:
+    usual = Signs(familiarity=0.9, inbox=0.1, words=30, language="en")
+    kinds = [usual] * 60 + [replace(usual, inbox=0.8)] * 70 + [replace(usual, words=9)] * 49
+    kinds += [replace(usual, familiarity=0.2)] * 50 + [replace(usual, familiarity=0.0, words=0)]
+    sure = np.tile([0.9, 0.1], (len(kinds), 1))
+    found = by_kind(sure, np.zeros(len(kinds), dtype=np.int64), tuple(kinds), ("hr", "spam"), 0.85)
+    assert [(one.name, one.mails) for one in found] == [
+        ("reads like mail to a desk", 160),
+        ("reads like mail between people", 70),
+        ("fewer than 10 words", 50),
+        ("half of the words unknown", 50),
+    ]
 
 
 def test_the_report_of_nothing_wrong_and_nothing_sure() -> None:

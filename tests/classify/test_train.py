@@ -128,6 +128,13 @@ def test_evaluating_on_a_label_the_model_does_not_know_is_refused(tmp_path: Path
     assert "knows no returns" in str(caught.value.cause)
 
 
+def test_short_mail_is_judged_by_itself(tmp_path: Path) -> None:
+    made = [{**row, "label": "support", "body": f"{row['body']} again"} for row in rows(20)]
+    source = write(tmp_path / "a.jsonl", [*made, *({**row, "body": "hm"} for row in made)])
+    figures = {one.name: one for one in judged_by(SHIPPED, source)}
+    assert figures["all"].mails == 120 and figures["fewer than 10 words"].mails == 60
+
+
 def test_rows_are_read_as_arriving_mail_is(tmp_path: Path) -> None:
     row = {
         **rows()[0],
