@@ -46,7 +46,8 @@ _ASKS_IF_WANTED = Caseless(
     r"|нужен|надо|бер[её]м"
     r"|отгружать|поставлять|согласован[оа]?|утвержден[оа]?|подтвержден[оа]?|выбор|выбрано"
     r"|да ?/ ?нет"
-    r"|commander|à commander|pedir)\W*$"
+    r"|(?:please )?(?:tick|check|mark)(?: here)?|(?:bitte )?ankreuzen"
+    r"|отметить|отметка|выбрать|commander|à commander|pedir)\W*$"
 )
 # A row that says of itself that it is not, or not surely, ordered.
 _STRUCK = Caseless(
@@ -65,7 +66,8 @@ _STRUCK = Caseless(
 )
 # A remark that leaves a row's order open, changes it, or asks something.
 _OPEN = Caseless(
-    r"\b(?:only (?:if|when|with)|unless|depend\w*|as long as|subject to|otherwise|maybe|perhaps"
+    r"\b(?:or|oder|only (?:if|when|with)"
+    r"|unless|depend\w*|as long as|subject to|otherwise|maybe|perhaps"
     r"|possibly|later"
     r"|not (?:yet|sure|urgent)|wait\b|ask|check|confirm\w*|quote|optional|alternat\w*|was \d"
     r"|were \d|now \d|change\w*"

@@ -19,7 +19,7 @@ from .audit import audited, doubted, nameless
 from .caseless import Caseless
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
-from .lines import numbered, settle
+from .lines import numbered, ordered_as, settle
 from .noise import ends_text, is_noise, recalls, without_greeting
 from .numbers import decimal_mark
 from .prose import names_goods, only_noise, sentences_of, split_sentences, spoken
@@ -203,6 +203,8 @@ def _audit(body: _Body) -> None:
         re.sub(r"^\s*\d{1,4}[\s.)]+", "", line) if place in own_numbers else line
         for place, line in enumerate(body.lines)
     ]
+    if len({ordered_as(line) for line in spoken_of}) < len(spoken_of):
+        body.problems.append("line-repeated")
     if _has_gap(body):
         body.problems.append("quantity-unsaid")
     if not _counts_agree(body):

@@ -148,7 +148,9 @@ def _settled(
         sku = _first(roles, Role.BUYER_SKU)
     problems += _unknown(roles, heading_texts, below)
     if price is not None and quantity is not None:
-        problems += priced_otherwise(heading_texts[price], roles[quantity].unit)
+        counted = roles[quantity].unit
+        if _first(roles, Role.UNIT) is None or counted:
+            problems += priced_otherwise(heading_texts[price], counted)
     currencies = {one.currency for one in roles.values() if one.currency}
     return Columns(
         sku=sku,

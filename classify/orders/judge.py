@@ -41,8 +41,6 @@ def judged(reading: Reading) -> Order:
         total = agreed
     elif total is None and reading.totals:
         total = max(reading.totals)
-    if _repeats(lines):
-        problems.append("line-repeated")
     if not lines and kind in (OrderKind.ORDER, OrderKind.ORDER_CHANGE):
         problems.append("no-lines")
     order = Order(
@@ -58,15 +56,6 @@ def judged(reading: Reading) -> Order:
         problems=tuple(dict.fromkeys(problems)),
     )
     return replace(order, complete=_is_complete(order))
-
-
-def _repeats(lines: tuple[OrderLine, ...]) -> bool:
-    """True when two lines order the same thing in the same way: one may correct the other."""
-    same = [
-        (line.sku, line.gtin, line.description.casefold(), line.unit, line.unit_price)
-        for line in lines
-    ]
-    return len(set(same)) < len(same)
 
 
 def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[OrderLine, ...]:

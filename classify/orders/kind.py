@@ -33,6 +33,7 @@ from .phrases import (
 )
 
 _MOST = 20_000  # characters of the text that are looked at
+_HEAD_MOST = 300  # characters in which a document says that it only asks
 _TITLE_MOST = 1500  # of a document's beginning
 _FORWARD_OR_REPLY = re.compile(
     r"^(?:\s*(?:re|fwd?|aw|wg|sv|tr|vs|ответ|пересл|ha)(?:\[\d+\])?\s?:)+", re.IGNORECASE
@@ -136,6 +137,8 @@ def kind_of_document(title: str, filename: str) -> OrderKind | None:
         return OrderKind.INVOICE
     if order:
         return OrderKind.ORDER
+    if ENQUIRES.search(beginning[:_HEAD_MOST]):
+        return OrderKind.NONE
     if INVOICE_TITLE.search(name):
         return OrderKind.INVOICE
     return OrderKind.ORDER if ORDER_TITLE.search(name) else None

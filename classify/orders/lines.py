@@ -144,6 +144,11 @@ def multiplies(
     return any(abs(exact * (100 + rate) / 100 - total) <= slack for rate in _VAT_RATES)
 
 
+def ordered_as(line: OrderLine) -> tuple[object, ...]:
+    """All of a line but how many: where two lines agree in it, one may correct the other."""
+    return (line.sku, line.gtin, line.description.casefold(), line.unit, line.unit_price)
+
+
 def by_one_rule(lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
     """Where some totals are quantity x price, one that only VAT would explain is a mistake."""
     exact = [_is_exact(line) for line in lines]

@@ -22,7 +22,7 @@ from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, 
 from .columns import columns_by_content, columns_of
 from .fields import Columns
 from .hostile import MOST_LINES
-from .lines import Draft, numbered, settle
+from .lines import Draft, numbered, ordered_as, settle
 from .numbers import NUMBER, decimal_mark, plain, readings
 from .words import is_charge, is_tax_label, sums_up
 
@@ -71,6 +71,7 @@ class _Walk:
     around: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     headed: bool = False
+    same: dict[object, list[Cell]] = field(default_factory=dict)  # what is ordered, and its row
     elsewhere: bool = False  # the last title heads a list of something else than an order
 
 
@@ -146,6 +147,14 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
         walk.unfilled.append(line)
     else:
         walk.lines.append(line)
+        same = walk.same.setdefault(ordered_as(line), row)
+        if same is not row and _words(same) == _words(row):
+            walk.problems.append("line-repeated")
+
+
+def _words(row: list[Cell]) -> list[Cell]:
+    """What a row says besides numbers; a date or a place makes it another line."""
+    return [cell for cell in row if not amounts(cell)]
 
 
 def _filled_cells(row: list[Cell]) -> int:

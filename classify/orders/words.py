@@ -306,6 +306,8 @@ def priced_otherwise(price_heading: str, unit: str) -> tuple[str, ...]:
     match = _PER.search(price_heading)
     said = unit_of(match["unit"]) if match else None
     counted = unit_of(unit) if unit else None
+    if said is not None and counted is None and not unit:  # by the case, but cases of what?
+        return ("price-per-other-unit",) if said.sort is Sort.PACK else ()
     if said is None or counted is None or not said.code or said.code == counted.code:
         return ()
     pieces = {"H87", "EA", "C62"}

@@ -9,7 +9,7 @@ from postroom.classify.orders.audit import noted
 from postroom.classify.orders.body import read_body
 from postroom.classify.orders.caseless import Phrases
 from postroom.classify.orders.countwords import counted_by
-from postroom.order import Order
+from postroom.order import Order, OrderKind
 from postroom.reading.language import detect
 
 
@@ -189,6 +189,21 @@ def test_totals_under_the_position_column_make_no_code_of_it() -> None:
 def test_the_same_goods_twice_may_be_a_correction() -> None:
     rows = "Item;Qty;Unit\nPaint 10L;5;tub\nPaint 10L;3;tub\nRoller;4;ea"
     assert "line-repeated" in order_of(rows, "order.csv").problems
+
+
+def test_the_same_goods_for_another_day_are_no_correction() -> None:
+    rows = "Part;Description;Qty;Due\n100-1;Bracket;20;2024-07-01\n100-1;Bracket;5;2024-08-01"
+    assert order_of(rows, "order.csv").complete
+
+
+def test_a_document_that_asks_for_a_quotation_orders_nothing() -> None:
+    text = "Request for quotation;;\nItem;Qty;Your price\nBearing 6204;10;\nSeal 35x52;20;"
+    assert order_of(text, "list.csv").kind is OrderKind.NONE
+
+
+def test_a_price_by_the_case_needs_to_know_what_is_counted() -> None:
+    rows = "Art.Nr;Bezeichnung;Menge;VPE;Preis/VPE\n100;Kaffee;24;6;18,00"
+    assert "price-per-other-unit" in order_of(rows, "bestellung.csv").problems
 
 
 def test_a_note_beside_a_table_doubts_the_line_it_names() -> None:
