@@ -318,6 +318,8 @@ def _is_explained(line: str, figure: Figure) -> bool:
         return True
     if counts_things(figure):
         return False
+    if figure.end == len(line.rstrip(" :")) and line.rstrip().endswith(":"):
+        return True  # "For Volvo 65115:" heads a list
     return figure.reference or bool(STOP_NOUNS.match(line[figure.end :]))
 
 

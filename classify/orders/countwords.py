@@ -59,6 +59,7 @@ _COUNTS = re.compile(
     r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)"
     r"|(?P<word>[a-z]{3,12})\s+of\s+(?=[a-zA-Z])"
 )
+_NUMBERED = re.compile(r"(?:^|\s)\d{1,4}\s?$")  # "20 St. - 10": those St. are the twenty's
 _NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
 _ALONE = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,15})[\s.,;]*")
 _SINGULARS = {"loaf": "loaves", "sheaf": "sheaves", "posy": "posies", "pouch": "pouches"}
@@ -123,6 +124,7 @@ def may_be_counted_by(text: str) -> bool:
     return (
         match is not None
         and not _ADJECTIVE.search(match["word"])
+        and not _ADJECTIVE.search(match["of"])
         and not _DESCRIBES.match(match["of"])
     )
 
@@ -151,7 +153,8 @@ def word_before(description: str, led: str) -> tuple[str, str] | None:
     match = _LAST_WORD.search(description)
     if match is None or not counts_word(match["word"]):
         return None
-    if not led.rstrip(" \t.:=–—-").endswith(match["word"]):
+    before = led.rstrip(" \t.:=–—-")
+    if not before.endswith(match["word"]) or _NUMBERED.search(before[: -len(match["word"])]):
         return None
     return description[: match.start()].rstrip(" ,;"), match["word"]
 

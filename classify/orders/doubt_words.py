@@ -111,6 +111,10 @@ falls(?! (?:sie|noch|etwas|möglich|fragen))
 wenn(?! (?:sie|noch|etwas|möglich|fragen|es))
 sofern
 je nach
+уточн(?:ю|им|ить)
+melde mich
+reich(?:e|en) (?:ich|wir) nach
+let you know (?:the|which|later|tomorrow|next|soon)
 vorbehaltlich
 oder (?:gleichwertig|vergleichbar|ähnlich)\w*
 """)
@@ -209,6 +213,7 @@ any spare
 the usual(?! (?:address|terms|place|time|price|delivery|account|way|day|conditions|site|location))
 побольше
 поменьше
+можно (?:и )?(?:меньше|больше)
 немного
 немножко
 несколько

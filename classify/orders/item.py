@@ -64,6 +64,9 @@ _POLITE_END = re.compile(
     r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
     r"|gracias)\b.{0,30}$"
 )
+_QUOTED = re.compile(
+    r"[\"„“«](?P<title>[^\"„“”«»]+)[\"“”»]"
+)  # a title is quoted, its quotes are not
 _PER_PACK = Caseless(r"\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
 _UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
 # Who eats, sits or waits is not ordered: "20 people in total".
@@ -382,7 +385,9 @@ def _description(line: str, used: list[Figure]) -> str:
         position = max(position, figure.end)
     parts.append(line[position:])
     cleaned = [_without_dangling(part) for part in parts]
-    return " ".join(" ".join(part for part in cleaned if _WORD_CHAR.search(part)).split())
+    joined = " ".join(" ".join(part for part in cleaned if _WORD_CHAR.search(part)).split())
+    quoted = _QUOTED.fullmatch(joined)
+    return quoted["title"] if quoted else joined
 
 
 def _without_dangling(part: str) -> str:

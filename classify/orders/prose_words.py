@@ -77,7 +77,8 @@ TAIL = Caseless(
     r"|schnellstmöglich|laut (?:ihrem|angebot|ihrer)|aus ihrem|gemäß"
     r"|wie (?:immer|letztes|gehabt|besprochen|angeboten|üblich)|frei haus"
     r"|per (?:express|spedition|post)|zur? (?:lieferung|abholung)|nach\b|zu ihren|bitte\b|rüber"
-    r"|zu liefern|zuschicken|zusenden|bestellen|liefern|schicken|senden|kommen|haben"
+    r"|zu liefern|(?:nach|mit)liefern|bereitstellen"
+    r"|zurücklegen|zuschicken|zusenden|bestellen|liefern|schicken|senden|kommen|haben"
     r"|mit dem nächsten|pour (?:lundi|mardi|mercredi|jeudi|vendredi|le|demain)|para el"
     r"|s'il vous)\b",
 )
@@ -115,7 +116,7 @@ STARTS = re.compile(
     r"|They|And|Any|Let|Do|Just|Will|Would|Many|Kind|Best|Regards|Collection|Invoice|To|For)\b"
 )
 SENTENCE_END = re.compile(
-    r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg"
+    r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg|cheers|ta\b"
     r"|заранее|счет|счёт|оплата|доставка|отправляйте|привезите)\b)"
 )
 # Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
