@@ -17,13 +17,13 @@ from postroom.order import OrderLine
 
 from .caseless import Caseless
 from .dates import date_spans
-from .doubt_words import DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS_MORE
+from .doubt_words import ASIDE, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
 from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise, recalls
 from .numbers import has_digit
 from .prose import only_noise, split_sentences
-from .prose_words import STARTS, STOP_NOUNS
+from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS
 from .units import NEVER_ORDERED
 
 _UNSURE = 0.6
@@ -50,6 +50,7 @@ _LOOSE_END = re.compile(
 )
 _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
 # "шесть дверей из 10", "3 out of 5"; but a "набор из 6" is one
+_NAME = re.compile(r"[^\W\d_]{4,}")
 _COUNTED = re.compile(r"\d{1,4}\s[^\W\d_]")  # "1 CO2-Flasche", and 10 kg of it?
 _OUT_OF = Caseless(r"(?:(?<!набор)(?<!комплект)(?<!упаковка)\sиз|\sout of|\sbis|\sдо)\s\d{1,5}$")
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
@@ -325,13 +326,23 @@ def _is_explained(line: str, figure: Figure) -> bool:
 
 def _wants_more(line: str, language: str, mark: str) -> bool:
     """True when a line asks for something more and says no number: "Dazu noch Putzlappen"."""
-    return WANTS_MORE.search(line) is not None and any(
-        WANTS_MORE.search(sentence) is not None
+    if WANTS_MORE.search(line) is None and WANTS.search(line) is None:
+        return False
+    return any(
+        (WANTS_MORE.search(sentence) is not None or _wants(sentence))
         and not PAPERWORK.search(sentence)
         and not figures(sentence, language, mark)
         and not is_noise(sentence)
         for sentence in split_sentences(line)
     )
+
+
+def _wants(sentence: str) -> bool:
+    """True when a sentence asks for goods by name: "Please send the belt for the Makita"."""
+    if WANTS.search(sentence) is None or sentence.rstrip().endswith(":"):
+        return False
+    words = _NAME.findall(ASIDE.sub(" ", WANTS.sub(" ", sentence)))
+    return any(word.lower() not in LEAD_WORDS for word in words)
 
 
 def _points(line: str) -> bool:

@@ -101,6 +101,10 @@ class Phrases:
             return None
         return self._pattern.search(text)
 
+    def sub(self, replacement: str, text: str) -> str:
+        """The text with `replacement` for every match."""
+        return self._pattern.sub(replacement, text)
+
 
 def _beginning(phrase: str) -> str:
     """The letters that any word must begin with with which the phrase could begin."""

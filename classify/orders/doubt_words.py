@@ -44,6 +44,9 @@ no (?:[a-z]+ ){1,2}(?:this time|today|this week)
 not the
 hold off
 without the
+not needed
+entfällt
+entfallen
 skip (?:the|line|item)
 drop the
 forget (?:the|about)
@@ -116,6 +119,11 @@ melde mich
 reich(?:e|en) (?:ich|wir) nach
 let you know (?:the|which|later|tomorrow|next|soon)
 vorbehaltlich
+then (?:go ahead|ship|send|process|proceed)
+before (?:you )?(?:ship|send|process|dispatch|proceed)(?:ping|ing)?
+erst (?:nach|wenn)
+после подтверждения
+сначала
 oder (?:gleichwertig|vergleichbar|ähnlich)\w*
 """)
 # The writer takes back what he wrote a moment ago: "Actually make it 40", "ach nein, 20".
@@ -267,6 +275,36 @@ noch (?:auch |noch )(?:\w+ )?\w+
 не забудьте
 тоже
 """)
+# The writer wants something; where the sentence has no number, it was not read.
+WANTS = Phrases(r"""
+please (?:send|supply|order|get|bring|pack|put|include)(?! to\b)
+we need
+we also need
+we'll need
+we will need
+i need
+bitte\b[^.!?\n]{0,60}\b(?:liefern|schicken|senden|mitbringen|einpacken)
+wir (?:brauchen|benötigen)
+(?<!не )нужн[аыо]
+(?<!не )нужен
+пришлите
+привезите
+отгрузите
+требуется
+требуются
+""")
+# What such a sentence may speak of besides goods: time, a list that stands elsewhere.
+ASIDE = Caseless(
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|week|morning|noon|afternoon|lunch"
+    r"|asap|possible|soon|early|urgent\w*|quick\w*|delivery|goods|items|everything|them|this|that|these"
+    r"|following|below|attached|list\w*|order\w*|site|usual|address|thanks?|hello|dear"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|woche|mittag|vormittag|nachmittag"
+    r"|möglichst|bald|schnell\w*|dringend|folgende\w*|anbei|anhang|liste|bestell\w*|auftrag\w*|ware\w*|alles"
+    r"|material|artikel|hallo|guten|danke|gruß|понедельник\w*|вторник\w*|сред[аеуы]|четверг\w*|пятниц\w*"
+    r"|суббот\w*|воскресень\w*|завтра|сегодня|недел\w+|утр\w+|обед\w*|вечер\w*|срочно|быстр\w+|скорее"
+    r"|добр\w+|день|следующ\w+|ниже|вложен\w+|списк\w+|список|заказ\w*|заявк\w*|товар\w*|материал\w*"
+    r"|вс[её]|это|здравствуйте|спасибо|поставк\w+|отгрузк\w+|склад\w*|объект\w*)\b"
+)
 # Papers, prices and answers are asked for without a number.
 PAPERWORK = Caseless(
     r"(?:invoice|bill\b|confirm|acknowledg|delivery (?:note|date|time|address)|certificat"

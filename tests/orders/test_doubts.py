@@ -84,6 +84,12 @@ def test_a_loaf_is_counted_like_loaves() -> None:
         ("Order:\n20 boxes gloves\n5 buckets red\nPlease also include screws.", "quantity-unsaid"),
         ("Заявка:\nперчатки - 20 пар\nведра - 5 шт\nтряпки\nшвабры - 4 шт", "quantity-unsaid"),
         ("Bitte liefern:\n10 Sack Streusalz\n5 Schieber\nDazu noch Putzlappen.", "quantity-unsaid"),
+        ("Please send 4 x saw blade. We also need the guard for the saw.", "quantity-unsaid"),
+        ("Order:\n4 x saw blade\n2 x belt\nConfirm prices, then go ahead.", "conditional"),
+        (
+            "Please order:\npos 1: 10 pcs Valve\npos 3: 4 pcs Cap\nPos 2 is not needed.",
+            "leaves-out",
+        ),
         ("Заказ:\nДрель Bosch - 2 шт\nБуры - 20 шт\nДрель можно аналог.", "conditional"),
         ("Заказ:\nТомат 20 пакетиков\nОгурец 30 пакетиков\nВсего 60 пакетиков", "total-mismatch"),
     ],
@@ -98,6 +104,8 @@ def test_words_that_leave_an_order_open_are_named(text: str, problem: str) -> No
     "text",
     [
         "Please send:\n6 x door handles satin\n6 x hinges\nPlease also include the delivery note.",
+        "Please send:\n6 x door handles satin\n6 x hinges\nPlease send to the depot as usual.",
+        "Заказ:\nДверь ДС-1 - 14 шт\nДоводчик - 30 шт\nМонтаж не нужен.",
         "Our weekly order:\n6 x door handles satin\n6 x hinges",
         "Заказ:\nТомат 20 пакетиков\nОгурец 30 пакетиков\nВсего 50 пакетиков",
         "We still have 12 bags of sand. Please send 20 bags of ice melt.",
