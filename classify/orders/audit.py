@@ -64,6 +64,10 @@ _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листо�
 _SHORT_CODE = 3  # letters; a shorter one stands in any text
 _LABEL = 8  # letters of a label at most
 _MOST_NOTE = 300  # letters of a note; what is longer are terms
+_IS_NOTE = Caseless(
+    r"\W*(?:notes?|remarks?|comments?|bemerkung(?:en)?|anmerkung(?:en)?|hinweise?|примечани[ея]|комментари[йи])"
+    r"\W*:"
+)
 _NAMES_LINE = Caseless(
     r"\b(?:items?|lines?|pos(?:ition(?:en)?)?|позици\w+|поз|п|артикул|artikel|art)\b[.\s]*(?:no|nr|№|#)?[.\s]*\d"
 )
@@ -124,10 +128,15 @@ def noted(around: Iterable[str], found: Iterable[OrderLine]) -> tuple[str, ...]:
     codes = {line.sku.lower() for line in found if len(line.sku) > _SHORT_CODE}
     problems: list[str] = []
     for row in around:
-        if len(row) > _MOST_NOTE or not has_digit(row) or is_noise(row):
+        if len(row) > _MOST_NOTE:
             continue
         small = row.lower()
-        if _NAMES_LINE.search(row) or any(code in small for code in codes):
+        named = (
+            has_digit(row)
+            and not is_noise(row)
+            and (_NAMES_LINE.search(row) is not None or any(code in small for code in codes))
+        )
+        if named or _IS_NOTE.match(row):
             problems += [problem for pattern, problem in DOUBTS if pattern.search(row)]
     return tuple(dict.fromkeys(problems))
 

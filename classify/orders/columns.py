@@ -146,7 +146,8 @@ def _settled(
     descriptions = _descriptions(roles, below, sku)
     if sku is None and not descriptions:
         sku = _first(roles, Role.BUYER_SKU)
-    problems += _unknown(roles, heading_texts, below)
+    if _has_unknown(roles, heading_texts, below):
+        problems += ("column-unknown",)
     if price is not None and quantity is not None:
         counted = roles[quantity].unit
         if _first(roles, Role.UNIT) is None or counted:
@@ -178,16 +179,17 @@ def _settled(
 _PACK_WORDS = frozenset({"vpe", "ve", "pe", "уп", "упак", "pack"})  # beside a quantity: its size
 
 
-def _unknown(
+def _has_unknown(
     roles: dict[int, Heading], texts: Sequence[str], below: Sequence[Sequence[Cell]]
-) -> tuple[str, ...]:
-    """A column of figures under a heading we do not know may be what matters."""
-    for place, text in enumerate(texts):
-        if text.strip(" .").lower() in _PACK_WORDS:
-            continue
-        if text and place not in roles and numeric_share(texts_of_column(below, place)) > 0.7:
-            return ("column-unknown",)
-    return ()
+) -> bool:
+    """True for a column of figures under a heading we do not know: it may be what matters."""
+    return any(
+        text
+        and place not in roles
+        and text.strip(" .").lower() not in _PACK_WORDS
+        and numeric_share(texts_of_column(below, place)) > 0.7
+        for place, text in enumerate(texts)
+    )
 
 
 def _first(roles: dict[int, Heading], role: Role) -> int | None:

@@ -51,7 +51,8 @@ _IMAGE_NAMES = re.compile(
 _SAYS_ATTACHED = Caseless(
     r"\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
     r"|прикрепл\w+|attach(?:ed|ing)"
-    r"|(?:see|in|per|the|our) (?:the )?attachments?|enclosed|see file|anbei|im anhang|anlage|beigefügt\w*"
+    r"|(?:see|in|per|the|our) (?:the )?attachments?|enclosed|see file"
+    r"|anbei|im anhang|anlage|beigefügt\w*"
     r"|angehängt\w*|ci-joint\w*|pièce jointe|adjunt\w+)\b"
 )
 

@@ -137,7 +137,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|on hand"
             r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
-            r"|запас|min\w* (?:stock|level|qty)|par level|mindestbestand|meldebestand"
+            r"|запас|min\w* (?:stock|level|qty)|par level|(?:mindest|melde|soll|ist|rest)bestand"
             r"|reorder (?:point|level)"
             r"|свободно|мин\w* (?:заказ|партия)|moq|min order)\b.*|soll|ist|par",
         ),
