@@ -28,6 +28,7 @@ _DECLINES = re.compile(
     r"(?i)\s*(?:no|nein|нет|не надо|nope|non|skip|n|н|false|falsch|0|-|–|—)\s*[.!]?\s*"
 )
 _DECLINED = frozenset(("no", "nein", "нет", "не надо", "nope", "non", "skip"))
+_DECLINED_FROM = frozenset("nNнНsS ")  # what any of these begins with
 _MARK = re.compile(r"(?i)[xх✓✔+v√●•*]|1")
 _REMARKS = Caseless(
     r"\b(?:комментари\w*|примечани\w*|прим|remarks?|comments?|bemerkung\w*|anmerkung\w*|notes?"
@@ -154,14 +155,19 @@ def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
         text = text_of(row[place]) if place < len(row) else ""
         if _DECLINES.fullmatch(text) or (not text and place in answers.marked):
             return False
+    aside = answers.aside
     said = [
         cell
         for place, cell in enumerate(row)
-        if isinstance(cell, str) and cell and place not in answers.aside
+        if cell and isinstance(cell, str) and not (aside and place in aside)
     ]
-    answered = (cell.lower().strip(" .!") for cell in said if len(cell) < _SHORT)
-    if any(answer in _DECLINED for answer in answered) or _STRUCK.search(" | ".join(said)):
+    short = [cell for cell in said if cell[0] in _DECLINED_FROM and len(cell) < _SHORT]
+    if any(cell.lower().strip(" .!") in _DECLINED for cell in short):
         return False
+    if _STRUCK.search(" | ".join(said)):
+        return False
+    if not (answers.notes or answers.others):
+        return True
     remarks = _remarks(row, answers.notes)
     return not (
         any(_OPEN.search(note) for note in (*remarks, *_remarks(row, answers.others)))

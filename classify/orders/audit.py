@@ -15,9 +15,9 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .caseless import Caseless
+from .caseless import Caseless, may_say
 from .dates import date_spans
-from .doubt_words import ASIDE, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
+from .doubt_words import ASIDE, BEGINNINGS, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
 from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise, recalls
@@ -50,6 +50,7 @@ _LOOSE_END = re.compile(
 )
 _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
 # "шесть дверей из 10", "3 out of 5"; but a "набор из 6" is one
+_WORDS = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"[^\W\d_]{4,}")
 _COUNTED = re.compile(r"\d{1,4}\s[^\W\d_]")  # "1 CO2-Flasche", and 10 kg of it?
 _OUT_OF = Caseless(r"(?:(?<!набор)(?<!комплект)(?<!упаковка)\sиз|\sout of|\sbis|\sдо)\s\d{1,5}$")
@@ -111,7 +112,7 @@ def audited(
             continue
         if _has_unread(line, pool, used, language, mark):
             problems.append("numbers-unread")
-        if read and not is_noise(line):
+        if read and may_say(line, BEGINNINGS) and not is_noise(line):
             problems += [problem for pattern, problem in DOUBTS if pattern.search(line)]
             if _points(line):
                 problems.append("points-elsewhere")
@@ -148,7 +149,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if (
         SPEECH.search(line.description)
         or _LOOSE_END.search(line.description)
-        or _OUT_OF.search(line.description)
+        or (line.description[-1:].isdigit() and _OUT_OF.search(line.description))
         or _NEW_SENTENCE.search(line.description)
         or _PRICE_LEFT.search(line.description)
     ):
@@ -190,7 +191,7 @@ def _only_details(description: str) -> bool:
         return True
     if _MIXED.search(description) or _MODEL.search(description):
         return False
-    words = re.findall(r"[^\W\d_]+", description.lower())
+    words = _WORDS.findall(description.lower())
     return all(len(word) < 3 or word in _DETAILS for word in words)
 
 

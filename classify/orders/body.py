@@ -255,7 +255,7 @@ def _enumerated(body: _Body) -> set[int]:
     """Lines that count themselves: 1, 2, 3 or 10, 20, 30 in front, another number behind."""
     starts: list[tuple[int, int]] = []
     for place, line in enumerate(body.lines):
-        match = re.match(r"\s*(\d{1,4})[.)]?\s+\S", line)
+        match = _NUMBERED.match(line)
         if match and place not in body.tabled and not _counts(line, match.end(1)):
             starts.append((place, int(match[1])))
     found: set[int] = set()
@@ -301,6 +301,7 @@ def _runs_on(body: _Body, place: int) -> bool:
     return opened or (following[0].islower() and not _ENDS_COUNTED.search(this))
 
 
+_NUMBERED = re.compile(r"\s*(\d{1,4})[.)]?\s+\S")
 _CAPITAL = re.compile(r"[A-ZÄÖÜ]")  # in German goods are nouns, unless all is in small letters
 _NAMES = re.compile(r"[A-ZÄÖÜ\d]")
 _BROKEN_FROM = 50  # characters

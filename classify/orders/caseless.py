@@ -83,7 +83,7 @@ class Phrases:
     A text without any word that begins with those letters is passed over without a search.
     """
 
-    __slots__ = ("_beginnings", "_pattern")
+    __slots__ = ("_pattern", "beginnings")
 
     def __init__(self, phrases: str, apart: bool = False) -> None:
         """`apart`: only where spaces part a phrase from what is around it, not in "all-purpose".
@@ -91,19 +91,24 @@ class Phrases:
         Raises ValueError for a phrase by whose first letters no word could be known.
         """
         lines = [line for line in re.split(r"\n| / ", phrases) if line]
-        self._beginnings = frozenset(_beginning(line) for line in lines)
+        self.beginnings = frozenset(_beginning(line) for line in lines)
         before, behind = (r"(?<!\S)", r"(?=[\s,.;:!?]|$)") if apart else (r"\b", r"(?!\w)")
         self._pattern = Caseless(rf"{before}(?:{'|'.join(lines)}){behind}")
 
     def search(self, text: str) -> re.Match[str] | None:
         """The first match."""
-        if self._beginnings.isdisjoint(_beginnings(text)):
+        if self.beginnings.isdisjoint(_beginnings(text)):
             return None
         return self._pattern.search(text)
 
     def sub(self, replacement: str, text: str) -> str:
         """The text with `replacement` for every match."""
         return self._pattern.sub(replacement, text)
+
+
+def may_say(text: str, beginnings: frozenset[str]) -> bool:
+    """False when no word of a text begins as any of these phrases does."""
+    return not beginnings.isdisjoint(_beginnings(text))
 
 
 def _beginning(phrase: str) -> str:

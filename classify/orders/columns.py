@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from .answers import answers_of, yes_or_no
-from .cells import Cell, is_filled, is_number, text_of
+from .cells import Cell, is_number, text_of
 from .contents import (
     adds_up,
     agreement,
@@ -66,7 +66,7 @@ def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHe
     below = [
         row
         for row in rows[index + used : index + used + _LOOK_AHEAD]
-        if sum(is_filled(cell) for cell in row) > 1  # a title or a total says nothing of columns
+        if len(row) - row.count("") > 1  # a title or a total says nothing of columns
     ]
     texts = [text_of(cell) for cell in named]
     return FoundHeading(columns=_settled(roles, texts, below, mark), rows=used)
@@ -206,7 +206,9 @@ def _by_content(
     """Mend headings whose cells say otherwise."""
     mended = dict(roles)
     descriptions = _all(roles, Role.DESCRIPTION)
-    wordiest = max(descriptions, key=lambda one: _letters_below(below, one), default=None)
+    wordiest = descriptions[0] if descriptions else None
+    if len(descriptions) > 1:
+        wordiest = max(descriptions, key=lambda one: _letters_below(below, one))
     for place in descriptions:
         texts = texts_of_column(below, place)
         if texts and place != wordiest and are_codes(texts):

@@ -293,6 +293,13 @@ wir (?:brauchen|benötigen)
 требуется
 требуются
 """)
+# By which any of these is known; most lines of a list hold none.
+BEGINNINGS = frozenset[str]().union(
+    *(
+        phrases.beginnings
+        for phrases in (*(pattern for pattern, _ in DOUBTS), POINTS, WANTS_MORE, WANTS)
+    )
+)
 # What such a sentence may speak of besides goods: time, a list that stands elsewhere.
 ASIDE = Caseless(
     r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|week|morning|noon|afternoon|lunch"

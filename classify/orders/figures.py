@@ -344,6 +344,7 @@ def _is_referred_to(tail: str) -> bool:
     return _REFERENCE_BEFORE.search(tail, last) is not None
 
 
+_EACH = re.compile(r"(?i)\s?(?:each|ea|apiece|das stück|je stück|per (?:pc|piece|unit))\b")
 _EA = re.compile(r"(?i)\s?ea\b")
 
 
@@ -351,12 +352,7 @@ def _is_each(line: str, end: int) -> bool:
     """True for "9.00 each": the price of one; "100 ea 1/2-13 bolts" counts them."""
     if _EA.match(line, end) and not any(mark in line[max(0, end - 3) : end] for mark in ".,"):
         return False
-    return bool(
-        re.match(
-            r"(?i)\s?(?:each|ea|apiece|das stück|je stück|per (?:pc|piece|unit))\b",
-            line[end : end + 12],
-        )
-    )
+    return _EACH.match(line[end : end + 12]) is not None
 
 
 def _in_size(line: str, start: int, end: int) -> bool:

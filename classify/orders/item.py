@@ -60,6 +60,14 @@ _DANGLING = re.compile(
     r"в количестве|итого|total|ges\.?|x|х|×|of|von|и|and|und)[\s:.]*$|^(?:of|von|de|штук"
     r"|шт\.?|x|х|×)\s+)"
 )
+_PER_ONE = re.compile(
+    r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед)\b\.?|за шт\.?|each\b|pro (?:stück"
+    r"|st)\b\.?|per (?:pc|piece|unit)\b)"
+)
+_OF_EACH_BEFORE = re.compile(r"(?i)\b(?:по|je|à|jeweils)\s*$")
+_OF_EACH_BEHIND = re.compile(r"(?i)\s?(?:каждого|каждой|jeweils|each of|of each)")
+_NAME_FOLLOWS = re.compile(r"[\s\t]*[^\W\d_]|[\s\t]*[\"«“(]|\s+\w")
+_REPLY_MARKS = re.compile(r"\s*(?:>\s?)+")
 _POLITE_END = re.compile(
     r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
     r"|gracias)\b.{0,30}$"
@@ -243,7 +251,9 @@ def unbulleted(text: str) -> str:
 
 def _plain(line: str) -> str:
     """Dot leaders, tabs, pipes and wide gaps as one tab; quotes of a reply gone."""
-    text = re.sub(r"^\s*(?:>\s?)+", "", line[:600])
+    text = line[:600]
+    if marks := _REPLY_MARKS.match(text):
+        text = text[marks.end() :]
     return _WIDE.sub("\t", _LEADERS.sub("\t", text.strip(" \t|"))).strip()
 
 
@@ -290,7 +300,7 @@ def _weight(line: str, figure: Figure) -> float:
     if at_start:
         weight += (
             1.4 + (1.5 if _starts_bare(figure, behind) else 0)
-            if re.match(r"[\s\t]*[^\W\d_]|[\s\t]*[\"«“(]|\s+\w", behind)
+            if _NAME_FOLLOWS.match(behind)
             else 0.2
         )
         if figure.unit is None and counted_by(behind, figure.values[0] == 1):
@@ -299,7 +309,7 @@ def _weight(line: str, figure: Figure) -> float:
         weight += 1.2
     if figure.weak and figure.unit is None:
         weight -= 1
-    if re.search(r"[(]\s*$", before):
+    if before.rstrip().endswith("("):
         weight -= 2.5 if counts_things(figure) else 1.5
     if figure.unit is None and _YEAR.fullmatch(line[figure.number_start : figure.number_end]):
         weight -= 0 if marked or figure.times or figure.labelled else 2  # "Merlot 2021"
@@ -391,12 +401,7 @@ def _description(line: str, used: list[Figure]) -> str:
 
 
 def _without_dangling(part: str) -> str:
-    part = re.sub(
-        r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед)\b\.?|за шт\.?|each\b|pro (?:stück"
-        r"|st)\b\.?|per (?:pc|piece|unit)\b)",
-        "",
-        part,
-    )
+    part = _PER_ONE.sub("", part)
     for _ in range(4):
         trimmed = _DANGLING.sub("", part)
         if trimmed == part:
@@ -412,8 +417,8 @@ def _problems(line: str, quantity: Figure, rivalled: bool) -> tuple[str, ...]:
     problems: list[str] = []
     if rivalled:
         problems.append("quantity-ambiguous")
-    if re.search(r"(?i)\b(?:по|je|à|jeweils)\s*$", line[: quantity.number_start]) or re.match(
-        r"(?i)\s?(?:каждого|каждой|jeweils|each of|of each)", line[quantity.end :]
+    if _OF_EACH_BEFORE.search(line[: quantity.number_start]) or _OF_EACH_BEHIND.match(
+        line, quantity.end
     ):
         problems.append("quantity-ambiguous")  # "по 10 шт": ten of each of what?
     if quantity.rough:

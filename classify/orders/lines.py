@@ -146,7 +146,7 @@ def multiplies(
 
 def ordered_as(line: OrderLine) -> tuple[object, ...]:
     """All of a line but how many: where two lines agree in it, one may correct the other."""
-    return (line.sku, line.gtin, line.description.casefold(), line.unit, line.unit_price)
+    return (line.sku, line.gtin, line.description, line.unit, line.unit_price)
 
 
 def by_one_rule(lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:

@@ -143,6 +143,7 @@ def spoken(
     return _by_last(parts, language, mark, sure)
 
 
+_WORDS = re.compile(r"[^\W\d_]+")
 _ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста)\s$")  # "für die Kita bitte 20 x Malblock"
 _STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*$")  # "the gate code is 4471"
 # "Please order the following for Tower 9:" what is ordered stands below.
@@ -166,7 +167,7 @@ def names_goods(draft: Draft) -> bool:
     if draft.sku or draft.gtin:
         return True
     rest = _REFERRED.sub(" ", ORDERS.sub(" ", draft.description))
-    words = re.findall(r"[^\W\d_]+", rest.lower())
+    words = _WORDS.findall(rest.lower())
     return any(
         len(word) > 1 and word not in LEAD_WORDS and word not in _AGREEING for word in words
     ) or (any(char.isdigit() for char in rest) and bool(words))
