@@ -5,12 +5,10 @@ started by hand because no systemd runs there, and mail is sent to its Postfix.
 """
 
 import contextlib
-import hashlib
 import os
 import shutil
 import subprocess
 import sys
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,9 +39,9 @@ _SANDBOX = (
 class MailRoom:
     """One host, and what it talks to."""
 
-    def __init__(self, folder: Path, root: MailRoot, releases: Path) -> None:
+    def __init__(self, folder: Path, root: MailRoot, wheels: Path) -> None:
         self.folder, self.root = folder, root
-        self.wheel = next(releases.glob("postroom-*.whl"))
+        self.wheel = next(wheels.glob("postroom-*.whl"))
         self.keys = world.Keys()
         self.smtp, self.submission, self.metrics = free_ports(3)
         self.dns: DnsServer
@@ -186,35 +184,6 @@ def ansible_environment(folder: Path) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "True",
         "ANSIBLE_LOCALHOST_WARNING": "False",
     }
-
-
-def releases() -> Path:
-    """A folder with a wheel of this tree and, kept between runs, of everything it needs."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "postroom"
-    wanted = (ROOT / "pyproject.toml").read_text() + sys.version
-    key = hashlib.sha256(wanted.encode()).hexdigest()[:16]
-    folder = cache / f"wheels-{key}"
-    complete = folder / ".complete"
-    arguments = ["--untried"] if complete.exists() else ["--untried", "--wheelhouse"]
-    done = subprocess.run(
-        [str(ROOT / "scripts/release"), str(folder), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    complete.touch()
-    return folder
-
-
-def rebuilt(wheel: Path, folder: Path) -> Path:
-    """The same wheel with other bytes, as a later build of it would be."""
-    copy = folder / wheel.name
-    shutil.copyfile(wheel, copy)
-    with zipfile.ZipFile(copy, "a") as zipped:
-        zipped.comment = b"built anew"
-    return copy
 
 
 def _world_without_us(keys: world.Keys) -> dict[str, list[tuple[str, str]]]:

@@ -1,15 +1,20 @@
-"""A root of a fresh Debian or Ubuntu, of the release that this machine runs, for Ansible to fill.
+"""A root of a fresh Debian or Ubuntu for Ansible to fill.
 
 In: nothing, or a wheelhouse. Out: a folder with a minimal system in it, namespaces of its own for
 mounts and processes, and a process that keeps both: when it ends, in whatever way, the kernel
 ends everything inside and takes the mounts away. The network is this machine's, so services
 inside listen on loopback ports above 10000.
 
-debootstrap takes its packages from where this machine's apt takes them. What it makes is kept as
-a tar file in $XDG_CACHE_HOME/postroom, named after everything it was made from, so that a second
-run starts in seconds.
+The release is this machine's own, or the one that $POSTROOM_TEST_RELEASE names (bookworm, trixie,
+noble): `POSTROOM_TEST_RELEASE=trixie scripts/test tests/ansible/test_converge.py`.
 
-Limits: root only, as chroot and namespaces need it; no systemd inside.
+debootstrap takes its packages from where this machine's apt takes them, those of the other
+distribution from its public archive. What it makes is kept as a tar file in
+$XDG_CACHE_HOME/postroom, named after everything it was made from, so that a second run starts in
+seconds.
+
+Limits: root only, as chroot and namespaces need it; no systemd inside. Ubuntu on a Debian machine
+needs /usr/share/keyrings/ubuntu-archive-keyring.gpg, or debootstrap refuses.
 """
 
 import hashlib
@@ -34,6 +39,14 @@ mount -t tmpfs -o mode=755 tmpfs "$1/run"
 mount --bind -o ro "$2" "$1/srv"
 exec chroot "$1" /bin/sh -c 'echo ready; exec sleep infinity' </dev/null
 """
+# The releases that the role knows.
+_DISTRIBUTIONS = {"bookworm": "debian", "trixie": "debian", "noble": "ubuntu"}
+_ARCHIVES = {
+    "debian": "http://deb.debian.org/debian",
+    "ubuntu": "http://archive.ubuntu.com/ubuntu",
+}
+_SCRIPTS = Path("/usr/share/debootstrap/scripts")
+_LIKE = {"debian": "sid", "ubuntu": "gutsy"}  # what the scripts of later releases are links to
 # 101: "action forbidden by policy" (Debian's invoke-rc.d): what apt installs is not started.
 _NOTHING_STARTS = "#!/bin/sh\nexit 101\n"
 
@@ -136,13 +149,35 @@ class MailRoot:
 
 
 def release() -> tuple[str, str]:
+    """The distribution asked for, and the code name of its release."""
+    wanted = os.environ.get("POSTROOM_TEST_RELEASE", "")
+    if not wanted:
+        return own_release()
+    if wanted not in _DISTRIBUTIONS:
+        known = ", ".join(_DISTRIBUTIONS)
+        raise RuntimeError(f"POSTROOM_TEST_RELEASE={wanted}: it may be one of {known}")
+    return _DISTRIBUTIONS[wanted], wanted
+
+
+def own_release() -> tuple[str, str]:
     """This machine's distribution and the code name of its release."""
     facts = platform.freedesktop_os_release()
     return facts["ID"], facts["VERSION_CODENAME"]
 
 
-def mirror(code_name: str) -> str:
-    """Where this machine's apt takes packages of its own release from."""
+def mirror(distribution: str, code_name: str) -> str:
+    """Where packages of a release come from: this machine's own place where it has one."""
+    ours, own = own_release()
+    found = _apt_source(code_name)
+    if found is None and distribution == ours:
+        found = _apt_source(own)  # one archive has all releases of a distribution
+    found = found or _ARCHIVES.get(distribution)
+    if found is None:
+        raise RuntimeError(f"apt's sources name nothing for {code_name}")
+    return found
+
+
+def _apt_source(code_name: str) -> str | None:
     for path in sorted(Path("/etc/apt/sources.list.d").glob("*.sources")):
         for stanza in re.split(r"\n\s*\n", path.read_text()):
             uris = re.search(r"(?m)^URIs:\s*(\S+)", stanza)
@@ -156,7 +191,7 @@ def mirror(code_name: str) -> str:
             )
             if found:
                 return found[1]
-    raise RuntimeError(f"apt's sources name nothing for {code_name}")
+    return None
 
 
 def _archive() -> Path:
@@ -170,7 +205,7 @@ def _archive() -> Path:
     if not archive.exists():
         with tempfile.TemporaryDirectory(prefix="postroom-bootstrap-") as place:
             root = Path(place) / "root"
-            _bootstrap(root, code_name)
+            _bootstrap(root, distribution, code_name)
             partial = archive.with_suffix(".partial")
             _call("tar", "-C", str(root), "-cf", str(partial), ".")
             partial.rename(archive)
@@ -181,13 +216,15 @@ def _recipe() -> str:
     return Path(__file__).read_text().partition("def _bootstrap")[2]
 
 
-def _bootstrap(root: Path, code_name: str) -> None:
+def _bootstrap(root: Path, distribution: str, code_name: str) -> None:
     packages = ",".join(_PACKAGES)
-    place = mirror(code_name)
-    universe = ["--components=main,universe"] if release()[0] == "ubuntu" else []
+    place = mirror(distribution, code_name)
+    universe = ["--components=main,universe"] if distribution == "ubuntu" else []
+    # debootstrap of one distribution may not know the last releases of the other by name.
+    script = [] if (_SCRIPTS / code_name).exists() else [str(_SCRIPTS / _LIKE[distribution])]
     _call(
-        *("debootstrap", "--variant=minbase", f"--include={packages}", *universe, code_name),
-        *(str(root), place),
+        *("debootstrap", "--variant=minbase", "--force-check-gpg", f"--include={packages}"),
+        *(*universe, code_name, str(root), place, *script),
     )
     components = "main universe" if universe else "main"
     (root / "etc/apt/sources.list").write_text(f"deb {place} {code_name} {components}\n")

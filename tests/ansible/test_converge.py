@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.mailroom import LOGIN, PASSWORD, MailRoom, rebuilt, releases
-from tests.ansible.mailroot import MailRoot
+from tests.ansible.mailroom import LOGIN, PASSWORD, MailRoom
+from tests.ansible.mailroot import MailRoot, own_release, release
+from tests.ansible.wheels import rebuilt, wheels
 from tests.sandbox import world
 from tests.sandbox.mails import Mail, Writer
 from tests.sandbox.postfix import LOOPBACK
@@ -32,7 +33,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a root and enter it"),
     pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed"),
     pytest.mark.skipif(
-        not Path(f"/usr/bin/{_SAME_PYTHON}").exists(),
+        release() == own_release() and not Path(f"/usr/bin/{_SAME_PYTHON}").exists(),
         reason=f"wheels made here are for {_SAME_PYTHON}, which this release does not have",
     ),
 ]
@@ -41,11 +42,15 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailRoom]:
     folder = tmp_path_factory.mktemp("mailroom")
-    wheels = releases()
-    with MailRoot(wheels) as root:
-        made = MailRoom(folder, root, wheels)
+    brought = wheels()
+    with MailRoot(brought) as root:
+        made = MailRoom(folder, root, brought)
         with made.neighbours():
             yield made
+
+
+def test_the_root_is_of_the_release_asked_for(room: MailRoom) -> None:
+    assert f"VERSION_CODENAME={release()[1]}\n" in room.root.read("/usr/lib/os-release")
 
 
 def test_a_check_of_a_fresh_host_ends_well_and_does_nothing(room: MailRoom) -> None:
