@@ -210,6 +210,14 @@ def _audit(body: _Body) -> None:
     if not _counts_agree(body):
         body.problems.append("total-mismatch")
     body.problems += audited(lines, body.tabled, spoken_of, body.totals, body.language, body.mark)
+    if not _OF_SOME_LINE.isdisjoint(body.problems):
+        body.found = [
+            (place, line if place in body.tabled else _weakened(line)) for place, line in body.found
+        ]
+
+
+def _weakened(line: OrderLine) -> OrderLine:
+    return replace(line, confidence=min(line.confidence, 0.8))
 
 
 def _has_gap(body: _Body) -> bool:
@@ -248,6 +256,7 @@ _DOUBTS = frozenset(
         "unit-unsure",
     }
 )
+_OF_SOME_LINE = frozenset({"corrected", "points-elsewhere"})  # nobody knows of which
 _DOUBTS_CONFIDENCE = 0.6
 
 

@@ -10,7 +10,8 @@ from .caseless import Caseless, Phrases
 # Words of people who speak; goods are not called so.
 SPEECH = Phrases(
     r"""
-i / we / you / us / me / my / our / your / please / pls / they / them / it / is / are / was / were
+ship to / deliver to / send to / i / we / you / us / me / my / our / your / please / pls
+they / them / it / is / are / was / were
 will / would / could / want / need / have / had / has / that / which / because / but / so / also
 still / again / already / only / just / instead / until / unless / each / both / all / rest / same
 usual / usually / normally / currently / actually / sorry / correction / rather / than / make

@@ -55,7 +55,8 @@ _REFERENCE_BEFORE = Caseless(
     r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
     r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|acc|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
-    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|floor|store|school"
+    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|lot"
+    r"|floor|store|school"
     r"|werk|halle))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
@@ -287,7 +288,13 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if _ORDINAL.match(line, end) or _PERCENT.match(line[end : end + 10]):
         return None
     multiplied = _TIMES_SIGN.search(line[max(0, start - 3) : start] + line[end : end + 2])
-    if _glued_behind(line, end, unit) or (multiplied and _in_size(line, start, end)):
+    priced = line[end : end + 1] == "/" and (
+        _MONEY_BEFORE.search(line[max(0, start - 8) : start])
+        or _PRICE_SIGN.search(line[max(0, start - 3) : start])
+    )  # "$11.20/m"
+    if (_glued_behind(line, end, unit) and not priced) or (
+        multiplied and _in_size(line, start, end)
+    ):
         return None
     values = readings(line[start:end], mark)
     if not values:

@@ -61,7 +61,8 @@ _DANGLING = re.compile(
     r"|шт\.?|x|х|×)\s+)"
 )
 _PER_ONE = re.compile(
-    r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед)\b\.?|за шт\.?|each\b|pro (?:stück"
+    r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед|m|kg|l|ft|roll|box|stück)\b\.?|за шт\.?|each\b"
+    r"|pro (?:stück"
     r"|st)\b\.?|per (?:pc|piece|unit)\b)"
 )
 _OF_EACH_BEFORE = re.compile(r"(?i)\b(?:по|je|à|jeweils)\s*$")
@@ -238,7 +239,8 @@ def _by_product(found: Sequence[Figure]) -> tuple[float, int, Figure] | None:
         if not _any_product(one, two, three):
             continue
         swapped = counts_things(two) and not counts_things(one)
-        return (6.0, 0, two if swapped else one)
+        same = next((f for f in found if counts_things(f) and f.values == one.values), one)
+        return (6.0, 0, two if swapped else same)
     return None
 
 
@@ -333,7 +335,14 @@ def _money(
     line: str, found: Sequence[Figure], quantity: Figure
 ) -> tuple[Figure | None, Figure | None]:
     """The price and the total among the other figures."""
-    others = [one for one in found if one is not quantity and not one.numeral and not one.reference]
+    others = [
+        one
+        for one in found
+        if one is not quantity
+        and not one.numeral
+        and not one.reference
+        and (one.money or not _in_brackets(line, one))  # "(1 VE = 1.000 St.)" is no total
+    ]
     cells = [
         one
         for one in others
@@ -363,6 +372,11 @@ def _money(
         if one.unit is None and _MARKER_BEFORE.search(line[: one.start]) and _has_cents(line, one)
     ]
     return (separate[0], None) if len(separate) == 1 else (None, None)
+
+
+def _in_brackets(line: str, figure: Figure) -> bool:
+    before = line[: figure.start]
+    return before.rfind("(") > before.rfind(")")
 
 
 def _is_each(line: str, price: Figure) -> bool:

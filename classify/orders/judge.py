@@ -18,6 +18,7 @@ from .hostile import MOST_LINES
 from .lines import SURE, by_one_rule, divided, numbered
 from .reading import Reading
 
+_UNPROVED = 0.8
 # Worth telling, but no reason to stop an order.
 _HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid"})
 _VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
@@ -35,6 +36,8 @@ def judged(reading: Reading) -> Order:
     problem, agreed = _sum_problem(lines, reading)
     if problem:
         problems.append(problem)
+    if problem:
+        lines = tuple(_unproved(line) for line in lines)
     if agreed is not None:
         lines = tuple(_proved(line) for line in lines)
     if total is None and agreed is not None:
@@ -96,6 +99,12 @@ def _proved(line: OrderLine) -> OrderLine:
     if not line.problems or not set(line.problems) <= _NUMBER_DOUBTS:
         return line
     return replace(line, problems=(), confidence=max(line.confidence, 0.9))
+
+
+def _unproved(line: OrderLine) -> OrderLine:
+    """A line of a document whose sums disagree: sure no more, unless its own total proves it."""
+    proved = line.quantity and line.unit_price and line.quantity * line.unit_price == line.total
+    return line if proved else replace(line, confidence=min(line.confidence, _UNPROVED))
 
 
 def _is_complete(order: Order) -> bool:

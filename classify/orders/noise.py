@@ -175,7 +175,7 @@ _STATES = Caseless(
     r"|offen (?:sind|ist|bleiben)|(?:на складе|у нас)\b[^.!?\n]{0,30}\b(?:есть|осталось"
     r"|остал[аи]сь|лежит|лежат)"
     r"|осталось|остал[аи]сь|остаток\b"
-    r"|(?:the|die|der|das|те|эти)\s(?:\d{1,5}\s)?[^.!?\n]{0,40}\b(?:you|arrived|delivered|vom"
+    r"|(?:the|die|der|das|те|эти)\s(?:\d{1,5}\s)?[^!?\n]{0,40}\b(?:you|arrived|delivered|vom"
     r"|von|geliefert\w*"
     r"|привезли|пришли)\b[^.!?\n]{0,40}\b(?:are|were|is|was|sind|waren|ist|war|спасибо|отлично"
     r"|отличные))\b"

@@ -35,6 +35,8 @@ LEAD_WORDS = frozenset(
     mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
     hätten hätte mal schick schickt bring bringt lass gib nimm
     wieder erneut nochmal nochmals und again снова опять вновь sowie
+    am um montag dienstag mittwoch donnerstag freitag samstag sonntag понедельник вторник среду
+    четверг пятницу субботу drop bring grab sort
     put pop stick list catalogue catalog offer
     nous il faut voudrions souhaitons souhaiterions aimerions besoin avons merci passer
     commander commandons veuillez livrer envoyer de du des nos necesitamos

@@ -262,7 +262,8 @@ def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
         walk.unfilled = [line for line in walk.unfilled if line.quantity is None]
         empty = len(walk.unfilled) - len(said)
     form = known_form or empty > 5 or (priced and empty + len(walk.lines) >= 6)
-    if walk.lines and empty > len(walk.lines) / 2 and form and not grid.formulas:
+    enough = known_form or empty > len(walk.lines) / 2
+    if walk.lines and enough and form and not grid.formulas:
         kept = said
     else:
         kept = walk.unfilled

@@ -61,7 +61,7 @@ XPA: пач пачка пачки пачек пачку блистер блис�
 XBX: кор короб короба коробов коробка коробки коробок коробку ящ ящик ящика ящиков ящики box boxes
   bx schachtel schachteln kasten kästen kiste kisten boîte boîtes caja cajas лоток лотков лотка
   crate crates case cases cs kst ki
-XCT: картон carton cartons ctn ctns karton kartons krt kart kt cartone
+XCT: картон carton cartons ctn ctns karton kartons krt kart kt ktn cartone
 XRO: рул рулон рулона рулонов рулоны roll rolls rolle rollen rl rll rouleau rouleaux rollo rollos
   ролик роликов rol
 XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs saco sacos beutel tüte tüten

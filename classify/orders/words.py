@@ -70,7 +70,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.OTHER,
-            r"(?:purchase |customer )?order (?:id|no|nr|number|date|ref\w*|#|status)"
+            r"p ?o (?:no|nr|number|#)|(?:purchase |customer )?order (?:id|no|nr|number|date"
+            r"|ref\w*|#|status)"
             r"|заказ (?:№|номер|от|дата)|(?:номер|дата) заказа|order created|created at",
         ),
         (
@@ -133,7 +134,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.STOCK,
-            r".*\b(?:остат\w*|наличи\w*|shipped|on order|в пути|заказано ранее|im zulauf|stock"
+            r".*\b(?:остат\w*|продаж\w*|sales|verkauf\w*|расход|usage|verbrauch|наличи\w*"
+            r"|shipped|on order|в пути|заказано ранее|im zulauf|stock"
             r"|on hand"
             r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
@@ -156,6 +158,11 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|order qty|ordered|order quantity|qty ordered|ordered qty"
             r"|quantity ordered|order|bestellmenge|bestellt|cantidad pedida|qté commandée"
             r"|заказываем|к поставке)\b.*|(?:qty |quantity )?(?:needed|wanted)",
+        ),
+        (
+            Role.ORDERED,
+            r"(?:packs?|boxes|cases|cartons?|units|rolls|pieces|bags) (?:req d|reqd|required"
+            r"|needed|wanted)",
         ),
         (Role.UNIT_CODE, r".*\b(?:океи|код ед\w*)\b.*"),
         (
@@ -217,14 +224,15 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|particulars|details|service|services|деталь|запчасть|запчасти|оборудование"
             r"|what|was|что|styles?|wines?|weine?|sorte|plants?"
             r"|pflanzen?|drinks?|getränke?|medikament\w*"
-            r"|лекарств\w*|werkzeug\w*|инструмент\w*|ingredients?|zutat\w*|rohstoff\w*|dish|speise\w*|omschrijving|descrizione|articolo|nazwa|produkty|towar|препарат"
+            r"|лекарств\w*|werkzeug\w*|инструмент\w*|ingredients?|zutat\w*|rohstoff\w*|dish"
+            r"|speise\w*|omschrijving|descrizione|articolo|nazwa|produkty|towar|препарат"
             r"|блюдо|book|titel|название товара|dienstleistung)\b.*",
         ),
         (
             Role.DATE,
             r".*\b(?:дата|срок\w*|date|delivery|deliver|liefertermin|lieferdatum|termin"
             r"|livraison|fecha|entrega|due|необходимо к"
-            r"|(?:needed|required|wanted) by|period|zeitraum|когда|date\w*"
+            r"|(?:need|needed|required|wanted) by|period|zeitraum|когда|date\w*"
             r"|liefer\w*|req)\b.*",
         ),
         (Role.CURRENCY, r"(?:валюта|currency|währung|curr|devise|moneda|waers)"),
@@ -251,6 +259,8 @@ def heading(cell: str) -> Heading | None:
         return Heading(role=Role.POSITION) if cell.strip() in ("№", "#") else None
     if squeezed == "art" and "." not in cell:
         return None  # German "Art" is a kind, "Art." an article's number
+    if squeezed in ("line", "zeile") and currency_in(cell):
+        return Heading(role=Role.TOTAL, currency=currency_in(cell))
     for role, pattern in _PATTERNS:
         if pattern.fullmatch(squeezed):
             if role is Role.DETAIL and _NAMES_FIRST.match(squeezed):

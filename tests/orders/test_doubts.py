@@ -245,3 +245,38 @@ def test_a_phrase_must_begin_with_a_word_that_can_be_known() -> None:
     assert not phrases.search("remake it 40")
     with pytest.raises(ValueError, match="three letters"):
         Phrases("(?:a|b) few")
+
+
+def test_a_correction_takes_the_certainty_from_every_line_of_a_text() -> None:
+    text = "Please send:\n30 boxes A4 paper\n10 boxes toner\n\nActually make the paper 40."
+    assert all(line.confidence < 0.85 for line in read_body(text, "en").lines)
+
+
+def test_sums_that_disagree_leave_only_proved_lines_sure() -> None:
+    rows = "Code;Item;Qty;Price;Total\nP1;Pen;100;1.20;120\nP2;Pad;50;2.00;\nTotal;;;;300"
+    pen, pad = order_of(rows, "order.csv").lines
+    assert pen.confidence >= 0.85 > pad.confidence
+
+
+def test_a_price_with_its_unit_is_a_price() -> None:
+    hose = "Hydraulic hose 2SN    25 m    $11.20/m    $280.00"
+    sleeve = "Crimp sleeve    40 ea   $1.05/ea    $42.00"
+    text = f"Order:\n{hose}\n{sleeve}"
+    assert [str(line.unit_price) for line in read_body(text, "en").lines] == ["11.20", "1.05"]
+
+
+def test_what_a_package_holds_is_no_total() -> None:
+    (line,) = read_body("Wir bestellen:\n10 VE Faltenbeutel braun (1 VE = 1.000 St.)", "de").lines
+    assert line.unit_price is None
+
+
+def test_packs_required_are_the_quantity_and_a_headed_line_in_pounds_its_total() -> None:
+    heading = "Item code;Description;Pack;Packs req'd;Price/pack;Line £"
+    rows = f"{heading}\nLC-1;Latte glass;6;8;14.40;115.20"
+    (line,) = order_of(rows, "order.csv").lines
+    assert (str(line.quantity), str(line.total)) == ("8", "115.20")
+
+
+def test_a_form_with_stocks_orders_nothing_where_nothing_is_written() -> None:
+    rows = "Наименование;Остаток;Заказ;Цена\nВода;48;240;14,90\nСок;190;;22,00\nКвас;6;48;68,00"
+    assert [line.description for line in order_of(rows, "zakaz.csv").lines] == ["Вода", "Квас"]
