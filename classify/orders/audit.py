@@ -16,9 +16,9 @@ from decimal import Decimal
 from postroom.order import OrderLine
 
 from .caseless import Caseless, may_say
-from .dates import date_spans
+from .dates import date_spans, hour_spans
 from .doubt_words import ASIDE, BEGINNINGS, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
-from .figures import Figure, counts_things, figures, hour_spans, is_time, ranges
+from .figures import Figure, counts_things, figures, is_time, ranges
 from .item import unbulleted
 from .noise import is_noise, recalls
 from .numbers import has_digit
@@ -53,6 +53,11 @@ _PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a pr
 _WORDS = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"[^\W\d_]{4,}")
 _COUNTED = re.compile(r"\d{1,4}\s[^\W\d_]")  # "1 CO2-Flasche", and 10 kg of it?
+_TAKES_BACK = frozenset(
+    """no make it that them sorry actually rather better i mean meant oops nein doch lieber
+    besser gleich natürlich verzeihung quatsch halt ach moment нет ой лучше точнее вернее
+    давайте извините хотя все таки всё""".split()
+)
 _OUT_OF = Caseless(r"(?:(?<!набор)(?<!комплект)(?<!упаковка)\sиз|\sout of|\sbis|\sдо)\s\d{1,5}$")
 _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 # "2 pallets of 48 bags cement": are they counted by the pallet or by the bag?
@@ -170,6 +175,12 @@ def _is_label(line: OrderLine) -> bool:
     """True for "Kst. 4410" and the like: one short word and a number of four digits or more."""
     bare = not line.unit and line.unit_price is None and len(line.description) < _LABEL
     return bare and (line.quantity or 0) >= 1000 and " " not in line.description
+
+
+def only_corrects(line: OrderLine) -> bool:
+    """True for a line that names nothing but takes back a number: "No, make it 40 bags"."""
+    words = _WORDS.findall(line.description.lower())
+    return bool(words) and not line.sku and all(word in _TAKES_BACK for word in words)
 
 
 def nameless(line: OrderLine) -> OrderLine:

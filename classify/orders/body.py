@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .audit import audited, doubted, nameless
+from .audit import audited, doubted, nameless, only_corrects
 from .caseless import Caseless
 from .figures import figures
 from .item import Candidate, item, unbulleted, weakened
@@ -197,6 +197,7 @@ def _audit(body: _Body) -> None:
         (place, line if place in body.tabled else doubted(line, body.language, body.mark))
         for place, line in body.found
     ]
+    _correct(body)
     spoken_of = [line for place, line in body.found if place not in body.tabled]
     own_numbers = _enumerated(body)
     lines = [
@@ -214,6 +215,34 @@ def _audit(body: _Body) -> None:
         body.found = [
             (place, line if place in body.tabled else _weakened(line)) for place, line in body.found
         ]
+
+
+def _correct(body: _Body) -> None:
+    """ "No, make it 40 bags" says how many bags the line before meant; a person must look."""
+    kept: list[tuple[int, OrderLine]] = []
+    for place, line in sorted(body.found, key=lambda pair: pair[0]):
+        meant = next(
+            (at for at in range(len(kept) - 1, -1, -1) if _unit(kept[at][1]) == _unit(line)), None
+        )
+        if meant is None or place in body.tabled or not line.unit or not only_corrects(line):
+            kept.append((place, line))
+            continue
+        first, changed = kept[meant]
+        kept[meant] = (
+            first,
+            replace(
+                changed,
+                quantity=line.quantity,
+                confidence=min(changed.confidence, _DOUBTS_CONFIDENCE),
+                problems=(*changed.problems, "corrected"),
+            ),
+        )
+        body.problems.append("corrected")
+    body.found = kept
+
+
+def _unit(line: OrderLine) -> str:
+    return line.unit.strip(".").lower()
 
 
 def _weakened(line: OrderLine) -> OrderLine:

@@ -149,3 +149,25 @@ def _nearest(month: int, day: int, written: date | None) -> date | None:
         if made and written - timedelta(days=62) <= made <= written + timedelta(days=303):
             return made
     return None
+
+
+# "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
+_HOURS = Caseless(
+    r"\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
+    r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
+)
+# "open 7-4", "Monday to Friday, 9 to 5", "Mo-Fr 7-16": the same beside a day.
+_DAY_HOURS = Caseless(
+    r"\b(?:open|opening hours|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mo|di|mi|do|fr|sa|so|mon"
+    r"|fri|пн|вт|ср|чт|пт|сб|вс|geöffnet|ежедневно)[.,:]?\s"
+    r"(?P<hours>\d{1,2}(?:[:.]\d\d)?\s?(?:-|–|to|bis|до)\s?\d{1,2}(?:[:.]\d\d)?)"
+    r"(?!\w)(?!\s?(?:шт|кг|stk|kg|pcs|box|x\s))"
+)
+
+
+def hour_spans(line: str) -> list[tuple[int, int]]:
+    """Where opening hours stand."""
+    if not has_digit(line):
+        return []
+    days = [match.span("hours") for match in _DAY_HOURS.finditer(line)]
+    return [*(match.span() for match in _HOURS.finditer(line)), *days]

@@ -16,8 +16,8 @@ from functools import lru_cache
 
 from .caseless import Caseless
 from .currency import MARK, currency_in
-from .dates import date_spans
-from .numbers import GROUPING, NUMBER, has_digit, readings
+from .dates import date_spans, hour_spans
+from .numbers import GROUPING, NUMBER, readings
 from .numerals import Numeral, may_begin, numeral_at
 from .units import Found, Sort, unit_behind
 
@@ -55,7 +55,7 @@ _REFERENCE_BEFORE = Caseless(
     r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
     r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|acc|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
-    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|lot"
+    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|lot|year"
     r"|floor|store|school"
     r"|werk|halle))[ :.]*$",
 )
@@ -86,11 +86,6 @@ _PERCENT = re.compile(r"\s?(?:%|процент|prozent|percent)")
 _CENTS = re.compile(r"[.,]\d\d$")
 _DAY_BEFORE = Caseless(r"\b(?:am|zum|bis|dem|vom|ab|den)\s$")
 _DOT_ENDS = re.compile(r"\.(?:\s|$)")
-# "с 10 до 14", "bis 10 Uhr", "from 9 to 5": opening hours, unless a unit follows.
-_HOURS = Caseless(
-    r"\b(?:с|from|von|between|zwischen)\s\d{1,2}(?:[:.]\d\d)?\s?(?:ч\.?|h|uhr|am|pm)?\s?"
-    r"(?:до|to|bis|and|und|-)\s?\d{1,2}(?:[:.]\d\d)?(?=\s?(?:ч\b|час|h\b|uhr|am\b|pm\b|[.,;)]|$))"
-)
 _LENGTH = "(?:мм|см|м|mm|cm|m)"
 _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
@@ -160,11 +155,6 @@ def _repeats(figure: Figure, worded: Figure) -> bool:
     return worded.start < figure.start < worded.number_end
 
 
-def hour_spans(line: str) -> list[tuple[int, int]]:
-    """Where opening hours stand."""
-    return [match.span() for match in _HOURS.finditer(line)] if has_digit(line) else []
-
-
 def _ranged(line: str, found: "Range") -> Figure | None:
     """ "5-6 листов": one rough figure, the lower end its value; None for the tail of a code."""
     if _glued_before(line, found.start):
@@ -193,6 +183,7 @@ class Range:
 def ranges(line: str, mark: str = "") -> list[Range]:
     """Every range of a line that may be a rough quantity."""
     found: list[Range] = []
+    hours: list[tuple[int, int]] | None = None
     for match in _RANGE.finditer(line):
         low, high = readings(match["low"], mark)[:1], readings(match["high"], mark)[:1]
         if (
@@ -203,6 +194,10 @@ def ranges(line: str, mark: str = "") -> list[Range]:
         ):
             continue
         if any(start < match.end() and match.start() < end for start, end in date_spans(line)):
+            continue
+        if hours is None:  # once for a line, however many ranges it has
+            hours = hour_spans(line)
+        if any(start < match.end() and match.start() < end for start, end in hours):
             continue
         found.append(Range(start=match.start(), end=match.end(), low=low[0]))
     return found

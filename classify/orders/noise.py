@@ -54,7 +54,7 @@ _TERM = Caseless(
     r"|основание|договор|контракт|примечание|исполнитель|водитель|объект|вес|масса|автомобиль"
     r"|машина|гарантия"
     r"|интервал|срок\w*|подписант|скидка|предоплата|ндс|в т\.? ?ч\.? ндс|валюта|загрузка"
-    r"|выгрузка|груз|товарн\w+|ставка|тара|возвратн\w+|темп"
+    r"|выгрузка|разгрузка|погрузка|въезд|режим|часы|груз|товарн\w+|ставка|тара|возвратн\w+|темп"
     r"|deliver(?:y|ed?)?(?: (?:date|address|terms|to|time|by|week|required"
     r"|requested))?|ship(?:ping|ment)?(?: (?:to|via|terms|date|method|by))"
     r"|payment(?: terms)?|terms|incoterms?|contact|site contact|attn|attention|account(?: no"
@@ -118,8 +118,10 @@ _NUMBER_ALONE = Caseless(
 )
 # "Cust: 4471": a label and a number of three digits or more; "Box: 100" names goods.
 _LABELLED_NUMBER = Caseless(
-    r"^\W*(?:cust(?:omer)?|client|acc(?:oun)?t?|a/c|job|ref(?:erence)?|route|branch|store|dept|rep|till|loc(?:ation)?"
-    r"|site|agent|vendor|supplier|doc(?:ument)?|seq|page|kd|kunde|konto|filiale|beleg|vorgang|seite|клиент|филиал"
+    r"^\W*(?:cust(?:omer)?|client|acc(?:oun)?t?|a/c|job|ref(?:erence)?|route|branch|store|dept"
+    r"|rep|till|loc(?:ation)?"
+    r"|site|agent|vendor|supplier|doc(?:ument)?|seq|page|kd|kunde|konto|filiale|beleg|vorgang"
+    r"|seite|клиент|филиал"
     r"|магазин|код|счет|счёт|документ|стр)\b\.?\s?(?:no|nr|number|id|№|#)?\W*[:#№=]\W*\d[\w/-]*\W*$"
 )
 _TIME = Caseless(
@@ -160,11 +162,11 @@ _RECALLS = Caseless(
     r"^\W*(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)\b[^.!?\n]{0,60}"
     rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |beim |von (?:der"
     rf"|den) )?"
-    rf"{_RECALLED_WORDS}\s[^.!?\n]{{0,80}}"
+    rf"{_RECALLED_WORDS}\s[^!?\n]{{0,80}}"
     r"(?:пришл\w+|получил\w+|приехал\w+|доехал\w+|оплачен\w*|arrived|received|was|were"
     r"|angekommen|erhalten|bezahlt|war|waren|are|is|had|ordered|delivered|took|bought|привез\w+"
     r"|взяли|брали"
-    r"|заказывал\w+|был\w*|geliefert|bestellt|kam\w*|hatten)\b)",
+    r"|заказывал\w+|принят\w*|был\w*|geliefert|bestellt|kam\w*|hatten)\b)",
 )
 # What lies in stock or came earlier, told before or behind what is ordered.
 _STATES = Caseless(

@@ -144,6 +144,8 @@ def spoken(
 
 
 _WORDS = re.compile(r"[^\W\d_]+")
+_HOURS = 24
+_BEFORE_HOUR = Caseless(r"\b(?:zwischen|ab|vor|nach|gegen|between|before|after|until|past)\s$")
 _ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста)\s$")  # "für die Kita bitte 20 x Malblock"
 _STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*$")  # "the gate code is 4471"
 # "Please order the following for Tower 9:" what is ordered stands below.
@@ -226,6 +228,8 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
             continue
         before, behind = text[: figure.start], text[figure.end :]
         if "(" in before and ")" not in before:
+            continue
+        if figure.unit is None and figure.values[0] <= _HOURS and _BEFORE_HOUR.search(before):
             continue
         if first is None and _leads(before) and _orders_something(figure, before, behind, several):
             first = figure

@@ -71,6 +71,7 @@ TAIL = Caseless(
     r"|(?:for|by|on|before|until|next) (?:next |this |the )?(?:monday|tuesday|wednesday|thursday"
     r"|friday|saturday|sunday|tomorrow|today|delivery|week\b|end of|\d{1,2}(?:st|nd|rd|th)|site"
     r"|our (?:site|warehouse|customer))|from your (?:offer|quote|catalogue|list|stock)"
+    r"|(?:here|there|with us|ready) (?:by|before|on)"
     r"|at (?:the |your )?(?:agreed|quoted|usual|current|contract)(?! [\d€$£])"
     r"|as per (?:your|the|our)|per your|as (?:last|usual|before|quoted|discussed)|same as"
     r"|to (?:our|the|site|be delivered)|asap|urgently|please|delivered|with (?:the next|delivery)"
@@ -108,12 +109,15 @@ ABBREVIATED = Caseless(
     r"|им|др|руб|р"
     r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
     r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
-    r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал|бух)$",
+    r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал"
+    r"|бух)$",
 )
 # What begins a sentence and no name of goods: a unit with a dot before it did end one.
 STARTS = re.compile(
-    r"(?:Auf|Bitte|Wir|Ich|Die|Der|Das|Den|Für|An|Am|Im|In|Bei|Nach|Zur?|Zum|Lieferung|Versand|Danke"
-    r"|Vielen|Falls|Wenn|Sollte|Es|Außerdem|Ausserdem|Alles|Rechnung|Abholung|Sie|Können|Könnten|Mit"
+    r"(?:Auf|Bitte|Wir|Ich|Die|Der|Das|Den|Für|An|Am|Im|In|Bei|Nach|Zur?|Zum|Lieferung|Versand"
+    r"|Danke"
+    r"|Vielen|Falls|Wenn|Sollte|Es|Außerdem|Ausserdem|Alles|Rechnung|Abholung|Sie|Können|Könnten"
+    r"|Mit"
     r"|Please|We|I|The|This|These|Deliver|Delivery|Thanks|Thank|Can|Could|Also|Our|My|If|Is|Are|It"
     r"|They|And|Any|Let|Do|Just|Will|Would|Many|Kind|Best|Regards|Collection|Invoice|To|For)\b"
 )
@@ -123,7 +127,8 @@ SENTENCE_END = re.compile(
 )
 # Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
 VAT_NOTE = Caseless(
-    r"\s*[(,]?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?|zuzüglich"
+    r"\s*[(,]?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?"
+    r"|zuzüglich"
     r"|\+|с|без|включая|в т\. ?ч\.)\s?(?:\d{1,2}\s?%\s?)?(?:vat|mwst|ust|ндс"
     r"|tax)\b\.?\s?(?:\d{1,2}\s?%)?\)?",
 )

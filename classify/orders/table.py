@@ -18,6 +18,7 @@ from decimal import Decimal
 from postroom.order import OrderLine
 
 from .answers import heads_another_list, is_wanted
+from .caseless import Caseless
 from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, text_of
 from .columns import columns_by_content, columns_of
 from .fields import Columns
@@ -195,6 +196,8 @@ def _line(
         description, sku = sku, ""  # words, whatever the heading says
     if not (description or gtin) and not _is_code(sku):
         return None
+    if _SIGNS.match(next((text_of(cell) for cell in row if is_filled(cell)), "")):
+        return None
     if not measured.readings and not price and not sku and not gtin and total:
         return None  # a charge or an allowance
     if not measured.readings and not gtin and is_charge(description or sku):
@@ -228,6 +231,14 @@ def _line(
         source=source,
     )
     return settle(draft, number)
+
+
+# Who made, approved and signed a form stands below its rows.
+_SIGNS = Caseless(
+    r"\W*(?:составил\w*|согласован\w*|утвер\w+|исполнитель|подпись|руководител\w+|ответственн\w+"
+    r"|принял\w*|authori[sz]ed|approved by|prepared by|signature|signed|date|datum|unterschrift"
+    r"|genehmigt|geprüft|erstellt|freigegeben)\b[^\n]{0,30}(?::|$|\sby\b)"
+)
 
 
 def _is_code(text: str) -> bool:

@@ -280,3 +280,30 @@ def test_packs_required_are_the_quantity_and_a_headed_line_in_pounds_its_total()
 def test_a_form_with_stocks_orders_nothing_where_nothing_is_written() -> None:
     rows = "Наименование;Остаток;Заказ;Цена\nВода;48;240;14,90\nСок;190;;22,00\nКвас;6;48;68,00"
     assert [line.description for line in order_of(rows, "zakaz.csv").lines] == ["Вода", "Квас"]
+
+
+def test_a_number_taken_back_is_the_earlier_lines_and_waits() -> None:
+    text = "Please send 24 bags of postcrete and 12 fence posts. No, make it 40 bags."
+    bags, posts = read_body(text, "en").lines
+    assert (str(bags.quantity), bags.description) == ("40", "postcrete")
+    assert bags.confidence < 0.85
+    assert str(posts.quantity) == "12"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please order 25 reams of paper. Reception is staffed Monday to Friday, 9 to 5.",
+        "Please order 25 reams of paper. We are open 7-4, Sundays 8-3.",
+        "Просим поставить:\nГеотекстиль - 12 рул.\nРазгрузка: пн-пт 8:00-17:00, въезд 12.",
+    ],
+)
+def test_opening_hours_are_no_quantities(text: str) -> None:
+    reading = read_body(text, detect(text))
+    assert len(reading.lines) == 1
+    assert not reading.problems
+
+
+def test_who_signed_a_form_is_no_product() -> None:
+    rows = "№;Материал;Ед.;Кол-во\n1;Диск 355х3,5;шт;30\nСогласовано: инженер;Рыжова О. Н.;;вн. 112"
+    assert len(order_of(rows, "zayavka.csv").lines) == 1
