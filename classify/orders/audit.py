@@ -179,8 +179,11 @@ def _is_label(line: OrderLine) -> bool:
 
 def only_corrects(line: OrderLine) -> bool:
     """True for a line that names nothing but takes back a number: "No, make it 40 bags"."""
+    first = line.description.partition(" ")[0].strip(",.").lower()
+    if first not in _TAKES_BACK or line.sku:
+        return False
     words = _WORDS.findall(line.description.lower())
-    return bool(words) and not line.sku and all(word in _TAKES_BACK for word in words)
+    return all(word in _TAKES_BACK for word in words)
 
 
 def nameless(line: OrderLine) -> OrderLine:

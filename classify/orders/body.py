@@ -219,6 +219,8 @@ def _audit(body: _Body) -> None:
 
 def _correct(body: _Body) -> None:
     """ "No, make it 40 bags" says how many bags the line before meant; a person must look."""
+    if not any(only_corrects(line) for _, line in body.found):
+        return
     kept: list[tuple[int, OrderLine]] = []
     for place, line in sorted(body.found, key=lambda pair: pair[0]):
         meant = next(

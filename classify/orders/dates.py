@@ -165,9 +165,10 @@ _DAY_HOURS = Caseless(
 )
 
 
-def hour_spans(line: str) -> list[tuple[int, int]]:
+@lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
+def hour_spans(line: str) -> tuple[tuple[int, int], ...]:
     """Where opening hours stand."""
     if not has_digit(line):
-        return []
+        return ()
     days = [match.span("hours") for match in _DAY_HOURS.finditer(line)]
-    return [*(match.span() for match in _HOURS.finditer(line)), *days]
+    return (*(match.span() for match in _HOURS.finditer(line)), *days)

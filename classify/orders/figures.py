@@ -183,7 +183,6 @@ class Range:
 def ranges(line: str, mark: str = "") -> list[Range]:
     """Every range of a line that may be a rough quantity."""
     found: list[Range] = []
-    hours: list[tuple[int, int]] | None = None
     for match in _RANGE.finditer(line):
         low, high = readings(match["low"], mark)[:1], readings(match["high"], mark)[:1]
         if (
@@ -195,9 +194,7 @@ def ranges(line: str, mark: str = "") -> list[Range]:
             continue
         if any(start < match.end() and match.start() < end for start, end in date_spans(line)):
             continue
-        if hours is None:  # once for a line, however many ranges it has
-            hours = hour_spans(line)
-        if any(start < match.end() and match.start() < end for start, end in hours):
+        if any(start < match.end() and match.start() < end for start, end in hour_spans(line)):
             continue
         found.append(Range(start=match.start(), end=match.end(), low=low[0]))
     return found
