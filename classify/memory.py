@@ -18,7 +18,7 @@ from postroom.store import likeness
 from postroom.store.engine import Database
 
 from . import features
-from .similar import Neighbour, Vector, nearest, unpacked
+from .similar import SIZE, Neighbour, Vector, nearest, unpacked
 
 MOST = 20_000
 _SPARE = 5  # asked for beyond what is wanted: some may be gone, or the message itself
@@ -30,8 +30,10 @@ class Memory:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._numbers = np.zeros(0, dtype=np.int64)
-        self._vectors = unpacked([])
+        # A ring: what is newest takes the place of what is oldest.
+        self._numbers = np.zeros(MOST, dtype=np.int64)
+        self._vectors = np.zeros((MOST, SIZE), dtype=np.float32)
+        self._taken = 0  # messages since the start
 
     def like_stored(self, number: int, count: int) -> tuple[Neighbour, ...]:
         """The messages most like a stored one; none where it was stored without a vector.
@@ -49,33 +51,31 @@ class Memory:
         """
         with self._lock:
             self._catch_up()
-            numbers, vectors = self._numbers, self._vectors
-        best = [
-            (int(numbers[row]), likely)
-            for row, likely in nearest(asked, vectors, count + _SPARE)
-            if numbers[row] != besides and likely > 0
-        ]
+            held = min(self._taken, MOST)
+            found = nearest(asked, self._vectors[:held], count + _SPARE)
+            likely = [(int(self._numbers[row]), cosine) for row, cosine in found if cosine > 0]
+        best = [(number, cosine) for number, cosine in likely if number != besides]
         with self._database.reading() as connection:
             known = likeness.told(connection, [number for number, _ in best])
         return tuple(
             Neighbour(
                 message=number,
-                likeness=round(likely, 3),
+                likeness=round(cosine, 3),
                 category=known[number].category,
                 by=known[number].by,
                 subject=known[number].subject,
             )
-            for number, likely in best
+            for number, cosine in best
             if number in known
         )[:count]
 
     def _catch_up(self) -> None:
-        newest = int(self._numbers[0]) if len(self._numbers) else 0
+        newest = int(self._numbers[(self._taken - 1) % MOST])
         with self._database.reading() as connection:
             rows = likeness.newer(connection, features.VERSION, newest, MOST)
         if not rows:
             return
-        numbers = np.array([number for number, _ in rows], dtype=np.int64)
-        fresh = unpacked([vector for _, vector in rows])
-        self._numbers = np.concatenate([numbers, self._numbers])[:MOST]
-        self._vectors = np.concatenate([fresh, self._vectors])[:MOST]
+        places = (self._taken + np.arange(len(rows))) % MOST
+        self._numbers[places] = [number for number, _ in reversed(rows)]
+        self._vectors[places] = unpacked([vector for _, vector in reversed(rows)])
+        self._taken += len(rows)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from postroom.classification import Classification
-from postroom.classify import concepts, features
+from postroom.classify import concepts, features, memory
 from postroom.classify.classifier import Classifier
 from postroom.classify.llm import Llm, LlmCalibration
 from postroom.classify.memory import Memory
@@ -92,18 +92,27 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_the_most_alike_come_first_and_new_ones_are_seen_at_once(store: Store) -> None:
-    memory = Memory(store.database)
-    assert memory.like(CLASSIFIER.vector(mail(PALLETS)), 3) == ()
+    mind = Memory(store.database)
+    assert mind.like(CLASSIFIER.vector(mail(PALLETS)), 3) == ()
     printer = store.add(PRINTER, "support")
     pallets = store.add(PALLETS, "other", source="person")
-    found = memory.like(CLASSIFIER.vector(mail(PALLETS_AGAIN)), 3)
+    found = mind.like(CLASSIFIER.vector(mail(PALLETS_AGAIN)), 3)
     assert [one.message for one in found][0] == pallets
     assert (found[0].category, found[0].by, found[0].subject) == ("other", "a person", PALLETS[:20])
     assert all(one.by == "" for one in found[1:])
     again = store.add(PALLETS_AGAIN, "other")
-    assert [one.message for one in memory.like_stored(pallets, 1)] == [again]
-    assert printer not in [one.message for one in memory.like_stored(printer, 9)]
-    assert memory.like_stored(9_999, 1) == ()
+    assert [one.message for one in mind.like_stored(pallets, 1)] == [again]
+    assert printer not in [one.message for one in mind.like_stored(printer, 9)]
+    assert mind.like_stored(9_999, 1) == ()
+
+
+def test_only_the_newest_are_kept_in_mind(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MOST", 3)
+    mind = Memory(store.database)
+    for number in range(5):
+        last = store.add(f"{number} {PALLETS}", "other")
+        found = mind.like(CLASSIFIER.vector(mail(PALLETS)), 9)
+        assert {one.message for one in found} == set(range(max(last - 2, 1), last + 1))
 
 
 def test_vectors_of_other_features_are_left_alone(store: Store) -> None:
