@@ -64,7 +64,7 @@ _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 _PACKED_FIRST = Caseless(
     r"(?:(?:zu |mit )?je|zu|à|a|mit|по|of|with|each(?: with| of)?|per|x|х)\s\d{1,4}\s?[^\W\d_]{2,}"
 )
-_SIZED = re.compile(r"\d\s?[xXхХ×*]\s?$")  # "2000 x 1000"
+_SIZED = re.compile(r"\d[\"”″'’]?\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
 _SHORT_CODE = 3  # letters; a shorter one stands in any text
@@ -89,7 +89,7 @@ _REFERS = Caseless(
     r"(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
     r"|контракт\w*|спецификаци\w*|кп|сч[её]т\w*|invoices?|quote|quotation|offer|angebot\w*|bestellung\w*"
     r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
-    r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost"
+    r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost|berth|pier|quay|jetty|liegeplatz|причал\w*|подъезд\w*"
     r"|cent(?:re|er)|account|acct|konto|kst|kostenstelle|код\w*|code|rv|rahmen\w*|fahrgestell\w*|vin|dwg|drawing|rev|прайс\w*|от|vom|dated))"
     r"[\s.:/()-]*(?:(?:is|ist|lautet)\s)?(?:no|nr|№|#)?[\s.:]*$"
 )

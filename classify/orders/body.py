@@ -17,7 +17,7 @@ from postroom.order import OrderLine
 
 from .audit import audited, doubted, nameless, only_corrects
 from .caseless import Caseless
-from .figures import figures
+from .figures import figures, measures
 from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, ordered_as, settle
 from .noise import ends_text, is_noise, recalls, without_greeting
@@ -173,7 +173,8 @@ def _settle_all(body: _Body) -> None:
     measured = any(candidate.measured for _, candidate in body.candidates)
     for place, candidate in body.candidates:
         draft = replace(candidate.draft, source=f"{body.source}:{place + 1}")
-        if measured and not candidate.has_unit and not candidate.first and not candidate.counted:
+        bare = not candidate.has_unit and not candidate.first and not candidate.counted
+        if measured and bare and not _is_sized(candidate, body):
             # "картофель 40кг, лук 10": ten what?
             draft = replace(
                 draft,
@@ -184,6 +185,12 @@ def _settle_all(body: _Body) -> None:
             draft = replace(draft, confidence=min(draft.confidence, _DOUBTS_CONFIDENCE))
         body.found.append((place, settle(draft, 1)))
         body.currency = body.currency or candidate.money
+
+
+def _is_sized(candidate: Candidate, body: _Body) -> bool:
+    """True where the name says how much is in one: "Milk 2L - 40" are forty of two litres."""
+    named = figures(candidate.draft.description, body.language, body.mark)
+    return candidate.dashed and bool(named) and measures(named[-1])
 
 
 def _audit(body: _Body) -> None:

@@ -226,6 +226,10 @@ def _by_content(
         elif unit_share(texts_of_column(below, quantities[0])) > 0.5:
             mended[units[0]] = replace(mended[units[0]], role=Role.QUANTITY)
             mended[quantities[0]] = replace(mended[quantities[0]], role=Role.UNIT)
+    for place in _all(mended, Role.UNIT):
+        texts = texts_of_column(below, place)
+        if numeric_share(texts) > 0.7 and unit_share(texts) < 0.5:
+            del mended[place]  # figures are no units: they may be the prices of one
     if not _all(mended, Role.DESCRIPTION):
         _find_description(mended, below)
     if not _all(mended, Role.QUANTITY, Role.ORDERED):

@@ -62,6 +62,7 @@ _COUNTS = re.compile(
 _NUMBERED = re.compile(r"(?:^|\s)\d{1,4}\s?$")  # "20 St. - 10": those St. are the twenty's
 _NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
 _ALONE = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,15})[\s.,;]*")
+_SHORTENED = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,6})\.[\s.,;]*")
 _SINGULARS = {"loaf": "loaves", "sheaf": "sheaves", "posy": "posies", "pouch": "pouches"}
 _WORD = re.compile(
     r"\s*(?P<word>[^\W\d_]+(?:-[^\W\d_]+)?)\.?[ \u00a0]+"
@@ -175,6 +176,17 @@ def counts_alone(text: str, one: bool = False) -> str:
         plain = _plural(plain)
     known = plain in _ENGLISH or plain in _GERMAN or plain in _OTHERS or plain in _PERHAPS
     return match["word"] if known else ""
+
+
+def counts_shortened(text: str) -> tuple[str, bool]:
+    """(short word, True where it begins a counting word) that is all behind a number: "20 кас."."""
+    match = _SHORTENED.fullmatch(text)
+    if match is None:
+        return "", False
+    plain = match["word"].lower().replace("ё", "е")
+    words = (_ENGLISH, _GERMAN, _OTHERS, _PERHAPS)
+    known = len(plain) > 2 and any(one.startswith(plain) for group in words for one in group)
+    return match["word"], known
 
 
 def noun_alone(line: str, end: int) -> str:

@@ -56,7 +56,7 @@ _REFERENCE_BEFORE = Caseless(
     r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|acc|kostenstelle"
     r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
     r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|lot|year"
-    r"|floor|store|school"
+    r"|floor|store|school|berth|pier|quay|jetty|liegeplatz|причал\w*|участ(?:ок|ка|ке)|подъезд\w*"
     r"|werk|halle))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
@@ -188,6 +188,8 @@ def ranges(line: str, mark: str = "") -> list[Range]:
         if (
             not low
             or not high
+            or match["high"][:2].isdigit()
+            and match["high"][0] == "0"  # "11-0042" is a code
             or not 0 < low[0] < high[0] <= 10 * low[0]
             or _SPANS.match(line, match.end())
         ):

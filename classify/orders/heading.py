@@ -35,6 +35,11 @@ _ORDER_NUMBERS = (
         _FLAGS,
     ),
     re.compile(rf"\b(?:заказ|заявк|спецификаци)\w*(?:\s[^\W\d_]+){{1,4}}\s?№\s?{_CODE}", _FLAGS),
+    re.compile(
+        rf"\b(?:p\.?o\.?|purchase order|(?:po|order|bestell)[\s-]?(?:number|no\.?|nummer|nr\.?))"
+        rf"\s(?:is|ist|lautet):?\s{{1,3}}{_CODE}",
+        _FLAGS,
+    ),
     re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
     re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
 )

@@ -18,6 +18,7 @@ from .codes import codes_of, leading_code, names_something
 from .countwords import (
     counted_by,
     counts_alone,
+    counts_shortened,
     counts_word,
     may_be_counted_by,
     noun_alone,
@@ -73,6 +74,8 @@ _POLITE_END = re.compile(
     r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
     r"|gracias)\b.{0,30}$"
 )
+_TIMES = frozenset("xXхХ×")
+_MULTIPLIED = re.compile(r"[\s.][xXхХ×]\s?$")  # "8 шт. × 5 400": the price of one
 _QUOTED = re.compile(
     r"[\"„“«](?P<title>[^\"„“”«»]+)[\"“”»]"
 )  # a title is quoted, its quotes are not
@@ -88,6 +91,7 @@ _NO_GOODS = Caseless(
 )
 _STARTS_BARE = re.compile(r"\s(?:[^\W\d_]{3,}|[A-ZА-ЯЁÄÖÜ]{1,4}\d?-?[A-ZА-ЯЁÄÖÜ]?[a-zа-яёäöü]{3,})")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
+_WORD_OF = re.compile(r"\s[a-z]{3,12}\sof\s[a-zA-Z]")  # "6 trays of ..."
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _DISCOUNT = Caseless(
     r"[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
@@ -165,6 +169,8 @@ def item(
     if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
         if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
             values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
+    if len(values) > 1 and _money_says_grouped(coded, quantity, found):
+        values = (max(values),)
     draft = Draft(
         sku=sku,
         gtin=gtin,
@@ -191,6 +197,18 @@ def item(
     )
 
 
+def _money_says_grouped(line: str, quantity: Figure, found: Sequence[Figure]) -> bool:
+    """True for "1,250 ft at $0.42": the price has its cents behind the other mark."""
+    other = "." if "," in line[quantity.number_start : quantity.number_end] else ","
+    return any(
+        (one.money or one.is_price)
+        and one is not quantity
+        and _has_cents(line, one)
+        and line[one.number_end - 3] == other
+        for one in found
+    )
+
+
 def _counted(
     line: str, quantity: Figure, description: str, coded: bool
 ) -> tuple[str, str, tuple[str, ...]]:
@@ -200,6 +218,12 @@ def _counted(
         return (*found, ())
     if _WORD_CHAR.search(line[: quantity.start]):
         word = _noun_behind(line, quantity)
+        if not word and not quantity.unit and _MARKER_BEFORE.search(line[: quantity.start]):
+            short, known = counts_shortened(line[quantity.end :])
+            if known:
+                return _without_short(description, short), short, ()
+            if short:
+                return description, "", ("unit-unsure",)
         return description.removesuffix(word).rstrip(" \t,;") if word else description, word, ()
     one = quantity.values[0] == 1
     direct = coded or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
@@ -207,6 +231,10 @@ def _counted(
     guessed = not (counted or direct or one) and may_be_counted_by(description)
     unsure = guessed or (counted is not None and not counted.sure)
     return (*word_behind(description, counted), ("unit-unsure",) if unsure else ())
+
+
+def _without_short(description: str, short: str) -> str:
+    return description.rstrip(".").removesuffix(short).rstrip(" \t,;")
 
 
 def _discount(text: str) -> tuple[str, Decimal | None]:
@@ -305,7 +333,9 @@ def _weight(line: str, figure: Figure) -> float:
             if _NAME_FOLLOWS.match(behind)
             else 0.2
         )
-        if figure.unit is None and counted_by(behind, figure.values[0] == 1):
+        if figure.unit is None and (
+            counted_by(behind, figure.values[0] == 1) or _WORD_OF.match(behind)
+        ):
             weight += 2
     if at_end:
         weight += 1.2
@@ -384,7 +414,7 @@ def _is_each(line: str, price: Figure) -> bool:
     each = re.match(
         r"(?i)\s?(?:/|за шт|за ед|за шт|each|ea\b|per\b|pro\b|je\b|p\.? ?st)", line[price.end :]
     )
-    return price.is_price or bool(each)
+    return price.is_price or bool(each) or _MULTIPLIED.search(line, 0, price.start) is not None
 
 
 def _has_cents(line: str, figure: Figure) -> bool:
@@ -409,7 +439,8 @@ def _description(line: str, used: list[Figure]) -> str:
         position = max(position, figure.end)
     parts.append(line[position:])
     cleaned = [_without_dangling(part) for part in parts]
-    joined = " ".join(" ".join(part for part in cleaned if _WORD_CHAR.search(part)).split())
+    said = (part for part in cleaned if _WORD_CHAR.search(part) and part not in _TIMES)
+    joined = " ".join(" ".join(said).split())
     quoted = _QUOTED.fullmatch(joined)
     return quoted["title"] if quoted else joined
 

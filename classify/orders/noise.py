@@ -19,6 +19,7 @@ _CONTACT = Caseless(
 _WEB = Caseless(r"https?://|\S@\S+\.\S")
 _TELEPHONE = re.compile(
     r"(?:\+\s?\d[\d ()-]{8,}|\b[78][ -]?\(\d{3,5}\)"
+    r"|\b[78][ -]\d{3}[ -]\d{3}(?:[ -]\d\d){2}\b"
     r"|\(0?\d{2,5}\)[ -]?\d{2,4}[ -]\d{2,4}|\b8[ -]?9\d\d[ -]?\d{3}"
     r"|\b0\d{3,4}[ /-]\d{3,}[ /-]?\d{2,})",
 )
@@ -76,6 +77,10 @@ _TERM_SENTENCE = Caseless(
     r"|deliver(?:y|ies)?|please deliver (?:to|by|on|before|between)|ship to|lieferung"
     r"|liefertermin|anlieferung|zahlung|payment|incoterms|livraison|wir arbeiten|we are open"
     r"|работаем|приём|прием|приемка|приёмка|график|kw|termin)\b",
+)
+_PAYMENT = Caseless(
+    r"^\W*(?:(?:payment|terms)\W+(?:terms\W+)?)?(?:net|netto)\s(?:7|10|14|15|20|21|28|30|45|60|90)"
+    r"(?:\s?(?:days|tage))?\s*(?:[,;.]|$)",
 )
 _GREETING = re.compile(
     r"^\W*(?:здр[ао]?в?ст\w+|добрый (?:день|вечер)|доброе утро|доброго (?:дня"
@@ -140,7 +145,7 @@ def is_noise(line: str) -> bool:
         line = line[:1000]
     if not without_greeting(line).strip() or _SIGN_OFF.match(line) or _FORWARDED.match(line):
         return True
-    if _NUMBER_ALONE.match(line) or _LABELLED_NUMBER.match(line):
+    if _NUMBER_ALONE.match(line) or _LABELLED_NUMBER.match(line) or _PAYMENT.match(line):
         return True
     if _TERM.match(line) or _BANK.search(line) or _CONTACT.search(line) or _TIME.match(line):
         return True
@@ -159,8 +164,9 @@ _RECALLED_WORDS = (
 )
 _RECALLED = Caseless(_RECALLED_WORDS)
 _RECALLS = Caseless(
-    r"^\W*(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)\b[^.!?\n]{0,60}"
-    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |beim |von (?:der"
+    r"^\W*(?:\w{2,20},\s)?(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)"
+    r"\b[^.!?\n]{0,60}"
+    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |по |beim |von (?:der"
     rf"|den) )?"
     rf"{_RECALLED_WORDS}\s[^!?\n]{{0,80}}"
     r"(?:пришл\w+|получил\w+|приехал\w+|доехал\w+|оплачен\w*|arrived|received|was|were"

@@ -24,6 +24,7 @@ from .prose_words import (
     BOUNDARY,
     DETAIL,
     LEAD_WORDS,
+    MONTH,
     POLITE,
     RETURNS,
     SENTENCE_END,
@@ -49,6 +50,7 @@ _AGREEING = frozenset(
     "agreed okay yes fine да хорошо ладно согласны согласовали passt einverstanden".split()
 )
 # "1000 шт. Грунт": a unit behind its number does end a Russian sentence.
+_DAY = re.compile(r"(?:^|\D)\d{1,2}$")
 _COUNTED_END = re.compile(r"\d\s?[^\W\d_]{1,6}$")
 
 
@@ -107,6 +109,8 @@ def split_sentences(paragraph: str) -> Iterator[str]:
     start = 0
     for match in SENTENCE_END.finditer(text):
         head = text[start : match.start()]
+        if _DAY.search(head[-4:]) and MONTH.match(text, match.end()):
+            continue
         if match[0].startswith(".") and ABBREVIATED.search(head[-12:]):
             closes = _COUNTED_END.search(head[-16:]) and (
                 "а" <= text[match.end()].lower() <= "я" or STARTS.match(text, match.end())
@@ -146,7 +150,8 @@ def spoken(
 _WORDS = re.compile(r"[^\W\d_]+")
 _HOURS = 24
 _BEFORE_HOUR = Caseless(r"\b(?:zwischen|ab|vor|nach|gegen|between|before|after|until|past)\s$")
-_ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста)\s$")  # "für die Kita bitte 20 x Malblock"
+# "für die Kita bitte 20 x Malblock"
+_ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста|прошу|просим)\s$")
 _STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*$")  # "the gate code is 4471"
 # "Please order the following for Tower 9:" what is ordered stands below.
 _INTRODUCES = re.compile(r"(?i)\b(?:following|folgende\w*|следующ\w+|as follows|below)\b[^:]*:\s*$")

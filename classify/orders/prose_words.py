@@ -110,7 +110,7 @@ ABBREVIATED = Caseless(
     r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
     r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
     r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал"
-    r"|бух)$",
+    r"|бух|пос|дер|обл|корп|кв|наб|пер|просп|пл|мкр)$",
 )
 # What begins a sentence and no name of goods: a unit with a dot before it did end one.
 STARTS = re.compile(
@@ -120,6 +120,11 @@ STARTS = re.compile(
     r"|Mit"
     r"|Please|We|I|The|This|These|Deliver|Delivery|Thanks|Thank|Can|Could|Also|Our|My|If|Is|Are|It"
     r"|They|And|Any|Let|Do|Just|Will|Would|Many|Kind|Best|Regards|Collection|Invoice|To|For)\b"
+)
+# "am 12. Juni": the dot behind a day ends no sentence.
+MONTH = re.compile(
+    r"(?:Jan(?:uar)?|Jän(?:ner)?|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|Aug(?:ust)?"
+    r"|Sept?(?:ember)?|Okt(?:ober)?|Nov(?:ember)?|Dez(?:ember)?)\b"
 )
 SENTENCE_END = re.compile(
     r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg|cheers|ta\b"

@@ -64,8 +64,8 @@ XBX: кор короб короба коробов коробка коробки
 XCT: картон carton cartons ctn ctns karton kartons krt kart kt ktn cartone
 XRO: рул рулон рулона рулонов рулоны roll rolls rolle rollen rl rll rouleau rouleaux rollo rollos
   ролик роликов rol
-XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs saco sacos beutel tüte tüten
-  btl куль
+XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs sacks saco sacos beutel tüte
+  tüten btl куль
 XBO: btl btls fls
   бут бутыл бутылка бутылки бутылок бутылку бутыль бутыли бутылей bottle bottles flasche
   flaschen fl bouteille bouteilles botella botellas фл флак флакон флакона флаконов флаконы

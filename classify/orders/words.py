@@ -265,6 +265,8 @@ def heading(cell: str) -> Heading | None:
         if pattern.fullmatch(squeezed):
             if role is Role.DETAIL and _NAMES_FIRST.match(squeezed):
                 role = Role.DESCRIPTION
+            if role is Role.UNIT and currency_in(cell):
+                role = Role.PRICE  # "Unit £": what one costs
             if role in _WITHOUT_DIGITS and any(char.isdigit() for char in squeezed):
                 return None
             return Heading(role=role, unit=_unit_named(squeezed, role), currency=currency_in(cell))

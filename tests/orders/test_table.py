@@ -238,6 +238,21 @@ def test_a_column_of_unknown_figures_makes_lines_unsure() -> None:
     assert all(line.confidence < 0.85 for line in table.lines)
 
 
+def test_a_unit_in_a_currency_is_a_price_and_figures_are_no_units() -> None:
+    table = read(
+        ["Part", "Description", "Qty", "UoM", "Unit £"],
+        ["BW-18", "Birch plywood 18mm", Decimal(22), "sheet", Decimal("58.40")],
+        language="en",
+    )
+    assert [(line.unit, line.unit_price) for line in table.lines] == [("sheet", Decimal("58.40"))]
+    unknown = read(
+        ["Part", "Description", "Qty", "UoM", "Unit"],
+        ["BW-18", "Birch plywood 18mm", Decimal(22), "sheet", Decimal("58.40")],
+        language="en",
+    )
+    assert unknown.problems == ("column-unknown",)
+
+
 def test_columns_of_several_places_are_ordered_by_their_sum() -> None:
     table = read(
         ["Номенклатура", "Ед.", "Склад Север", "Склад Юг", "Итого"],

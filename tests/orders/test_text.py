@@ -31,6 +31,8 @@ from postroom.order import OrderLine
         ("Батарейки АА - 3 уп. по 10 шт", "3", "уп.", "Батарейки АА по 10 шт"),
         ("Flange DN50 PN16 - 8 pcs", "8", "pcs", "Flange DN50 PN16"),
         ("Smart 200 lamp - 3 pcs", "3", "pcs", "Smart 200 lamp"),
+        ("Рассада капусты, кассета 64 — 15 кас.", "15", "кас", "Рассада капусты, кассета 64"),
+        ("Лопата (кат. 11-0042) — 6 шт. х 350 руб.", "6", "шт.", "Лопата"),
     ],
 )
 def test_the_quantity_is_told_from_sizes_and_codes(
@@ -51,6 +53,7 @@ def test_the_quantity_is_told_from_sizes_and_codes(
         ("Нитки 45ЛЛ — 60 боб × 92,00 = 5 520,00", "60", "92.00", "5520.00"),
         ("Chair gold, 200 pcs, 3.20 each", "200", "3.20", None),
         ("Цемент М500 50 кг - 120 мешков по 415 руб.", "120", "415", None),
+        ("Плитка С2 — 80 шт. х 350 руб.", "80", "350", None),
         ("25 Stück Kugelhahn DN25 à 18,40 €", "25", "18.40", None),
     ],
 )
@@ -81,13 +84,17 @@ def test_price_and_total_are_told_from_the_quantity(
         "----------------------",
         "Our order NC 40021.",
         "Lieferung bis KW 41 an Tor 2",
+        "Payment terms: net 30",
+        "Агент: 8 000 200-30-40",
     ],
 )
 def test_signatures_phones_banks_and_terms_are_no_lines(line: str) -> None:
     assert is_noise(line)
 
 
-@pytest.mark.parametrize("line", ["болт М8 - 20 шт", "20 rolls tape", "Schrauben 4x40 - 5 Pakete"])
+@pytest.mark.parametrize(
+    "line", ["болт М8 - 20 шт", "20 rolls tape", "Schrauben 4x40 - 5 Pakete", "Net 30 m - 2"]
+)
 def test_goods_are_not_noise(line: str) -> None:
     assert not is_noise(line)
 
@@ -248,3 +255,44 @@ def test_a_price_left_in_a_description_is_a_doubt() -> None:
     line = OrderLine(line=1, description="brackets @ 1.15", quantity=Decimal(36), confidence=0.9)
     assert doubted(line).confidence < 0.85
     assert doubted(replace(line, description="brackets")).confidence == 0.9
+
+
+def test_a_short_word_that_nobody_knows_may_be_a_unit() -> None:
+    (_, line) = read_body("Просим отгрузить:\nКлипсы - 10 шт\nСкобы - 20 зкл.", "ru").lines
+    assert "unit-unsure" in line.problems
+    assert line.confidence < 0.85
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "wir bestellen zur Abholung am 12. Juni:\n25 St. Hainbuche\n10 St. Feldahorn",
+        "Please supply to berth 6:\nCotton rags - 50 kg\nTorch - 4 pcs",
+        "Просим отгрузить:\nКонёк - 14 шт\nМембрана - 3 рул\nДоставка: пос. Лесной, участок 41.",
+        "Миша, по прошлому заказу всё пришло: 14 мест.\n\nЗаказ:\nТорф - 9 шт\nГрунт - 4 шт",
+    ],
+)
+def test_days_places_and_what_came_before_are_no_goods(text: str) -> None:
+    reading = read_body(text, "")
+    assert len(reading.lines) == 2
+    assert not reading.problems
+
+
+def test_what_one_holds_says_what_is_counted() -> None:
+    (_, milk, onions) = read_body("Carrots - 12.5 kg\nMilk 2L - 40\nOnions - 10", "en").lines
+    assert (milk.problems, onions.problems) == ((), ("unit-missing",))
+
+
+def test_the_cents_of_a_price_tell_how_thousands_are_grouped() -> None:
+    (line,) = read_body("Please ship 1,250 ft of PEX tubing at $0.42/ft.", "en").lines
+    assert (line.quantity, line.unit_price) == (Decimal(1250), Decimal("0.42"))
+    assert not line.problems
+
+
+def test_who_asks_for_a_number_in_words_orders() -> None:
+    assert lines_of(
+        "Для детского сада просим двадцать комплектов белья и сорок полотенец.", "ru"
+    ) == [
+        ("20", "комплектов", "белья"),
+        ("40", "", "полотенец"),
+    ]
