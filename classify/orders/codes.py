@@ -14,7 +14,7 @@ _LABELLED_SKU = Caseless(
     r"[(\[]?\s?(?<!\w)(?:артикул|арт\.?|art(?:ikel)?\.?-?\s?(?:nr|no)?\.?|artikelnummer"
     r"|best(?:ell)?\.?-?nr\.?|pzn|sku|p/n|part\s?(?:no|number|#)\.?"
     r"|p\s?n(?=\s?[:#№.]|\s[\w./+-]{5})|item\s?(?:no|code|#)\.?|код(?:\s?товара)?|code|cat\.?\s?(?:no|#)\.?|ref\.?|réf\.?|mpn"
-    r"|кат\.?\s?(?:№|номер)|кат\.(?=\s?\d+[-/]\d{2}))\s?[:.#№]?\s?"
+    r"|кат\.?\s?(?:№|номер)|кат\.(?=\s?\d+[-/]\d{3}))\s?[:.#№]?\s?"
     r"(?P<code>[a-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
 )
 _BRACKETED_SKU = re.compile(r"\[(?P<code>[\w./+-]{3,30})\]")

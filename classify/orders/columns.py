@@ -30,6 +30,7 @@ from .contents import (
 )
 from .currency import currency_in
 from .fields import Columns
+from .units import unit_of
 from .words import Heading, Role, counts_pieces, heading, price_base, priced_otherwise, unit_heading
 
 _DOUBTED = 0.8  # a column of figures nobody knows may hold the true quantity
@@ -228,7 +229,7 @@ def _by_content(
             mended[quantities[0]] = replace(mended[quantities[0]], role=Role.UNIT)
     for place in _all(mended, Role.UNIT):
         texts = texts_of_column(below, place)
-        if numeric_share(texts) > 0.7 and unit_share(texts) < 0.5:
+        if numeric_share(texts) > 0.7 and not all(unit_of(text) for text in texts):
             del mended[place]  # figures are no units: they may be the prices of one
     if not _all(mended, Role.DESCRIPTION):
         _find_description(mended, below)

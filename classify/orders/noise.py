@@ -190,6 +190,7 @@ _STATES = Caseless(
 )
 _ASKS_FOR_MORE = Caseless(
     r"\b(?:нужн\w+|надо|прошу|просим|закажите|заказываем|пришлите|привезите|отгрузите|ещ[её]|теперь"
+    r"|добав\w+|довез\w+|дошл\w+|отправ\w+|достав\w+|вышл\w+|хот(?:им|ел\w*)|хочу|возьм\w+|бер[её]м"
     r"|сейчас|повтор\w+|now|this time|make|should|bring|get|jetzt|diesmal|bedarf|liefer\w+"
     r"|please|pls|need|want|order|send|again|same|more|another|bitte|brauch\w+"
     r"|benötig\w+|bestell\w+|nochmal\w*|wieder|gleiche\w*|weitere)\b",

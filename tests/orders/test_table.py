@@ -251,6 +251,8 @@ def test_a_unit_in_a_currency_is_a_price_and_figures_are_no_units() -> None:
         language="en",
     )
     assert unknown.problems == ("column-unknown",)
+    okei = read(["Наименование", "Кол-во", "Ед."], ["Болт", Decimal(10), "796"])
+    assert not okei.problems
 
 
 def test_columns_of_several_places_are_ordered_by_their_sum() -> None:
