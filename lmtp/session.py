@@ -92,7 +92,15 @@ class LmtpSession(LMTP):
         self._transaction: Transaction | None = None
         self._taking = False  # a message is being stored: our turn, not the peer's
         self._leaving = False  # say no more than what is owed, then close
+        self._retiring = False  # leave after the next transaction
+        self._heard_at = self.loop.time()
         self._errors = 0
+
+    def retire(self, quiet_s: float) -> None:
+        """Lets one more transaction end before it closes; drains at once when long quiet."""
+        self._retiring = True
+        if self.loop.time() - self._heard_at >= quiet_s:
+            self.drain()
 
     def drain(self) -> None:
         """Lets an open transaction end and closes; a peer without one is told 421 at once."""
@@ -116,6 +124,7 @@ class LmtpSession(LMTP):
         super().connection_lost(error)
 
     def data_received(self, data: bytes) -> None:
+        self._heard_at = self.loop.time()
         self._reset_timeout()
         super().data_received(data)
 
@@ -262,6 +271,7 @@ class LmtpSession(LMTP):
         for reply in replies:
             metrics.LMTP_REPLIES.labels(str(reply.code)).inc()
         await self._say("\r\n".join(map(str, replies)))
+        self._leaving |= self._retiring
 
     async def _replies(self, envelope: Envelope, raw: bytes | None) -> tuple[Reply, ...]:
         each = len(envelope.recipients)

@@ -3,6 +3,10 @@
 In: "unix:/path" or "inet:HOST:PORT". Out: libmilter's listening socket, with the wanted mode
 from its first moment on; or a `ListenError` that says what is wrong and how to mend it, because
 libmilter itself only says "cannot opensocket".
+
+libmilter takes no socket from us, but asks for its own by number. So where a predecessor left one
+(postroom/succession.py), libmilter opens some other of the same family, and the predecessor's is
+put in its place; and it stops listening when one that nobody knows is put there.
 """
 
 import contextlib
@@ -13,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postroom.failure import PermanentFailure
+from postroom.succession import identity, inherited
 
 from .binding import Milter
 
@@ -31,20 +36,28 @@ class ListenError(PermanentFailure):
         return f"milter.socket = {self.endpoint!r}: {self.problem}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Listening:
     """An open endpoint."""
 
-    path: Path | None  # of the unix socket; None for TCP
-    inode: int = 0  # of the unix socket, so that a successor's is not removed
+    number: int  # libmilter's file descriptor
+    path: Path | None = None  # of a unix socket that is ours to remove
+    identity: tuple[int, int] | None = None  # of what has that name
+    inherited: bool = False  # a predecessor may still accept from it
 
     def remove(self) -> None:
         """Takes the unix socket's name away: nobody new connects, open connections go on."""
-        if self.path is None:
-            return
-        with contextlib.suppress(OSError):
-            if self.path.stat().st_ino == self.inode:
+        if self.path is not None and identity(self.path) == self.identity:
+            with contextlib.suppress(OSError):
                 self.path.unlink()
+
+    def cede(self) -> None:
+        """Leaves the endpoint to a successor that has it too; open connections go on."""
+        self.path = None
+        with socket.socket(socket.AF_UNIX) as unknown:
+            unknown.bind("")  # the kernel finds a name, unix(7) "Autobind feature"
+            unknown.listen()
+            os.dup2(unknown.fileno(), self.number, inheritable=False)
 
 
 def listen(endpoint: str, mode: str) -> Listening:
@@ -53,56 +66,92 @@ def listen(endpoint: str, mode: str) -> Listening:
     `mode` is octal text and applies to a unix socket. Raises ListenError.
     """
     kind, _, where = endpoint.partition(":")
-    if kind == "unix":
-        return _listen_unix(endpoint, Path(where), int(mode, 8))
+    path = Path(where) if kind == "unix" else None
+    left = inherited(endpoint)
+    try:
+        if left:
+            number = _take_over(left[0], path)
+        elif path is not None:
+            _make_way(endpoint, path)
+            number = _open_unix(path)
+        else:
+            number = _open(_tcp(where))
+    except Milter.error as error:
+        problem = (
+            "cannot listen there; is the port taken, or the address not ours?"
+            if path is None
+            else "libmilter cannot open it, see the system log"
+        )
+        raise ListenError(endpoint, problem, error) from error
+    if path is None:
+        _answer_at_once(number)
+    else:
+        path.chmod(int(mode, 8))
+    # While two processes accept from it, each must find out that the other was faster.
+    os.set_blocking(number, False)
+    return Listening(
+        number=number,
+        path=path,
+        identity=identity(path) if path else None,
+        inherited=bool(left),
+    )
+
+
+def _take_over(left: socket.socket, path: Path | None) -> int:
+    """Puts a predecessor's socket in the place of one that libmilter opens."""
+    with left:
+        if path is not None:
+            passing = path.with_name(f".{os.getpid()}")  # in a folder that we may write to
+            passing.unlink(missing_ok=True)
+            number = _open_unix(passing, besides=left)
+            passing.unlink()
+        else:
+            is_ipv6 = left.family == socket.AF_INET6
+            number = _open("inet6:0@::1" if is_ipv6 else "inet:0@127.0.0.1", besides=left)
+        os.dup2(left.fileno(), number, inheritable=False)
+    return number
+
+
+def _open_unix(path: Path, besides: socket.socket | None = None) -> int:
+    # bind(2) makes the socket with 0777 less the umask; nobody may connect before chmod.
+    umask = os.umask(0o777)
+    try:
+        return _open(f"unix:{path}", besides)
+    finally:
+        os.umask(umask)
+
+
+def _tcp(where: str) -> str:
+    """HOST:PORT as libmilter wants it."""
     host, _, port = where.rpartition(":")
     bare = host.removeprefix("[").removesuffix("]")
-    family = "inet6" if ":" in bare else "inet"
-    try:
-        _open(f"{family}:{port}@{bare}")
-    except Milter.error as error:
-        raise ListenError(
-            endpoint, "cannot listen there; is the port taken, or the address not ours?", error
-        ) from error
-    _answer_at_once()
-    return Listening(path=None)
+    return f"{'inet6' if ':' in bare else 'inet'}:{port}@{bare}"
 
 
-def _answer_at_once() -> None:
-    """Turns Nagle's algorithm off for what libmilter accepts.
-
-    libmilter writes each header change and the reply by itself; over TCP the second would wait
-    40 ms for the peer's delayed acknowledgement. It shows nobody its socket, but connections
-    inherit the option from the listening one, which is the only one this process has.
-    """
+def _open(name: str, besides: socket.socket | None = None) -> int:
+    """Has libmilter listen there; the file descriptor, which it shows nobody."""
+    Milter.setconn(name)
+    Milter.opensocket(False)
     for number in map(int, os.listdir("/proc/self/fd")):
         with contextlib.suppress(OSError):
             if not stat.S_ISSOCK(os.fstat(number).st_mode):
                 continue
             with socket.socket(fileno=os.dup(number)) as found:
-                if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+            if listens and (besides is None or number != besides.fileno()):
+                return number  # the only other one that this process has
+    raise Milter.error("no listening socket")
 
 
-def _listen_unix(endpoint: str, path: Path, mode: int) -> Listening:
-    _make_way(endpoint, path)
-    # bind(2) makes the socket with 0777 less the umask; nobody may connect before chmod.
-    umask = os.umask(0o777)
-    try:
-        _open(f"unix:{path}")
-    except Milter.error as error:
-        raise ListenError(
-            endpoint, "libmilter cannot open it, see the system log", error
-        ) from error
-    finally:
-        os.umask(umask)
-    path.chmod(mode)
-    return Listening(path=path, inode=path.stat().st_ino)
+def _answer_at_once(number: int) -> None:
+    """Turns Nagle's algorithm off for what libmilter accepts.
 
-
-def _open(name: str) -> None:
-    Milter.setconn(name)
-    Milter.opensocket(False)
+    libmilter writes each header change and the reply by itself; over TCP the second would wait
+    40 ms for the peer's delayed acknowledgement. Connections inherit the option from the
+    listening socket.
+    """
+    with socket.socket(fileno=os.dup(number)) as listening:
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _make_way(endpoint: str, path: Path) -> None:

@@ -7,7 +7,8 @@ One process: the main thread runs the event loop (DNS, worker pool: everything t
 waits for) and takes the signals; libmilter listens in a second thread and calls back from
 threads of its own. Debian's libmilter hands sessions around between threads and frees all of
 them at once when it is told to stop, so it is never told to: SIGTERM unlinks the socket, lets the
-open transactions end (new ones get 421), and then the process is over.
+open transactions end (new ones get 421), and then the process is over. Where a successor has our
+socket, sessions may go on for another milter.deadline, with new transactions too.
 Limits: an inet socket keeps accepting connections while it drains; each gets 421 at MAIL FROM.
 libmilter exists once per process, so `serve` may be called once.
 """
@@ -27,6 +28,7 @@ from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.stamp import StampKey
+from postroom.succession import SUCCEEDED, tell_ready
 from postroom.verdict import Verdict
 
 from .binding import Milter
@@ -34,6 +36,7 @@ from .endpoint import Listening, listen
 from .session import Front, Judged, Session
 from .waker import Waker
 
+_SETTLED_S = 1.0  # then a predecessor accepts no more, and what it accepted last has spoken
 _LAST_REPLY_S = 0.2  # libmilter writes a reply after the callback returned; no call says when
 
 
@@ -62,6 +65,7 @@ class MilterServer:
         self._reload = reload
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
+        self._sessions = 0  # connections that negotiated
         self._open = 0  # transactions between MAIL FROM and their answer
         self._draining = False
         self._drained = asyncio.Event()  # draining, and none open any more
@@ -85,17 +89,40 @@ class MilterServer:
         if self._reload is not None:
             self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._register()
-        listening = listen(self._config.milter.socket, self._config.milter.socket_mode)
+        endpoint = self._config.milter.socket
+        listening = listen(endpoint, self._config.milter.socket_mode)
+        succeeded = asyncio.Event()
+        self._loop.add_signal_handler(SUCCEEDED, succeeded.set)
         listener = self._run_libmilter()
         listener.add_done_callback(lambda _: over.set())
-        waking = asyncio.create_task(self._waker.run())
-        maillog.started("milter", socket=self._config.milter.socket)
+        besides = [
+            # Its connection must come to us, not to a predecessor.
+            asyncio.create_task(self._waker.run(_SETTLED_S if listening.inherited else 0)),
+            asyncio.create_task(self._hand_over(listening, succeeded, over)),
+        ]
+        maillog.started("milter", socket=endpoint)
+        tell_ready(endpoint, [listening.number])
         await over.wait()
         if listener.done():
+            listening.remove()
             raise PermanentFailure("milter-stopped", listener.exception())
         await self._drain(listening)
-        waking.cancel()
+        for task in besides:
+            task.cancel()
         maillog.stopped("milter")
+
+    async def _hand_over(
+        self, listening: Listening, succeeded: asyncio.Event, over: asyncio.Event
+    ) -> None:
+        """Once there is a successor, waits until our sessions have ended; then we drain."""
+        await succeeded.wait()
+        listening.cede()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._config.milter.deadline):
+                await asyncio.sleep(_SETTLED_S)
+                while self._sessions:
+                    await asyncio.sleep(_SETTLED_S / 10)
+        over.set()
 
     async def _drain(self, listening: Listening) -> None:
         listening.remove()
@@ -135,6 +162,8 @@ class MilterServer:
             clock=self._clock,
             judge=self._ask,
             authentication_results=self._authentication_results,
+            connected=self._connected,
+            disconnected=self._disconnected,
             opened=self._opened,
             closed=self._closed,
             # Over TCP an unanswered event meets Nagle's algorithm and a delayed ACK: 40 ms each.
@@ -188,6 +217,14 @@ class MilterServer:
                 return Judged(found=found)
             # Off the loop: others wait for it while RSA counts.
             return Judged(found=found, signatures=await asyncio.to_thread(self._sign, raw))
+
+    def _connected(self) -> None:
+        with self._lock:
+            self._sessions += 1
+
+    def _disconnected(self) -> None:
+        with self._lock:
+            self._sessions -= 1
 
     def _opened(self) -> bool:
         with self._lock:

@@ -58,6 +58,8 @@ class Front:
     clock: Clock
     judge: Callable[[Envelope, bytes], Judged]  # blocks, at most milter.deadline
     authentication_results: Callable[[Verdict, Envelope], str]
+    connected: Callable[[], None]  # a session began
+    disconnected: Callable[[], None]  # it ended
     opened: Callable[[], bool]  # a transaction begins; False: we drain and take no more
     closed: Callable[[], None]  # it ended, whatever way
     silent: bool  # "no reply" may be negotiated
@@ -68,6 +70,7 @@ class Session:
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._is_connected = False  # it began as a session does, not as a probe
         self._steps = 0  # negotiated protocol steps
         self._actions = 0  # negotiated actions
         self._client: Client | None = None  # None until connect was understood
@@ -87,6 +90,8 @@ class Session:
 
     def negotiate(self, ctx: Any, options: list[int]) -> int:
         """Takes of Postfix's offer what we need; refuses a peer that cannot remove headers."""
+        self._is_connected = True
+        self._front.connected()
         actions, steps, *_ = options
         if actions & _ACTIONS != _ACTIONS:
             maillog.degraded(part="milter", reason="peer-cannot-change-headers")
@@ -168,6 +173,9 @@ class Session:
     def close(self, _ctx: Any) -> int:
         """The connection is over."""
         self._drop()
+        if self._is_connected:
+            self._is_connected = False
+            self._front.disconnected()
         return int(Milter.CONTINUE)
 
     def _connected(self) -> Client:

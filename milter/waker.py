@@ -39,8 +39,9 @@ class Waker:
         finally:
             self._examining -= 1
 
-    async def run(self) -> None:
-        """Wakes threads until it is cancelled."""
+    async def run(self, after_s: float = 0) -> None:
+        """Wakes threads until it is cancelled; begins after a while."""
+        await asyncio.sleep(after_s)
         try:
             await self._wake()
             while True:

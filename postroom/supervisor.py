@@ -4,8 +4,13 @@ A part that dies is started again after a short, growing pause; nothing is lost 
 because everything that counts is in the database or still in Postfix. SIGTERM drains in order:
 the milter first, so that Postfix stops handing over, then LMTP, then the worker. Children die
 with the supervisor, also when that is killed by SIGKILL (lineage.py). SIGHUP makes the parts take
-rules and model anew without a stop; where the configuration file has changed, it restarts them
-with what it now says, unless that has a fault: then everything goes on as it was.
+rules and model anew without a stop.
+
+Where the configuration file has changed, SIGHUP replaces the parts, unless it has a fault: then
+everything goes on as it was. Milter and LMTP are replaced without a gap: the successor starts
+beside the old part, inherits its sockets (succession.py) and says when it listens; then the old one
+takes no new connection and ends what it has. A successor that does not come up is ended, the old
+part goes on, and nothing else is replaced; the next SIGHUP tries again.
 """
 
 import asyncio
@@ -14,8 +19,10 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
@@ -24,14 +31,50 @@ from . import maillog
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
+from .succession import CHANNEL_VARIABLE, INHERITED_VARIABLE, SUCCEEDED, Estate, heard
 from .vitals import Part, Parts
 
 PARTS = ("milter", "lmtp", "worker", "api")  # in the order in which they drain
-_WITH_RULES = ("milter", "lmtp")
+_WITH_SOCKETS = ("milter", "lmtp")  # and with rules
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER_S = 30.0
 _DRAIN_S = 40.0  # longer than any part's own deadline; then SIGKILL
+_RETIRE_S = 300.0  # longer than a part hands over and drains, a deadline for each; then SIGKILL
+_COMES_UP_S = 30.0  # a successor, which finds the machine at work; usually two seconds
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Child:
+    """One process of a part."""
+
+    process: asyncio.subprocess.Process
+    channel: socket.socket  # on which it says that it listens
+    estate: Estate | None = None  # where it listens, once it has said so
+    is_retiring: bool = False  # it has a successor
+
+    @property
+    def is_up(self) -> bool:
+        """True until it has ended."""
+        return self.process.returncode is None
+
+    async def listens(self) -> bool:
+        """Waits until it says so; False when it ends without."""
+        spoken = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.channel, spoken.set)
+        try:
+            await spoken.wait()
+        finally:
+            loop.remove_reader(self.channel)
+        self.estate = heard(self.channel)
+        return self.estate is not None
+
+    def disown(self) -> None:
+        """Lets go of its sockets; it keeps its own."""
+        if self.estate is not None:
+            self.estate.close()
+            self.estate = None
 
 
 class Supervisor:
@@ -41,41 +84,50 @@ class Supervisor:
         self._config = config
         self._config_path = config_path
         self._parts = tuple(part for part in PARTS if part != "api" or config.api.listen)
-        self._written = _content(config_path)
-        self._children: dict[str, asyncio.subprocess.Process] = {}
+        # What the parts were started with; None when a replacement came to no end.
+        self._written: bytes | None = _content(config_path)
+        self._children: dict[str, Child] = {}  # those that count
+        self._alive: dict[str, list[Child]] = {part: [] for part in PARTS}  # old ones too
+        self._watches: dict[str, asyncio.Task[None]] = {}
         self._deaths: dict[str, int] = dict.fromkeys(PARTS, 0)
         self._stopping = asyncio.Event()
+        self._hung_up = asyncio.Event()  # SIGHUP came
 
     async def run(self) -> None:
         """Runs every part until SIGTERM or SIGINT, then drains them."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._take_anew)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         serve_metrics(self._config, self._counters(), self.parts)
-        async with asyncio.TaskGroup() as watching:
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
             for part in self._parts:
-                watching.create_task(self._watch(part))
-            watching.create_task(self._drain())
+                self._watches[part] = tasks.create_task(self._watch(part))
+            tasks.create_task(self._drain(tasks.create_task(self._obey_hang_ups())))
 
     def parts(self) -> dict[str, Part]:
         """How the parts are, for those who watch (health.py)."""
         return {
-            name: Part(is_up=child.returncode is None, deaths=self._deaths[name], pid=child.pid)
+            name: Part(is_up=child.is_up, deaths=self._deaths[name], pid=child.process.pid)
             for name, child in self._children.items()
         }
 
-    async def _watch(self, part: str) -> None:
+    async def _watch(self, part: str, child: Child | None = None) -> None:
         """Keeps one part running until the service stops."""
         loop = asyncio.get_running_loop()
         deaths = 0
         while not self._stopping.is_set():
             began = loop.time()
-            child = await self._start(part)
-            status = await child.wait()
+            if child is None:
+                child = self._children[part] = await self._start(part)
+                if part in _WITH_SOCKETS:
+                    await child.listens()
+            status = await child.process.wait()
+            self._bury(part, child)
+            child = None
             if self._stopping.is_set():
                 return
-            multiprocess.mark_process_dead(child.pid, str(self._counters()))  # type: ignore[no-untyped-call]
             self._deaths[part] += 1
             deaths = 0 if loop.time() - began > _STABLE_AFTER_S else deaths + 1
             pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
@@ -83,52 +135,134 @@ class Supervisor:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), pause)
 
-    async def _start(self, part: str) -> asyncio.subprocess.Process:
+    async def _start(self, part: str, left: Estate | None = None) -> Child:
+        """Starts a process of a part, which may inherit the sockets of another."""
+        own, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        own.setblocking(False)
         environment = environment_for_child() | {
             SUPERVISED_VARIABLE: "1",
             "PROMETHEUS_MULTIPROC_DIR": str(self._counters()),
+            CHANNEL_VARIABLE: str(its.fileno()),
         }
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "postroom", "serve"),
-            *("--config", str(self._config_path), "--only", part),
-            env=environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            # Ctrl-C in a terminal is for the supervisor, which then drains in order.
-            start_new_session=True,
-        )
-        self._children[part] = child
+        if left is not None:
+            environment[INHERITED_VARIABLE] = left.variable()
+        with its:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "postroom", "serve"),
+                *("--config", str(self._config_path), "--only", part),
+                env=environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                # Ctrl-C in a terminal is for the supervisor, which then drains in order.
+                start_new_session=True,
+                pass_fds=(its.fileno(), *(left.sockets if left else ())),
+            )
+        child = Child(process=process, channel=own)
+        self._alive[part].append(child)
+        if self._stopping.is_set():
+            process.terminate()  # _drain may have been past this part
         return child
 
-    async def _drain(self) -> None:
-        await self._stopping.wait()
-        for part in self._parts:
-            child = self._children.get(part)
-            if child is None or child.returncode is not None:
-                continue
-            child.terminate()
-            try:
-                await asyncio.wait_for(child.wait(), _DRAIN_S)
-            except TimeoutError:
-                child.kill()
+    def _bury(self, part: str, child: Child) -> None:
+        """Clears up behind a process that has ended."""
+        child.disown()
+        child.channel.close()
+        self._alive[part].remove(child)
+        multiprocess.mark_process_dead(child.process.pid, str(self._counters()))  # type: ignore[no-untyped-call]
 
-    def _take_anew(self) -> None:
+    async def _drain(self, obeying: asyncio.Task[None]) -> None:
+        await self._stopping.wait()
+        obeying.cancel()
+        for part in self._parts:
+            await asyncio.gather(*(self._end(child) for child in self._alive[part]))
+
+    async def _end(self, child: Child) -> None:
+        """Lets a process drain."""
+        child.disown()  # first: nobody shall wait at a socket that nobody accepts from
+        if not child.is_up:
+            return
+        child.process.terminate()
+        await self._over(child, _DRAIN_S)
+
+    async def _over(self, child: Child, patience_s: float) -> None:
+        try:
+            await asyncio.wait_for(child.process.wait(), patience_s)
+        except TimeoutError:
+            child.process.kill()
+            await child.process.wait()
+
+    async def _obey_hang_ups(self) -> None:
+        """One SIGHUP after the other; what comes during one is one more."""
+        while True:
+            await self._hung_up.wait()
+            self._hung_up.clear()
+            await self._take_anew()
+
+    async def _take_anew(self) -> None:
         written = _content(self._config_path)
         if written == self._written:
-            self._signal(signal.SIGHUP, _WITH_RULES)
+            for part in _WITH_SOCKETS:
+                child = self._children.get(part)
+                if child is not None and child.is_up:
+                    child.process.send_signal(signal.SIGHUP)
             return
         try:
             load(self._config_path)
         except ConfigError as error:
             maillog.degraded(part="configuration", reason=str(error))
             return
+        self._written = None  # until all are replaced, some may have the old one
+        for part in self._parts:
+            if part not in _WITH_SOCKETS or not self._is_listening(part):
+                await self._restart(part)
+            elif not await self._replace(part):
+                return
         self._written = written
-        self._signal(signal.SIGTERM, self._parts)
 
-    def _signal(self, number: signal.Signals, parts: tuple[str, ...]) -> None:
-        for part in parts:
-            child = self._children.get(part)
-            if child is not None and child.returncode is None:
-                child.send_signal(number)
+    def _is_listening(self, part: str) -> bool:
+        child = self._children.get(part)
+        return child is not None and child.is_up and child.estate is not None
+
+    async def _restart(self, part: str) -> None:
+        """Ends a part, if it runs, and starts it with what the configuration says now."""
+        self._watches[part].cancel()
+        for child in list(self._alive[part]):
+            await self._end(child)
+            self._bury(part, child)
+        self._watches[part] = self._tasks.create_task(self._watch(part))
+
+    async def _replace(self, part: str) -> bool:
+        """Puts a successor in the place of a part; False when it does not come up."""
+        successor = await self._start(part, self._children[part].estate)
+        try:
+            came_up = await asyncio.wait_for(successor.listens(), _COMES_UP_S)
+        except TimeoutError:
+            came_up = False
+        if not came_up:
+            if successor.is_up:
+                successor.process.kill()
+            await successor.process.wait()
+            self._bury(part, successor)
+            maillog.degraded(part=part, reason="successor-did-not-come-up")
+            return False
+        self._watches[part].cancel()
+        self._children[part] = successor
+        self._watches[part] = self._tasks.create_task(self._watch(part, successor))
+        for old in self._alive[part]:
+            # More than one, when the last one to be replaced has still something to end.
+            if old is not successor and not old.is_retiring:
+                old.is_retiring = True
+                self._tasks.create_task(self._retire(part, old, successor.estate))
+        return True
+
+    async def _retire(self, part: str, old: Child, successor: Estate | None) -> None:
+        """Lets a part end that has a successor."""
+        if old.is_up:
+            old.process.send_signal(SUCCEEDED)
+        if old.estate and successor and old.estate.endpoint != successor.endpoint:
+            old.estate.unbind()  # its own alone
+        old.disown()
+        await self._over(old, _RETIRE_S)
+        self._bury(part, old)
 
     def _counters(self) -> Path:
         return self._config.service.run_dir / "metrics"

@@ -66,6 +66,7 @@ VOCABULARY = {
     *("examination", "failure", "lineage", "maillog", "message", "metrics", "order", "product"),
     "partcode",
     "stamp",
+    "succession",
     "verdict",
 }
 

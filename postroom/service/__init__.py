@@ -67,10 +67,10 @@ def reloads(part: str, classifier: "Classifier") -> Callable[[], None]:
     return begin
 
 
-async def terminated() -> None:
-    """Returns when the process is asked to end."""
-    stop = asyncio.Event()
+async def terminated(*also: signal.Signals) -> signal.Signals:
+    """Returns when the process is asked to end, or is sent one of the other signals: which."""
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()
+    asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT, *also):
+        loop.add_signal_handler(number, asked.put_nowait, number)
+    return await asked.get()

@@ -18,6 +18,7 @@ from postroom.matching import Matcher, learnt_from
 from postroom.message import Message
 from postroom.order import Order
 from postroom.store.engine import Database
+from postroom.succession import SUCCEEDED
 
 from . import reloads, terminated
 from .state import stamp_key
@@ -62,7 +63,12 @@ async def run_lmtp(config: Config) -> None:
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reloads("lmtp", examiner.classifier))
     ringing = asyncio.create_task(ringer.run())
-    await terminated()
+    server.tell_ready()
+    if await terminated(SUCCEEDED) is SUCCEEDED:
+        leaving = {asyncio.create_task(server.hand_over()), asyncio.create_task(terminated())}
+        await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
+        for task in leaving:
+            task.cancel()
     await server.stop()
     ringing.cancel()
     if llm is not None:

@@ -286,6 +286,47 @@ def test_stopping_finishes_what_is_open_and_sends_everyone_else_away(tmp_path: P
     assert halfway == f"250 2.0.0 Taken\r\n{RESTARTING}\r\n"
 
 
+def test_handing_over_lets_each_peer_end_one_message_and_leaves_the_socket(tmp_path: Path) -> None:
+    config = lmtp_config(tmp_path)
+
+    async def hand_over() -> tuple[str, list[str], str]:
+        server = LmtpServer(config, Remembering())
+        await server.start()
+        quiet, brisk = [await connect(config) for _ in range(2)]
+        for peer in (quiet, brisk):
+            await peer.greet()
+        handing = asyncio.create_task(server.hand_over())
+        sent_away = asyncio.create_task(quiet.rest())
+        while not sent_away.done():
+            await brisk.say("RSET")
+        told = await sent_away
+        replies = await brisk.deliver(b"one\r\n", (INFO,))
+        rest = await brisk.rest()
+        async with asyncio.timeout(PATIENCE):
+            await handing
+            await server.stop()
+        for peer in (quiet, brisk):
+            await peer.close()
+        return told, replies, rest
+
+    told, replies, rest = asyncio.run(hand_over())
+    assert told == f"{RESTARTING}\r\n"
+    assert (replies, rest) == (["250 2.0.0 Taken as 1"], f"{RESTARTING}\r\n")
+    assert (tmp_path / "lmtp.sock").exists()
+
+
+def test_stopping_takes_away_no_socket_but_its_own(tmp_path: Path) -> None:
+    config = lmtp_config(tmp_path)
+
+    async def replace_and_stop() -> None:
+        async with serving(config, Remembering()):
+            (tmp_path / "other").touch()
+            (tmp_path / "other").replace(tmp_path / "lmtp.sock")
+
+    asyncio.run(replace_and_stop())
+    assert (tmp_path / "lmtp.sock").exists()
+
+
 def test_stopping_does_not_wait_for_ever(tmp_path: Path) -> None:
     config = lmtp_config(tmp_path, deadline=0.1)
 

@@ -3,14 +3,20 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.fakes.milter_client import Gone, MilterClient
+from tests.sandbox.postfix import free_ports
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +54,7 @@ class Service:
         return [event for event in found if event["event"] == name]
 
     def parts(self) -> dict[str, int]:
-        """Part -> pid of the children alive."""
+        """Part -> pid of the children alive; of a replaced part the newest."""
         printed = subprocess.run(
             ["ps", "-ww", "--ppid", str(self.process.pid), "-o", "pid=,args="],
             capture_output=True,
@@ -152,3 +158,129 @@ def test_sighup_restarts_the_parts_when_the_configuration_changed_unless_it_has_
     path.write_text(whole + '[reply]\ncompany = "Other"\n', encoding="utf-8")
     service.process.send_signal(signal.SIGHUP)
     service.wait_until_ready(times=2)
+    service.wait(lambda: len(service.events("stopped")) == 3)  # the old ones have ended
+    assert not service.events("part-died")
+    assert set(service.folder.joinpath("run").glob("*.sock")) == {
+        service.folder / "run" / name for name in ("milter.sock", "lmtp.sock")
+    }
+
+
+def hang_up(service: Service, change: str) -> None:
+    with (service.folder / "postroom.toml").open("a", encoding="utf-8") as configuration:
+        configuration.write(change)
+    service.process.send_signal(signal.SIGHUP)
+
+
+def inode(path: Path) -> int:
+    return path.stat().st_ino
+
+
+def test_a_successor_that_does_not_come_up_leaves_everything_as_it_was(service: Service) -> None:
+    service.wait_until_ready()
+    before = service.parts()
+    (service.folder / "rules" / "own.yaml").write_text("rules: [{name: a}]", encoding="utf-8")
+    hang_up(service, '[reply]\ncompany = "Other"\n')  # at a start, faulty rules are fatal
+    service.wait(lambda: bool(service.events("degraded")))
+    assert service.events("degraded")[0]["part"] == "milter"
+    assert service.parts() == before
+    (service.folder / "rules" / "own.yaml").unlink()
+    service.process.send_signal(signal.SIGHUP)  # mended: the same change is tried again
+    service.wait_until_ready(times=2)
+
+
+def test_two_changes_in_a_row_both_come_into_force_on_the_same_sockets(service: Service) -> None:
+    service.wait_until_ready()
+    sockets = [service.folder / "run" / name for name in ("milter.sock", "lmtp.sock")]
+    before = [inode(path) for path in sockets]
+    hang_up(service, '[reply]\ncompany = "Other"\n')
+    service.wait(lambda: len(service.events("started")) > 3)  # in the middle of it
+    hang_up(service, "[canary]\n")
+    service.wait_until_ready(times=3)
+    assert [inode(path) for path in sockets] == before
+
+
+def test_a_socket_that_moves_is_opened_at_its_new_place_and_leaves_the_old_one(
+    service: Service,
+) -> None:
+    service.wait_until_ready()
+    path = service.folder / "postroom.toml"
+    moved = path.read_text(encoding="utf-8").replace("run/milter.sock", "run/m.sock")
+    path.write_text(moved.replace("run/lmtp.sock", "run/l.sock"), encoding="utf-8")
+    service.process.send_signal(signal.SIGHUP)
+    service.wait_until_ready(times=2)
+    run = service.folder / "run"
+    service.wait(lambda: {path.name for path in run.glob("*.sock")} == {"m.sock", "l.sock"})
+
+
+def test_sigterm_in_the_middle_of_a_replacement_ends_old_and_new(service: Service) -> None:
+    service.wait_until_ready()
+    hang_up(service, "[canary]\n")
+    service.wait(lambda: len(service.events("started")) > 3)
+    service.process.terminate()
+    assert service.process.wait(60) == 0
+    assert not list((service.folder / "run").glob("*.sock"))
+    assert not service.events("part-died")
+
+
+class Knocking(threading.Thread):
+    """Begins one session after the other with milter and LMTP."""
+
+    def __init__(self, milter: str, lmtp: str) -> None:
+        super().__init__()
+        self._milter, self._lmtp = milter, lmtp
+        self._enough = threading.Event()
+        self.greetings: Counter[str] = Counter()
+
+    def run(self) -> None:
+        while not self._enough.is_set():
+            self.greetings[self._greeting()] += 1
+
+    def _greeting(self) -> str:
+        try:
+            with MilterClient(self._milter, timeout_s=20) as client:
+                client.connect()
+            kind, _, where = self._lmtp.partition(":")
+            with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as peer:
+                peer.settimeout(20)
+                host, _, port = where.rpartition(":")
+                peer.connect(where if kind == "unix" else (host, int(port)))
+                return peer.makefile().readline()[:3]
+        except (OSError, Gone) as error:
+            return repr(error)
+
+    def stop(self) -> None:
+        self._enough.set()
+        self.join()
+
+
+@pytest.mark.parametrize("kind", ["unix", "inet"])
+def test_nobody_is_refused_while_parts_are_replaced_and_open_sessions_go_on(
+    service: Service, kind: str
+) -> None:
+    run = service.folder / "run"
+    milter, lmtp = f"unix:{run}/milter.sock", f"unix:{run}/lmtp.sock"
+    service.wait_until_ready()
+    times = 2
+    if kind == "inet":
+        ports = free_ports(2)
+        path = service.folder / "postroom.toml"
+        text = path.read_text(encoding="utf-8")
+        text = text.replace(milter, milter := f"inet:127.0.0.1:{ports[0]}")
+        path.write_text(text.replace(lmtp, lmtp := f"inet:127.0.0.1:{ports[1]}"), encoding="utf-8")
+        service.process.send_signal(signal.SIGHUP)
+        service.wait_until_ready(times=2)
+        times = 3
+    with MilterClient(milter, timeout_s=20) as client:
+        client.connect()
+        knocking = Knocking(milter, lmtp)
+        knocking.start()
+        try:
+            hang_up(service, "[canary]\n")
+            service.wait_until_ready(times=times)
+            assert client.mail() == "continue"  # the old milter, between two messages
+        finally:
+            knocking.stop()
+    stopped = 3 * (times - 1)
+    service.wait(lambda: len(service.events("stopped")) == stopped)
+    assert set(knocking.greetings) == {"220"}
+    assert not service.events("part-died")
