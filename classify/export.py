@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from . import features
-from .fitting import Fitted
+from .fitting import HEARD, LESS_HEARD, Fitted
 from .network import DILATION
 
 _OPSET = 17  # read by onnxruntime 1.12 and later
@@ -159,7 +159,10 @@ def _mixed(graph: _Graph, given: str, axis: str, made: str) -> None:
 
 
 def _network(graph: _Graph, weights: dict[str, NDArray[np.float32]]) -> None:
-    """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
+    """What network.py's `_logits` does, for one message: arrays are [1, width, token].
+
+    And how much of it is heard, as fitting.py's `Fitted.in_order` says.
+    """
     for name in ("words", "stems"):
         table = graph.constant(f"table of {name}", weights[name].astype(np.float16))
         graph.add("Gather", [table, name], f"half {name}", axis=0)
@@ -192,7 +195,12 @@ def _network(graph: _Graph, weights: dict[str, NDArray[np.float32]]) -> None:
         graph.add("Gemm", [given, matrix, graph.constant(bias, weights[bias])], made)
         if name == "hidden":
             graph.add("Relu", [made], "hidden")
-    graph.add("Squeeze", ["answers", "first"], "network")
+    graph.add("Squeeze", ["answers", "first"], "said in order")
+    less = graph.constant("less heard", np.array([LESS_HEARD], dtype=np.float32))
+    graph.add("Mul", ["is inbox", less], "not heard")
+    graph.add("Sub", [graph.constant("heard", np.array([HEARD], dtype=np.float32)), "not heard"],
+              "share heard")  # fmt: skip
+    graph.add("Mul", ["said in order", "share heard"], "network")
 
 
 def _gated(

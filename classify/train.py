@@ -39,7 +39,7 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
 # Mail of people's inboxes inside a company; the rest came to a company's desk.
-_INBOXES = ("train_real_en", "spam_extra", "en-e", "en-f")
+_INBOXES = ("train_real_en", "spam_extra", "en-e", "en-f", "en-h", "en-j")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

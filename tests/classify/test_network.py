@@ -10,7 +10,6 @@ from postroom.classify import (
     export,
     features,
     fitting,
-    network,
     scorer,
     sequence,
 )
@@ -67,7 +66,7 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[b
     model = Model(tmp_path / "some.onnx", VOCABULARY)
     wanted = fitted.answers(data, every)
     probabilities_wanted = wanted.calibrated(model.facts.calibration)
-    in_order = network.logits(data.sequences, every, fitted.network)
+    in_order = fitted.in_order(data, every)
     linear = fitted.linear.logits(data.rows)
     for number, one in enumerate(found):
         scores = model.score(one)
