@@ -18,6 +18,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -199,7 +200,8 @@ def _temperature(sums: Numbers, truth: Classes) -> float:
         powers = np.exp(cooled - highest[:, None]).sum(axis=1)
         return float((np.log(powers) + highest - cooled[mails, truth]).sum())
 
-    return math.exp(float(minimize_scalar(surprise, bounds=(-2.0, 3.0), method="bounded").x))
+    found: Any = minimize_scalar(surprise, bounds=(-2.0, 3.0), method="bounded")
+    return math.exp(float(found.x))
 
 
 def _lead(cooled: Numbers, best: Classes) -> Numbers:
