@@ -237,10 +237,20 @@ class Streams:
         await self._client.aclose()
 
 
+def is_cancelled() -> bool:
+    """Whether this task was cancelled, also when a library has swallowed that.
+
+    Seen with redis-py on Python 3.11, whose asyncio.wait_for does so when a result comes in the
+    same moment. A loop without an end asks, lest it outlive its service.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def _again_and_again(work: Callable[[], Awaitable[None]], part: str) -> None:
     """Does it over and over; trouble is told once and waited out."""
     failures = 0
-    while True:
+    while not is_cancelled():
         try:
             await work()
             failures = 0

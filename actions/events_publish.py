@@ -25,7 +25,7 @@ from postroom.store.engine import Database
 
 from . import events_feed as feed
 from . import outbox
-from .bus import Streams
+from .bus import Streams, is_cancelled
 from .events import Happening, cloud_event, event_type, failed_entry
 from .events_webhook import PlannedWebhook, wants
 
@@ -70,7 +70,7 @@ class Publisher:
 
     async def _serve(self, sink: Sink) -> None:
         failures = 0
-        while True:
+        while not is_cancelled():
             try:
                 found = await self._step(sink)
                 failures = 0

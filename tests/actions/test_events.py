@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -199,6 +200,31 @@ def test_events_stand_in_the_stream_each_once(
     kinds = [kind for kind, _ in told(server)]
     assert sorted(kinds) == ["email.received"] * 3 + ["order.created"] * 3
     assert len({number for _, number in told(server)}) == 6
+
+
+def test_a_publisher_ends_although_a_library_swallows_its_cancellation(database: Database) -> None:
+    class Swallowing:
+        name = "swallowing"
+
+        async def place(self) -> int:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
+            return 0
+
+        async def publish(self, place: int, happenings: Sequence[Any]) -> None:
+            raise AssertionError
+
+        async def close(self) -> None:
+            return
+
+    async def publish() -> None:
+        task = asyncio.create_task(Publisher(post.config(), database, [Swallowing()]).run())
+        await asyncio.sleep(0.05)
+        task.cancel()
+        async with asyncio.timeout(20):
+            await asyncio.wait({task})
+
+    asyncio.run(publish())
 
 
 def test_failed_actions_stand_in_a_stream_until_they_are_not(
