@@ -63,8 +63,8 @@ def test_every_folder_with_code_is_installed() -> None:
 # Of the import package itself: who may look at the stages, and at what else of ours.
 VOCABULARY = {
     *("classification", "clock", "codec", "config", "decision", "doorbell", "envelope"),
-    *("examination", "failure", "lineage", "maillog", "message", "metrics", "order", "product"),
-    "partcode",
+    *("examination", "failure", "heap", "lineage", "maillog", "message", "metrics", "order"),
+    *("partcode", "product"),
     "stamp",
     "succession",
     "verdict",

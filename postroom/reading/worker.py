@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from postroom import heap
 from postroom.lineage import die_with_parent
 
 from .pool import CHUNK, LENGTH, framed
@@ -23,6 +24,7 @@ from .pool import CHUNK, LENGTH, framed
 def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
     """Serves jobs until the parent closes the socket."""
     die_with_parent()
+    heap.keep_it_small()
     for name in preload:
         importlib.import_module(name)
     _confine(memory)

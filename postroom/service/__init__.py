@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from postroom import maillog
+from postroom import heap, maillog
 from postroom.config import Config
 from postroom.lineage import die_with_parent
 from postroom.supervisor import is_supervised, serve_metrics
@@ -28,6 +28,7 @@ def run_part(config: Config, part: str) -> None:
     """Runs one part, milter, lmtp, worker or api, in this process until SIGTERM."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until the part listens, it has nothing older
     die_with_parent()
+    heap.keep_it_small()
     if not is_supervised():
         serve_metrics(config, None)
     match part:

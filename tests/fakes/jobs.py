@@ -3,7 +3,9 @@
 import os
 import resource
 import signal
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,9 @@ import pytest
 from postroom.config import ReadingSection
 from postroom.jobs import read_message
 from postroom.message import Message
+
+_THREADS = 6
+_LARGE = 12_000_000  # octets
 
 
 def worker_environment(patch: pytest.MonkeyPatch) -> None:
@@ -52,6 +57,28 @@ def wait(seconds: float) -> int:
 def burn() -> None:
     while True:
         pass
+
+
+def left_by_threads() -> float:
+    """What is left, in MB, of the memory that six threads took at once and freed."""
+    together = threading.Barrier(_THREADS)
+
+    def take_and_free() -> None:
+        for _ in range(3):
+            held = [b"\1" * _LARGE, b"\1" * _LARGE]
+            together.wait(30)
+            held.clear()
+
+    before = _own_mb()
+    with ThreadPoolExecutor(_THREADS) as threads:
+        for ended in [threads.submit(take_and_free) for _ in range(_THREADS)]:
+            ended.result()
+        return _own_mb() - before  # while the threads live, as those of a service do
+
+
+def _own_mb() -> float:
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(told.partition("RssAnon:")[2].split()[0]) / 1024
 
 
 def devour() -> int:
