@@ -29,11 +29,10 @@ _SOURCES = {
     "written_en_de": ("mail written for the purpose, English and German", "ours"),
 }
 _OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es|fres)-[a-z0-9]+")  # files of classify/corpus
-_MEANINGS = (
-    "meanings.npz is made by scripts/meanings.py from wordfreq (data CC-BY-SA 4.0), OpenCorpora "
-    "(CC-BY-SA 3.0), FreeDict (GPL-2+; parts from Wiktionary, CC-BY-SA 3.0), Mueller's dictionary "
-    "(GPL-2+), the Russian thesaurus of LibreOffice (MPL-2.0) and the English sentence encoder "
-    "all-MiniLM-L6-v2 (Apache-2.0); it holds hashes and numbers, no text of theirs."
+_PIECES = (
+    "pieces.model, pieces.npy and pieces.npz are made by scripts/pieces.py from vocabulary and "
+    "vectors of Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0, see "
+    "pieces.LICENSE); how telling a piece is comes from our own corpus."
 )
 # What the figures are measured against.
 _TARGETS = (
@@ -59,10 +58,10 @@ def write(
     parts = [
         f"# Model card: {name}\n",
         "What it is: a linear model over hashed words, letters, concepts, structure and the "
-        "meaning of single words (features.py), and a small network that reads the words in their "
-        "order (network.py); their logits are added and calibrated by Platt's scaling with a slope "
-        "that depends on the message (calibration.py). It proposes a category for a message at a "
-        "company's address; rules and thresholds dispose.\n",
+        "meaning of pieces of words (features.py), and two small networks that read words and "
+        "pieces in their order (network.py); their logits are added and calibrated by Platt's "
+        "scaling with a slope that depends on the message (calibration.py). It proposes a "
+        "category for a message at a company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
         _data(examples, groups),
@@ -84,7 +83,7 @@ def _data(examples: Sequence[Example], groups: int) -> str:
             what, licence = "mail written for this project, classify/corpus", "ours"
         certain = sum(e.is_certain for e in examples if e.source == source)
         lines.append(f"| {source} | {mails} | {certain} | {what} | {licence} |")
-    lines.append(f"\n{len(examples)} mails in {groups} groups.\n\n{_MEANINGS}\n")
+    lines.append(f"\n{len(examples)} mails in {groups} groups.\n\n{_PIECES}\n")
     return "\n".join(lines)
 
 

@@ -19,8 +19,8 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from . import meanings
-from .meanings import Meanings
+from . import pieces
+from .pieces import Pieces
 from .text import SPACE, Folded, Hashes, Places, fold
 
 _OPENING = 3  # letters of a token that are looked at first
@@ -45,8 +45,8 @@ class Concepts:
 
     names: tuple[str, ...]
     numbers: dict[str, int]  # of each name: its place among them
-    digest: int  # of this and of `meanings`: a model fits one vocabulary only
-    meanings: Meanings  # of single words
+    digest: int  # of this and of `pieces`: a model fits one vocabulary only
+    pieces: Pieces  # of words, and what they mean
     hashes: Hashes  # of the words, sorted
     concept: NDArray[np.int64]  # of each hash: index into names
     is_stem: NDArray[np.bool_]  # the word may go on
@@ -79,7 +79,7 @@ def load(path: Path = SHIPPED) -> Concepts:
     """The vocabulary of a concepts file, read once per process."""
     content = path.read_bytes()
     table: dict[str, str] = yaml.load(content, Loader=_LOADER)
-    known = meanings.load()
+    known = pieces.load()
     written = [(number, word) for number, name in enumerate(table) for word in table[name].split()]
     words: dict[int, tuple[int, bool]] = {}
     lengths, openings = set(), set()
@@ -95,7 +95,7 @@ def load(path: Path = SHIPPED) -> Concepts:
         names=tuple(table),
         numbers={name: number for number, name in enumerate(table)},
         digest=zlib.crc32(content, known.digest),
-        meanings=known,
+        pieces=known,
         hashes=np.array(hashes, dtype=np.uint64),
         concept=np.array([words[value][0] for value in hashes], dtype=np.int64),
         is_stem=np.array([words[value][1] for value in hashes], dtype=bool),

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from . import features
 from .fitting import HEARD, LESS_HEARD, Fitted
-from .network import DILATION
+from .network import DILATION, QUIET
 
 _OPSET = 17  # read by onnxruntime 1.12 and later
+_LARGE = 10_000  # rows of a table that is stored as 16-bit floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class Stored:
     table: NDArray[np.float16]  # [buckets, 2 * categories + 2], as linear.py arranges it
     meaning: NDArray[np.float32]  # [numbers of a meaning, 2 * categories + 1], likewise
     bias: NDArray[np.float32]  # [2 * categories + 1]
-    network: dict[str, NDArray[np.float32]]  # as network.py names them
+    networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words and pieces, as network.py names
 
     @property
     def name(self) -> str:
@@ -42,7 +44,7 @@ class Stored:
             self.table,
             self.meaning,
             self.bias,
-            *self.network.values(),
+            *chain.from_iterable(network.values() for network in self.networks),
         )
         digest = hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
         return f"mixed-{digest[:12]}"
@@ -55,7 +57,7 @@ def stored(fitted: Fitted) -> Stored:
         table=table[: features.BUCKETS].astype(np.float16),
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
-        network=fitted.network,
+        networks=fitted.networks,
     )
 
 
@@ -63,8 +65,11 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     """Writes the model file; replaces it only once the new one is whole."""
     graph = _Graph()
     _linear(graph, stored)
-    _network(graph, stored.network)
-    graph.add("Add", ["linear", "network"], "logits")
+    words, pieces = stored.networks
+    _network(graph, words, "words", "words", "stems", "concepts", "parts")
+    _network(graph, pieces, "pieces", "pieces", "piece parts")
+    _heard(graph)
+    graph.add("Add", ["linear", "in order"], "logits")
     classes = len(stored.bias) // 2
     made = graph.made(
         inputs={
@@ -75,13 +80,15 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "stems": (TensorProto.INT64, ["tokens"]),
             "concepts": (TensorProto.INT64, ["tokens"]),
             "parts": (TensorProto.INT64, ["tokens"]),
-            "meanings": (TensorProto.FLOAT, ["tokens", len(stored.network["projection"])]),
+            "pieces": (TensorProto.INT64, ["pieces"]),
+            "piece parts": (TensorProto.INT64, ["pieces"]),
+            "vectors": (TensorProto.FLOAT, ["pieces", len(pieces["projection"])]),
         },
         outputs={
             "logits": [classes],
             "contributions": ["features", classes + 1],
             "meant": [classes],
-            "network": [classes],
+            "in order": [classes],
             "is inbox": [1],
         },
     )
@@ -158,59 +165,68 @@ def _mixed(graph: _Graph, given: str, axis: str, made: str) -> None:
     graph.add("Add", [f"desk's {made}", f"share of {made}"], made)
 
 
-def _network(graph: _Graph, weights: dict[str, NDArray[np.float32]]) -> None:
-    """What network.py's `_logits` does, for one message: arrays are [1, width, token].
-
-    And how much of it is heard, as fitting.py's `Fitted.in_order` says.
-    """
-    for name in ("words", "stems"):
-        table = graph.constant(f"table of {name}", weights[name].astype(np.float16))
-        graph.add("Gather", [table, name], f"half {name}", axis=0)
-        graph.add("Cast", [f"half {name}"], f"of {name}", to=TensorProto.FLOAT)
-    for name in ("concepts", "parts"):
-        table = graph.constant(f"table of {name}", weights[name])
-        graph.add("Gather", [table, name], f"of {name}", axis=0)
-    projection = graph.constant("projection", weights["projection"])
-    graph.add("MatMul", ["meanings", projection], "of meanings")
-    graph.add("Sum", [f"of {name}" for name in ("words", "stems", "concepts", "parts", "meanings")],
-              "by token")  # fmt: skip
-    graph.add("Transpose", ["by token"], "by width", perm=[1, 0])
-    graph.add("Unsqueeze", ["by width", "first"], "tokens")
-    _gated(graph, "first", "tokens", "near", weights, dilation=1)
-    _gated(graph, "second", "near", "farther", weights, dilation=DILATION)
-    graph.add("Add", ["near", "farther"], "beside")
-    graph.add("Concat", ["beside", "tokens"], "seen", axis=1)
-    graph.add("MatMul", [graph.constant("queries", weights["queries"].T), "seen"], "asked")
-    graph.add("Softmax", ["asked"], "attention", axis=2)
-    graph.add("Transpose", ["seen"], "seen by token", perm=[0, 2, 1])
-    graph.add("MatMul", ["attention", "seen by token"], "attended")
-    graph.add("Flatten", ["attended"], "attended flat", axis=1)
-    graph.add("ReduceMax", ["seen"], "highest", axes=[2], keepdims=0)
-    graph.add("Concat", ["attended flat", "highest"], "whole", axis=1)
-    for name, given, bias, made in (
-        ("hidden", "whole", "hidden_bias", "before"),
-        ("output", "hidden", "output_bias", "answers"),
-    ):
-        matrix = graph.constant(f"{name} weights", weights[name])
-        graph.add("Gemm", [given, matrix, graph.constant(bias, weights[bias])], made)
+def _network(
+    graph: _Graph, weights: dict[str, NDArray[np.float32]], kind: str, *given: str
+) -> None:
+    """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
+    vectors = []
+    for name in given:
+        table = weights[name.removeprefix("piece ")]
+        stored = table.astype(np.float16) if len(table) > _LARGE else table
+        graph.add(
+            "Gather", [graph.constant(f"table of {name}", stored), name], f"rows of {name}", axis=0
+        )
+        graph.add("Cast", [f"rows of {name}"], f"of {name}", to=TensorProto.FLOAT)
+        vectors.append(f"of {name}")
+    if "projection" in weights:
+        projection = graph.constant("projection", QUIET * weights["projection"])
+        graph.add("MatMul", ["vectors", projection], "of vectors")
+        vectors.append("of vectors")
+    graph.add("Sum", vectors, f"{kind} by token")
+    graph.add("Transpose", [f"{kind} by token"], f"{kind} by width", perm=[1, 0])
+    graph.add("Unsqueeze", [f"{kind} by width", "first"], f"{kind} tokens")
+    _gated(graph, "first", kind, "tokens", "near", weights, dilation=1)
+    _gated(graph, "second", kind, "near", "farther", weights, dilation=DILATION)
+    graph.add("Add", [f"{kind} near", f"{kind} farther"], f"{kind} beside")
+    graph.add("Concat", [f"{kind} beside", f"{kind} tokens"], f"{kind} seen", axis=1)
+    queries = graph.constant(f"{kind} queries", weights["queries"].T)
+    graph.add("MatMul", [queries, f"{kind} seen"], f"{kind} asked")
+    graph.add("Softmax", [f"{kind} asked"], f"{kind} attention", axis=2)
+    graph.add("Transpose", [f"{kind} seen"], f"{kind} seen by token", perm=[0, 2, 1])
+    graph.add("MatMul", [f"{kind} attention", f"{kind} seen by token"], f"{kind} attended")
+    graph.add("Flatten", [f"{kind} attended"], f"{kind} attended flat", axis=1)
+    graph.add("ReduceMax", [f"{kind} seen"], f"{kind} highest", axes=[2], keepdims=0)
+    graph.add("Concat", [f"{kind} attended flat", f"{kind} highest"], f"{kind} whole", axis=1)
+    for name, before, made in (("hidden", "whole", "before"), ("output", "hidden", "answers")):
+        constants = [
+            graph.constant(f"{kind} {name} weights", weights[name]),
+            graph.constant(f"{kind} {name} bias", weights[f"{name}_bias"]),
+        ]
+        graph.add("Gemm", [f"{kind} {before}", *constants], f"{kind} {made}")
         if name == "hidden":
-            graph.add("Relu", [made], "hidden")
-    graph.add("Squeeze", ["answers", "first"], "said in order")
+            graph.add("Relu", [f"{kind} {made}"], f"{kind} hidden")
+    graph.add("Squeeze", [f"{kind} answers", "first"], f"said of {kind}")
+
+
+def _heard(graph: _Graph) -> None:
+    """How much of the networks' word is heard, as fitting.py's `Fitted.in_order` says."""
+    graph.add("Add", ["said of words", "said of pieces"], "said in order")
     less = graph.constant("less heard", np.array([LESS_HEARD], dtype=np.float32))
     graph.add("Mul", ["is inbox", less], "not heard")
     graph.add("Sub", [graph.constant("heard", np.array([HEARD], dtype=np.float32)), "not heard"],
               "share heard")  # fmt: skip
-    graph.add("Mul", ["said in order", "share heard"], "network")
+    graph.add("Mul", ["said in order", "share heard"], "in order")
 
 
 def _gated(
-    graph: _Graph, name: str, given: str, made: str, weights: dict[str, NDArray[np.float32]],
-    dilation: int,
+    graph: _Graph, name: str, kind: str, given: str, made: str,
+    weights: dict[str, NDArray[np.float32]], dilation: int,
 ) -> None:  # fmt: skip
-    filters = graph.constant(f"{name} filters", weights[name].transpose(2, 1, 0))
-    bias = graph.constant(f"{name} filter bias", weights[f"{name}_bias"])
-    graph.add("Conv", [given, filters, bias], f"{name} both",
+    own = f"{kind} {name}"
+    filters = graph.constant(f"{own} filters", weights[name].transpose(2, 1, 0))
+    bias = graph.constant(f"{own} filter bias", weights[f"{name}_bias"])
+    graph.add("Conv", [f"{kind} {given}", filters, bias], f"{own} both",
               dilations=[dilation], pads=[dilation, dilation])  # fmt: skip
-    graph.add("Split", [f"{name} both"], f"{name} values", f"{name} gates", axis=1)
-    graph.add("Sigmoid", [f"{name} gates"], f"{name} open")
-    graph.add("Mul", [f"{name} values", f"{name} open"], made)
+    graph.add("Split", [f"{own} both"], f"{own} values", f"{own} gates", axis=1)
+    graph.add("Sigmoid", [f"{own} gates"], f"{own} open")
+    graph.add("Mul", [f"{own} values", f"{own} open"], f"{kind} {made}")

@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from postroom.message import AutomaticKind, Message
 
-from . import meanings
+from . import pieces
 from .concepts import Concepts
 from .sequence import STEM, Sequence, sequence
 from .text import COUNTED, SPACE, Folded, Hashes, Places, fold, mixed
 
-VERSION = 3
+VERSION = 4
 BITS = 18
 BUCKETS = 1 << BITS
-MEANING = 2 * meanings.SIZE  # numbers that say what new text and subject mean
+MEANING = 2 * pieces.SIZE  # numbers that say what new text and subject mean
 
 # How many characters of each text are looked at.
 NEW_TEXT, OPENING, SUBJECT, QUOTED, SENDER, ATTACHMENTS = 1_500, 300, 250, 500, 120, 250
@@ -63,9 +63,14 @@ _SALTS = np.array([zlib.crc32(name.encode()) << 20 | 1 for name in CHANNELS], dt
 PARTS = 6
 _NEW, _SUBJECT, _WHO, _SIGNED, _FILES, _OLD = range(PARTS)
 _MEANT = ((_NEW, np.float32(1.5)), (_SUBJECT, np.float32(1.0)))  # and their shares
-# What the network reads, in this order, and how many tokens of each at most.
+# What the networks read, in this order, and how many tokens of each at most.
 _READ = ((_SUBJECT, 20), (_WHO, 6), (_FILES, 12), (_NEW, 150), (_SIGNED, 14), (_OLD, 25))
 LONGEST_SEQUENCE = sum(count for _, count in _READ)
+# Likewise, how many pieces it reads.
+_READ_IN_PIECES = (
+    (_SUBJECT, 24), (_WHO, 8), (_FILES, 16), (_NEW, 160), (_SIGNED, 16), (_OLD, 40),
+)  # fmt: skip
+MOST_PIECES = sum(count for _, count in _READ_IN_PIECES)
 
 
 def _row(*names: str) -> NDArray[np.int64]:
@@ -111,6 +116,8 @@ _REPLY = re.compile(r"\s{0,5}(re|aw|ответ|отв|antw|sv)\s{0,3}(\[\d{1,3}\
 _FORWARD = re.compile(r"\s{0,5}(fw|fwd|wg|tr|пересл|пер)\s{0,3}:", re.I)
 
 
+_NO_PIECE, _NO_PART = np.array([pieces.UNKNOWN]), np.array([_NEW + 1])  # of an empty message
+
 _Found = tuple[Hashes, Places, Places, Places]  # hashes, channels, starts, ends of some features
 
 
@@ -129,6 +136,8 @@ class Features:
     text: Folded
     meaning: NDArray[np.float32]  # of new text, then of subject: MEANING numbers
     sequence: Sequence  # the words in order
+    pieces: Places  # of these words, in order, as the other network reads them; one at least
+    piece_parts: Places  # of each piece: 1 + the part of the message it stands in
 
     @property
     def is_empty(self) -> bool:
@@ -176,10 +185,13 @@ def extract(message: Message, concepts: Concepts) -> Features:
     hashes, channels, starts, ends = (np.concatenate(column) for column in zip(*found, strict=True))
     keys = _keys(hashes, channels)
     ids, channel, weights = _count(keys)
-    meant = concepts.meanings.find(text)
+    known = concepts.pieces
+    pieces_of = [known.find(one) for one in texts]
     begins = np.zeros(len(text.starts), dtype=np.int64)
     begins[tokens] = named + 1
-    bounds = text.bounds.tolist()
+    read = [(part, pieces_of[part][:most]) for part, most in _READ_IN_PIECES]
+    in_order = np.concatenate([some for _, some in read])
+    piece_parts = np.array([part + 1 for part, _ in read]).repeat([len(some) for _, some in read])
     return Features(
         ids=ids,
         weights=weights,
@@ -189,12 +201,11 @@ def extract(message: Message, concepts: Concepts) -> Features:
         starts=starts,
         ends=ends,
         text=text,
-        meaning=np.concatenate(
-            [share * concepts.meanings.mean(meant[bounds[part] : bounds[part + 1]])
-             for part, share in _MEANT]
-        ),
-        sequence=sequence(text, begins, meant, _READ),
-    )  # fmt: skip
+        meaning=np.concatenate([share * known.meaning(pieces_of[part]) for part, share in _MEANT]),
+        sequence=sequence(text, begins, _READ),
+        pieces=in_order if len(in_order) else _NO_PIECE,
+        piece_parts=piece_parts if len(in_order) else _NO_PART,
+    )
 
 
 def _texts(message: Message) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """Models fitted and calibrated on labelled mail, and what they say of mail left out.
 
 In: `Data`, the mail as arrays. Out: `Fitted` models, held-out answers, probabilities of them. The
-arithmetic of train.py, without files. A model is a linear one, which knows many words, and a
-network, which reads their order; their logits are added. Needs the extra `train`.
+arithmetic of train.py, without files. A model is a linear one, which knows many words, and two
+networks, which read words and pieces in their order; their logits are added. Needs the extra
+`train`.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,9 +24,9 @@ from .linear import Linear
 
 COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
 FOLDS = 5
-# How much of the network's word is heard, and how much less of it in mail between people, where
+# How much of the networks' word is heard, and how much less of it in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = 1.1, 0.5
+HEARD, LESS_HEARD = 1.0, 0.5
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
@@ -48,7 +49,7 @@ class Data:
 
     rows: Any  # scipy CSR matrix [mails, COLUMNS]: buckets, then the meaning
     known: Any  # the same, words of the text only
-    sequences: Any  # network.Rows
+    in_order: Any  # network.Rows of words, and of pieces
     truth: Classes
     weights: Numbers
     groups: Classes
@@ -88,16 +89,19 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A model: a linear one and a network, trained on the same mail."""
+    """A model: a linear one and two networks, trained on the same mail."""
 
     linear: Linear
-    network: dict[str, NDArray[np.float32]]
+    networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words, and of pieces
 
     def in_order(self, data: Data, chosen: NDArray[np.int64]) -> Numbers:
-        """What the network says [mail, category], as much as it is heard."""
+        """What the networks say [mail, category], as much as they are heard."""
         from . import network
 
-        said = network.logits(data.sequences, chosen, self.network)
+        said = sum(
+            network.logits(rows, chosen, weights)
+            for rows, weights in zip(data.in_order, self.networks, strict=True)
+        )
         heard: Numbers = said * (HEARD - LESS_HEARD * self.linear.inbox(data.rows[chosen]))[:, None]
         return heard
 
@@ -137,7 +141,10 @@ def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
             data.is_inbox[chosen],
             count,
         ),
-        network=network.fit(data.sequences, chosen, data.truth, data.weights, count, seed),
+        networks=tuple(
+            network.fit(rows, chosen, data.truth, data.weights, count, seed)
+            for rows in data.in_order
+        ),
     )
 
 
@@ -161,13 +168,13 @@ def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> tuple[Fol
     return tuple(folds)
 
 
-def sequences(found: Sequence[Features], concepts: Concepts) -> Any:
-    """The words in order of all mails, for the network. Raises TrainingError without JAX."""
+def in_order(found: Sequence[Features], concepts: Concepts) -> Any:
+    """(words, pieces) of all mails in order, for the networks. Raises TrainingError without JAX."""
     try:
         from . import network
     except ImportError as error:
         raise TrainingError(_NEEDED, error) from error
-    return network.rows(found, concepts.meanings, len(concepts.names))
+    return network.words(found, len(concepts.names)), network.pieces(found, concepts.pieces)
 
 
 def _strata(data: Data) -> Classes:

@@ -1,8 +1,8 @@
-"""The ONNX model: loaded once, asked for every message, under a millisecond each.
+"""The ONNX model: loaded once, asked for every message, about a millisecond each.
 
 In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
 said. The graph (made by export.py) adds up a table of hashed weights (Gather, Mul, ReduceSum), a
-small one for the meaning of the text (MatMul) and a network that reads the words in order.
+small one for the meaning of the text (MatMul) and two networks that read words and pieces in order.
 Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
 half of a model can be swapped: categories, versions of features and concepts, calibration.
 
@@ -26,7 +26,7 @@ from .concepts import Concepts
 from .features import Features
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 3  # of the metadata and the graph's answers
+FORMAT = 4  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -67,7 +67,7 @@ class Model:
     def __init__(self, path: Path, concepts: Concepts) -> None:
         """Loads the file. Raises ModelError: missing, corrupt, or made for other features."""
         self._session = _session(path)
-        self._meanings = concepts.meanings
+        self._pieces = concepts.pieces
         self.facts = _facts(path, self._session, concepts)
 
     def score(self, found: Features) -> Scores:
@@ -106,7 +106,9 @@ class Model:
             "stems": tokens.stems,
             "concepts": tokens.concepts,
             "parts": tokens.parts,
-            "meanings": self._meanings.each(tokens.meanings),
+            "pieces": found.pieces,
+            "piece parts": found.piece_parts,
+            "vectors": self._pieces.vectors(found.pieces),
         }
 
 

@@ -1,6 +1,6 @@
 """The words of a message in the order they stand in, as numbers for the network.
 
-In: a `Folded` text, the concepts and meanings found of its tokens. Out: `Sequence`, an entry for
+In: a `Folded` text, the concepts found of its tokens. Out: `Sequence`, an entry for
 each token that is looked at: subject first, then who wrote, the files' names, the new text, the
 signature and the quoted text. Where the linear model sees which words there are, the network
 (network.py, export.py) sees which stand beside which: "paid already" and "not paid".
@@ -31,7 +31,6 @@ class Sequence:
     stems: Places  # row in the table of stems
     concepts: Places  # 1 + the concept that begins here, 0 for none
     parts: Places  # 1 + the part of the message it stands in, 0 for no token
-    meanings: Places  # row of the table of meanings, -1 for an unknown word
 
 
 _NOTHING = Sequence(
@@ -39,16 +38,13 @@ _NOTHING = Sequence(
     stems=np.zeros(1, dtype=np.int64),
     concepts=np.zeros(1, dtype=np.int64),
     parts=np.zeros(1, dtype=np.int64),
-    meanings=np.full(1, -1),
 )
 
 
-def sequence(
-    text: Folded, concepts: Places, meanings: Places, most: tuple[tuple[int, int], ...]
-) -> Sequence:
+def sequence(text: Folded, concepts: Places, most: tuple[tuple[int, int], ...]) -> Sequence:
     """The sequence of a text: of each (part, count) the first tokens, in that order.
 
-    `concepts` and `meanings` have an entry for each token of the text.
+    `concepts` has an entry for each token of the text.
     """
     bounds = text.bounds.tolist()
     chosen = np.concatenate(
@@ -63,7 +59,6 @@ def sequence(
         stems=_rows(text.hashes(starts, np.minimum(starts + STEM, ends)), _STEMS),
         concepts=concepts[chosen],
         parts=text.part[chosen] + 1,
-        meanings=meanings[chosen],
     )
 
 

@@ -125,7 +125,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
         for example in examples
     ]
     return Data(
-        sequences=fitting.sequences(found, concepts),
+        in_order=fitting.in_order(found, concepts),
         rows=fitting.matrix(found, words_only=False),
         known=fitting.matrix(found, words_only=True),
         truth=np.array([categories.index(example.label) for example in examples]),
