@@ -11,7 +11,7 @@ Limits: a reply whose fate is unknown counts as sent.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, func, select, text
+from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, func, select, text
 
 from postroom.config import ReplySection
 from postroom.store.schema import ATTEMPT
@@ -21,6 +21,27 @@ from .outbox import Answers
 
 _LOCK = 5_710_018  # any number of ours; PostgreSQL's advisory locks are named by numbers
 _WENT = ATTEMPT.c.outcome.is_(None) | ATTEMPT.c.outcome.in_(("done", "lost"))
+
+
+def _count(*which: ColumnElement[bool]) -> Select[int]:
+    """How many other replies of that kind went since a moment, counted up to a limit."""
+    went = select(ATTEMPT.c.id).where(
+        ATTEMPT.c.committed_at >= bindparam("since"),
+        _WENT,
+        ATTEMPT.c.action != bindparam("besides"),
+        *which,
+    )
+    most = bindparam("most", type_=Integer)
+    return select(func.count()).select_from(went.limit(most).subquery())
+
+
+# Built once, because building costs more than running.
+_ALL = _count()
+_FOR_DOMAIN = _count(ATTEMPT.c.domain == bindparam("of_domain"))
+_FOR_PEOPLE = tuple(  # each by an index of its own, which an OR would not use
+    _count(column.in_(bindparam("people", expanding=True)))
+    for column in (ATTEMPT.c.author, ATTEMPT.c.sender)
+)
 
 
 def one_at_a_time(connection: Connection) -> None:
@@ -46,20 +67,14 @@ def answered(
     asked = answers(facts)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     lately = now - timedelta(seconds=reply.per_sender_interval)
-    people = (asked.author, asked.sender)
+    people = [asked.author, asked.sender]
 
-    def sent(since: datetime, most: int, *which: ColumnElement[bool]) -> int:
-        went = select(ATTEMPT.c.id).where(
-            ATTEMPT.c.committed_at >= since.timestamp(), _WENT, ATTEMPT.c.action != action, *which
-        )
-        counted = select(func.count()).select_from(went.limit(most).subquery())
-        return connection.execute(counted).scalar_one()
+    def sent(statement: Select[int], since: datetime, most: int, **which: object) -> int:
+        bounds = {"since": since.timestamp(), "besides": action, "most": most}
+        return connection.execute(statement, bounds | which).scalar_one()
 
     return Answered(
-        today=sent(midnight, reply.daily_limit),
-        # Each by an index of its own, which an OR would not use.
-        recently=any(
-            sent(lately, 1, column.in_(people)) for column in (ATTEMPT.c.author, ATTEMPT.c.sender)
-        ),
-        domain_today=sent(midnight, reply.per_domain_daily, ATTEMPT.c.domain == asked.domain),
+        today=sent(_ALL, midnight, reply.daily_limit),
+        recently=any(sent(one, lately, 1, people=people) for one in _FOR_PEOPLE),
+        domain_today=sent(_FOR_DOMAIN, midnight, reply.per_domain_daily, of_domain=asked.domain),
     )

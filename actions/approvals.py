@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, func, insert, select, update
 
 from postroom.config import ReplySection
 from postroom.failure import PermanentFailure
@@ -24,6 +24,12 @@ from postroom.store.schema import TEMPLATE
 from .wording import Wording
 
 MAY_BE_USED = ("shipped", "approved")
+# Asked twice for each reply, so built once.
+_EXACT = select(TEMPLATE).where(
+    TEMPLATE.c.name == bindparam("its_name"),
+    TEMPLATE.c.language == bindparam("its_language"),
+    TEMPLATE.c.digest == bindparam("its_digest"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +100,8 @@ def history(connection: Connection, name: str, language: str) -> list[dict[str, 
 
 
 def _row(connection: Connection, wording: Wording) -> Row[Any] | None:
-    return connection.execute(
-        select(TEMPLATE).where(
-            TEMPLATE.c.name == wording.name,
-            TEMPLATE.c.language == wording.language,
-            TEMPLATE.c.digest == wording.digest,
-        )
-    ).one_or_none()
+    which = {"its_name": wording.name, "its_language": wording.language}
+    return connection.execute(_EXACT, which | {"its_digest": wording.digest}).one_or_none()
 
 
 def _decide(

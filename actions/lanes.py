@@ -22,11 +22,15 @@ from datetime import datetime
 from postroom import maillog, metrics
 from postroom.config import Config, WorkerSection
 from postroom.decision import Step
-from postroom.failure import Failure
+from postroom.failure import Failure, TemporaryFailure
+from postroom.store.engine import Database
 
-from .breaker import Breaker, failed, is_away, succeeded
+from .breaker import Breaker, failed, is_away, rebuilt, succeeded
+from .outbox import moment
+from .statements import RECENT
 
 _BURST_S = 1.0  # a rate may be used up to so many seconds in advance
+_RECENT = 200  # attempts from which breakers are rebuilt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,3 +144,27 @@ class Lane:
     def _show(self) -> None:
         is_away = self._breaker.open_until is not None
         metrics.DESTINATION_AWAY.labels(self.name).set(int(is_away))
+
+
+def open_lanes(config: Config, database: Database) -> dict[Step, Lane]:
+    """A lane for each step, its breaker as the latest attempts left it."""
+    try:
+        latest = _latest(database)
+    except TemporaryFailure as failure:
+        maillog.degraded(part="worker", reason=failure.reason)
+        latest = []
+    lanes: dict[Step, Lane] = {}
+    for destination in destinations(config):
+        ended = [(o, r, at) for step, o, r, at in latest if step in destination.steps]
+        lane = Lane(destination, config.worker, rebuilt(ended, config.worker))
+        lanes |= dict.fromkeys(destination.steps, lane)
+    return lanes
+
+
+def _latest(database: Database) -> list[tuple[Step, str, str, datetime]]:
+    """Step, outcome, reason and end of the latest attempts, the newest first."""
+    with database.reading() as connection:
+        return [
+            (Step(row.step), row.outcome, row.reason, moment(row.finished_at))
+            for row in connection.execute(RECENT, {"most": _RECENT})
+        ]

@@ -1,8 +1,9 @@
 """The outbox: every action from the moment it is planned until it is done or given up.
 
 In: actions, put in the transaction that takes their message; leases and endings from workers
-(desk.py has the operator's verbs). Out: rows of `action`, `attempt` and `event`, each change
-"old -> new" in the transaction that makes it. What keeps an action from being lost or done twice:
+(turn.py joins them in one transaction, desk.py has the operator's verbs). Out: rows of `action`,
+`attempt` and `event`, each change "old -> new" in the transaction that makes it. What keeps an
+action from being lost or done twice:
 
     attempt before act   `lease` writes the attempt in the transaction that claims the action
     leases expire        `reclaim` ends the attempt of a vanished worker as "lost"
@@ -23,16 +24,11 @@ statements.py.
 
 import itertools
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    Connection,
-    Row,
-    select,
-    update,
-)
+from sqlalchemy import Connection, Row, select, update
 
 from postroom.config import WorkerSection
 from postroom.decision import Action, Step
@@ -43,15 +39,15 @@ from postroom.store.schema import ACTION, ATTEMPT
 from .retry import survives_loss
 from .statements import (
     ADD,
+    AGENDA,
     CLAIM,
+    COMMIT,
     DUE,
     END_ACTION,
     END_ATTEMPT,
-    FIRST_DUE,
-    FIRST_END,
     HELD,
+    HOLDS,
     READY,
-    RECENT,
     START,
     TELL,
     UNDO_ATTEMPT,
@@ -166,14 +162,14 @@ def put(
 class Agenda:
     """What the outbox asks for at one moment."""
 
-    steps: frozenset[Step]  # something of these can be leased now
+    ready: frozenset[tuple[Step, str]]  # something of this step and state can be leased now
     expired: bool  # a lease ran out: `reclaim`
     next_at: datetime | None  # when something becomes due or runs out next
 
     @property
     def due(self) -> bool:
         """Something can be leased now."""
-        return bool(self.steps)
+        return bool(self.ready)
 
 
 def agenda(database: Database, now: datetime) -> Agenda:
@@ -181,29 +177,21 @@ def agenda(database: Database, now: datetime) -> Agenda:
 
     Raises TemporaryFailure(database).
     """
-    at = now.timestamp()
     with database.reading() as connection:
-        ready = [row for row in connection.execute(FIRST_DUE) if row.at is not None]
-        ends = connection.execute(FIRST_END).scalar()
-    times = [row.at for row in ready]
-    later = [t for t in (*times, *([] if ends is None else [ends])) if at < t < NOT_YET]
+        return look(connection, now)
+
+
+def look(connection: Connection, now: datetime) -> Agenda:
+    """`agenda`, as the caller's transaction sees it."""
+    at = now.timestamp()
+    firsts = [row for row in connection.execute(AGENDA) if row.at is not None]
+    later = [row.at for row in firsts if at < row.at < NOT_YET]
+    past = [row for row in firsts if row.at <= at]
     return Agenda(
-        steps=frozenset(Step(row.step) for row in ready if row.at <= at),
-        expired=ends is not None and ends <= at,
+        ready=frozenset((Step(row.step), row.state) for row in past if row.state in READY),
+        expired=any(row.state not in READY for row in past),
         next_at=moment(min(later)) if later else None,
     )
-
-
-def recent(database: Database, number: int) -> list[tuple[Step, str, str, datetime]]:
-    """Step, outcome, reason and end of the latest attempts, the newest first.
-
-    Raises TemporaryFailure(database).
-    """
-    with database.reading() as connection:
-        return [
-            (Step(row.step), row.outcome, row.reason, moment(row.finished_at))
-            for row in connection.execute(RECENT, {"most": number})
-        ]
 
 
 def lease(
@@ -218,24 +206,37 @@ def lease(
 
     Durable on return. Raises TemporaryFailure(database or storage-full); then nothing was claimed.
     """
-    at = now.timestamp()
+    asked = list(itertools.product(steps, READY))
     with database.transaction() as connection:
-        rows: list[Row[Any]] = []
-        for step, state in itertools.product(steps, READY):
-            asked = {"wanted": state, "of_step": step.value, "at": at, "most": limit}
-            rows += connection.execute(DUE, asked).all()
-        rows = sorted(rows, key=lambda row: (row.due_at, row.id))[:limit]
-        claims = [_leased(row, owner, at + lease_s) for row in rows]
-        if claims:
-            connection.execute(CLAIM, [_claim(claim) for claim in claims])
-            connection.execute(START, [_start(claim, at) for claim in claims])
-            connection.execute(
-                TELL,
-                [
-                    _event(claim, at, row.state, "leased", "")
-                    for row, claim in zip(rows, claims, strict=True)
-                ],
-            )
+        return claim(connection, now, [(asked, limit)], lease_s, owner)
+
+
+def claim(
+    connection: Connection,
+    now: datetime,
+    wanted: Iterable[tuple[Collection[tuple[Step, str]], int]],
+    lease_s: float,
+    owner: str,
+) -> list[Leased]:
+    """`lease` in the caller's transaction: of each group of steps and states, up to its limit."""
+    at = now.timestamp()
+    rows: list[Row[Any]] = []
+    for asked, limit in wanted:
+        found: list[Row[Any]] = []
+        for step, state in asked:
+            which = {"wanted": state, "of_step": step.value, "at": at, "most": limit}
+            found += connection.execute(DUE, which).all()
+        rows += sorted(found, key=lambda row: (row.due_at, row.id))[:limit]
+    claims = [_leased(row, owner, at + lease_s) for row in rows]
+    if claims:
+        connection.execute(CLAIM, [_claim(one) for one in claims])
+        connection.execute(
+            START,
+            [{"action": one.id, "number": one.attempt, "started_at": at} for one in claims],
+        )
+        connection.execute(
+            TELL, [_event(row.message, row.id, at, row.state, "leased") for row in rows]
+        )
     return claims
 
 
@@ -246,20 +247,30 @@ def mark_committed(
 
     Raises TemporaryFailure(lease-lost) when the lease is no longer held: then do not go on.
     """
-    held = connection.execute(
-        select(ACTION.c.id)
-        .where(ACTION.c.id == leased.id, ACTION.c.lease_owner == leased.lease)
-        .with_for_update()
-    ).scalar()
-    if held is None:
+    which = {"this": leased.id, "its_lease": leased.lease}
+    if connection.execute(HOLDS, which).scalar() is None:
         raise TemporaryFailure("lease-lost")
-    whom = asdict(answers) if answers else {}
-    connection.execute(_attempt(leased).values(committed_at=now.timestamp(), **whom))
+    whom = answers or Answers(author="", sender="", domain="")
+    connection.execute(
+        COMMIT,
+        {
+            "this": leased.id,
+            "this_number": leased.attempt,
+            "now": now.timestamp(),
+            "its_author": whom.author,
+            "its_sender": whom.sender,
+            "its_domain": whom.domain,
+        },
+    )
 
 
 def mark_refused(connection: Connection, leased: Leased) -> None:
     """Takes `mark_committed` back: the peer said that it did not take it."""
-    connection.execute(_attempt(leased).values(committed_at=None))
+    connection.execute(
+        update(ATTEMPT)
+        .where(ATTEMPT.c.action == leased.id, ATTEMPT.c.number == leased.attempt)
+        .values(committed_at=None)
+    )
 
 
 def finish(database: Database, leased: Leased, end: End, now: datetime) -> bool:
@@ -275,36 +286,44 @@ def finish_all(database: Database, ended: Sequence[tuple[Leased, End]], now: dat
     "outcome-unknown". Raises TemporaryFailure(database or storage-full); then nothing was
     recorded and calling again is harmless.
     """
-    at = now.timestamp()
     with database.transaction() as connection:
-        held = {
-            row.lease_owner: row.committed_at
-            for row in connection.execute(HELD, {"ids": [leased.id for leased, _ in ended]})
-        }
-        ours = [(leased, end) for leased, end in ended if leased.lease in held]
-        ends = [
-            _ended(leased, end, at, committed=held[leased.lease] is not None)
-            for leased, end in ours
-        ]
-        if ends:
-            connection.execute(END_ACTION, ends)
-            undone = [end for end in ends if end["undo"]]
-            tried = [end for end in ends if not end["undo"]]
-            if tried:
-                connection.execute(END_ATTEMPT, tried)
-            if undone:
-                connection.execute(UNDO_ATTEMPT, undone)
-            connection.execute(
-                TELL,
-                [
-                    _event(leased, at, "leased", end["new_state"], end["new_reason"])
-                    for (leased, _), end in zip(ours, ends, strict=True)
-                ],
-            )
-        done = [leased for leased, end in ours if isinstance(end, Done)]
-        if done:
-            connection.execute(WAKE_FOLLOWERS, [_follower(leased, at) for leased in done])
-    return set(held) & {leased.lease for leased, _ in ended}
+        return record(connection, ended, now)
+
+
+def record(connection: Connection, ended: Sequence[tuple[Leased, End]], now: datetime) -> set[str]:
+    """`finish_all` in the caller's transaction."""
+    at = now.timestamp()
+    held = {
+        row.lease_owner: row.committed_at
+        for row in connection.execute(HELD, {"ids": [leased.id for leased, _ in ended]})
+    }
+    ours = [(leased, end) for leased, end in ended if leased.lease in held]
+    ends = [
+        _ended(leased, end, at, committed=held[leased.lease] is not None) for leased, end in ours
+    ]
+    if ends:
+        connection.execute(END_ACTION, ends)
+        undone = [end for end in ends if end["undo"]]
+        tried = [end for end in ends if not end["undo"]]
+        if tried:
+            connection.execute(END_ATTEMPT, tried)
+        if undone:
+            connection.execute(UNDO_ATTEMPT, undone)
+        connection.execute(
+            TELL,
+            [
+                _event(
+                    one.message, one.id, at, "leased", end["new_state"], reason=end["new_reason"]
+                )
+                for (one, _), end in zip(ours, ends, strict=True)
+            ],
+        )
+    if done := [leased for leased, end in ours if isinstance(end, Done)]:
+        connection.execute(
+            WAKE_FOLLOWERS,
+            [{"its_message": one.message, "its_after": one.key, "new_due": at} for one in done],
+        )
+    return {leased.lease for leased, _ in ours}
 
 
 def reclaim(
@@ -316,14 +335,21 @@ def reclaim(
     action is pending again; it is dead when it has used up its attempts (reason "worker-lost"),
     or when the attempt was past the point of no return ("outcome-unknown").
     """
-    at = now.timestamp()
     with database.transaction() as connection:
-        rows = connection.execute(
-            select(ACTION).where(ACTION.c.state == "leased").with_for_update(skip_locked=True)
-        ).all()
-        lost = [r for r in rows if r.lease_until <= at or r.lease_owner.partition("/")[0] in gone]
-        for row in lost:
-            _lose(connection, row, now, worker)
+        return take_back(connection, now, worker, gone)
+
+
+def take_back(
+    connection: Connection, now: datetime, worker: WorkerSection, gone: Collection[str] = ()
+) -> int:
+    """`reclaim` in the caller's transaction."""
+    at = now.timestamp()
+    rows = connection.execute(
+        select(ACTION).where(ACTION.c.state == "leased").with_for_update(skip_locked=True)
+    ).all()
+    lost = [r for r in rows if r.lease_until <= at or r.lease_owner.partition("/")[0] in gone]
+    for row in lost:
+        _lose(connection, row, now, worker)
     return len(lost)
 
 
@@ -372,10 +398,6 @@ def _claim(claim: Leased) -> dict[str, Any]:
     }
 
 
-def _start(claim: Leased, at: float) -> dict[str, Any]:
-    return {"action": claim.id, "number": claim.attempt, "started_at": at}
-
-
 def _ended(leased: Leased, end: End, at: float, *, committed: bool) -> dict[str, Any]:
     """What an ending writes into the action and its attempt."""
     row: dict[str, Any] = {
@@ -419,19 +441,17 @@ def _explained(reason: str, detail: str) -> str:
     return f"{reason}: {detail}"[:_LONGEST_REASON] if detail else reason
 
 
-def _follower(leased: Leased, at: float) -> dict[str, Any]:
-    return {"its_message": leased.message, "its_after": leased.key, "new_due": at}
-
-
-def _event(leased: Leased, at: float, old: str, new: str, reason: str) -> dict[str, Any]:
+def _event(
+    message: int, action: int, at: float, old: str, new: str, who: str = "worker", reason: str = ""
+) -> dict[str, Any]:
     return {
         "at": at,
-        "message": leased.message,
-        "action": leased.id,
+        "message": message,
+        "action": action,
         "kind": "action",
         "old": old,
         "new": new,
-        "who": "worker",
+        "who": who,
         "reason": reason,
     }
 
@@ -457,10 +477,6 @@ def _lose(connection: Connection, row: Row[Any], now: datetime, worker: WorkerSe
     tell(connection, now, row.message, row.id, old="leased", new=state, who="worker", reason=reason)
 
 
-def _attempt(leased: Leased) -> Any:
-    return update(ATTEMPT).where(ATTEMPT.c.action == leased.id, ATTEMPT.c.number == leased.attempt)
-
-
 def tell(
     connection: Connection,
     now: datetime,
@@ -473,17 +489,7 @@ def tell(
     reason: str = "",
 ) -> None:
     """Writes one event of an action into the caller's transaction."""
-    event = {
-        "at": now.timestamp(),
-        "message": message,
-        "action": action,
-        "kind": "action",
-        "old": old,
-        "new": new,
-        "who": who,
-        "reason": reason,
-    }
-    connection.execute(TELL, event)
+    connection.execute(TELL, _event(message, action, now.timestamp(), old, new, who, reason))
 
 
 def moment(seconds: float) -> datetime:

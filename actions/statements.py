@@ -73,6 +73,22 @@ ADD = {
 }
 START = insert(ATTEMPT)
 TELL = insert(EVENT)
+# An action's attempt passes the point of no return, or turns out not to have.
+HOLDS = (
+    select(ACTION.c.id)
+    .where(ACTION.c.id == bindparam("this"), ACTION.c.lease_owner == bindparam("its_lease"))
+    .with_for_update()
+)
+COMMIT = (
+    update(ATTEMPT)
+    .where(ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number"))
+    .values(
+        committed_at=bindparam("now"),
+        author=bindparam("its_author"),
+        sender=bindparam("its_sender"),
+        domain=bindparam("its_domain"),
+    )
+)
 # Which of these actions are leased, to whom, and whether past the point of no return.
 HELD = (
     select(ACTION.c.lease_owner, ATTEMPT.c.committed_at)
@@ -116,21 +132,25 @@ WAKE_FOLLOWERS = (
     )
     .values(due_at=bindparam("new_due"))
 )
-# When the first action of each step and state is due; one look at the index for each.
-FIRST_DUE = union_all(
-    *(
-        select(
-            literal(step.value).label("step"),
-            select(func.min(ACTION.c.due_at))
-            .where(ACTION.c.state == state, ACTION.c.step == step.value)
-            .scalar_subquery()
-            .label("at"),
-        )
-        for step in Step
-        for state in READY
+_FIRSTS = tuple(
+    select(
+        literal(step.value).label("step"),
+        literal(state).label("state"),
+        select(func.min(ACTION.c.due_at))
+        .where(ACTION.c.state == state, ACTION.c.step == step.value)
+        .scalar_subquery()
+        .label("at"),
     )
+    for step in Step
+    for state in READY
 )
-FIRST_END = select(func.min(ACTION.c.lease_until)).where(ACTION.c.lease_until.is_not(None))
+_FIRST_END = select(literal(""), literal("leased"), func.min(ACTION.c.lease_until)).where(
+    ACTION.c.lease_until.is_not(None)
+)
+# When the first action of each step and state is due; one look at the index for each.
+FIRST_DUE = union_all(*_FIRSTS)
+# The same, and when the first lease ends.
+AGENDA = union_all(*_FIRSTS, _FIRST_END)
 # How the latest attempts ended, the newest first.
 RECENT = (
     select(ACTION.c.step, ATTEMPT.c.outcome, ATTEMPT.c.reason, ATTEMPT.c.finished_at)

@@ -1,10 +1,10 @@
 """The worker: lease -> perform -> record the result, several actions at a time.
 
 In: the outbox, a performer per step, a doorbell. Out: finished attempts; what ends together is
-recorded in one commit. The worker looks into the outbox when the doorbell rings, when something
-becomes due, when a place is free, and at the latest every `worker.poll` seconds. Each destination
-has its own places, rate and circuit breaker (lanes.py). `stop` drains: what runs is finished,
-nothing new is leased.
+recorded in one commit, which also claims what is due by then (turn.py). The worker looks into the
+outbox when the doorbell rings, when something becomes due, when a place is free, and at the latest
+every `worker.poll` seconds. Each destination has its own places, rate and circuit breaker
+(lanes.py). `stop` drains: what runs is finished, nothing new is leased.
 
 Failure policy: a performer's TemporaryFailure is retried, its PermanentFailure is a dead letter,
 anything else is a bug, logged with its traceback and retried like a temporary failure. Trouble
@@ -17,7 +17,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -30,19 +30,19 @@ from postroom.store import decided
 from postroom.store.engine import Database
 
 from . import desk, outbox
-from .breaker import is_away, rebuilt
+from .breaker import is_away
 from .erp.contract import NotYet
-from .lanes import Lane, destinations
+from .lanes import Lane, open_lanes
 from .outbox import Done, End, GivenUp, Later, Leased, Postponed, Withheld
 from .performers import Performer, ReplyWithheld
 from .retry import next_time
+from .turn import Places, take_turn
 
 _BUSINESS = (Step.ORDER_CREATE, Step.INVOICE_UPDATE, Step.TICKET_CREATE)
 _AT_RECEIPT_S = 60.0  # an action planned later than this waited for a person, not for us
 _REVIEWED = 200  # newest reviews of which agreement is shown
 _FIGURES_S = 5.0  # between two looks at the queue's depth
 _TROUBLE_S = 0.2  # before the database is asked again
-_RECENT = 200  # attempts from which breakers are rebuilt
 _LEASE_USED = 0.9  # part of a lease an attempt may take; the rest is for writing its end
 
 
@@ -77,20 +77,20 @@ class Worker:
         self._stopping = False
         self._wake = asyncio.Event()
         self._ended: list[tuple[Leased, End]] = []  # performed, not yet recorded
+        self._in_trouble = False  # the turn before failed
         self._figures_at: datetime | None = None
 
     async def run(self) -> None:
         """Works until `stop`; returns when the last attempt is recorded."""
         maillog.started("worker", concurrency=self._settings.concurrency)
         await asyncio.to_thread(self._reclaim_orphans)
-        self._lanes = await asyncio.to_thread(self._open_lanes)
+        self._lanes = await asyncio.to_thread(open_lanes, self._config, self._database)
         async with asyncio.TaskGroup() as attempts:
             listener = attempts.create_task(self._listen())
             while not self._stopping or self._running:
                 self._wake.clear()
                 try:
-                    await self._record()
-                    pause_s = self._settings.poll if self._stopping else await self._lease(attempts)
+                    pause_s = await self._turn(attempts)
                 except TemporaryFailure as failure:
                     maillog.degraded(part="worker", reason=failure.reason)
                     pause_s = min(self._settings.poll, _TROUBLE_S)
@@ -119,45 +119,37 @@ class Worker:
         except TimeoutError:
             return
 
-    async def _lease(self, attempts: asyncio.TaskGroup) -> float:
-        """Leases what is due and starts it; how long there is nothing more to do, in seconds."""
+    async def _turn(self, attempts: asyncio.TaskGroup) -> float:
+        """Records what ended and starts what is due; how long nothing more is to do, in seconds.
+
+        What cannot be recorded is tried again, but not beyond its lease: what ran out comes back
+        by itself. After a turn that failed what ended is recorded alone, so that trouble with
+        claiming costs no ending.
+        """
         now = self._clock.now()
         if self._figures_due(now):
             await asyncio.to_thread(self._show_figures, now)
-        agenda = await asyncio.to_thread(outbox.agenda, self._database, now)
-        if agenda.expired:
-            await asyncio.to_thread(outbox.reclaim, self._database, now, self._settings)
-            agenda = await asyncio.to_thread(outbox.agenda, self._database, now)
-        if self._stopping or not agenda.due:
-            return self._pause(agenda, now)
-        for lane in {self._lanes[step] for step in agenda.steps}:
-            if free := lane.free(now):
-                due = agenda.steps.intersection(lane.steps)
-                await self._lease_for(lane, due, free, now, attempts)
-        return self._settings.poll
-
-    async def _lease_for(
-        self,
-        lane: Lane,
-        steps: Collection[Step],
-        free: int,
-        now: datetime,
-        attempts: asyncio.TaskGroup,
-    ) -> None:
-        is_probe = lane.is_probing(now)
-        leased = await asyncio.to_thread(
-            outbox.lease,
-            self._database,
-            now,
-            free,
-            self._settings.lease,
-            self._owner,
-            steps,
-        )
-        lane.started(len(leased))
-        self._running += len(leased)
-        for action in leased:
-            attempts.create_task(self._attempt(action, lane, is_probe))
+        ended = list(self._ended)
+        records_alone = self._in_trouble and bool(ended)
+        lanes = [] if self._stopping or records_alone else list(dict.fromkeys(self._lanes.values()))
+        places = [Places(steps=lane.steps, free=lane.free(now)) for lane in lanes]
+        probing = {lane for lane in lanes if lane.is_probing(now)}
+        self._in_trouble = True
+        try:
+            turn = await asyncio.to_thread(
+                take_turn, self._database, now, ended, places, self._owner, self._settings
+            )
+        except Exception:
+            self._forget([one for one in ended if one[0].lease_until <= now], set(), now)
+            raise
+        self._in_trouble = False
+        self._forget(ended, turn.held, now)
+        for leased in turn.leased:
+            lane = self._lanes[leased.step]
+            lane.started(1)
+            attempts.create_task(self._attempt(leased, lane, lane in probing))
+        self._running += len(turn.leased)
+        return 0.0 if records_alone else self._pause(turn.agenda, now)
 
     def _pause(self, agenda: outbox.Agenda, now: datetime) -> float:
         """Until the next thing is due, at most `worker.poll`; a free place wakes us anyway."""
@@ -228,23 +220,6 @@ class Worker:
         age_s = (self._clock.now() - leased.created_at).total_seconds()
         return age_s >= self._settings.delivery_lifetime
 
-    async def _record(self) -> None:
-        """Writes what ended meanwhile, all of it in one transaction.
-
-        Until that succeeds it is tried again, but not beyond the leases: what ran out comes
-        back by itself.
-        """
-        if not self._ended:
-            return
-        now = self._clock.now()
-        ended = list(self._ended)
-        try:
-            held = await asyncio.to_thread(outbox.finish_all, self._database, ended, now)
-        except Exception:
-            self._forget([one for one in ended if one[0].lease_until <= now], set(), now)
-            raise
-        self._forget(ended, held, now)
-
     def _forget(self, ended: list[tuple[Leased, End]], held: set[str], now: datetime) -> None:
         """Lets go of attempts that are recorded, or whose lease is lost."""
         gone = {leased.lease for leased, _ in ended}
@@ -286,20 +261,6 @@ class Worker:
             reviewed = decided.agreement(connection, newest=_REVIEWED)
         for category, (mails, agreed) in reviewed.items():
             metrics.REVIEW_AGREEMENT.labels(category).set(agreed / mails)
-
-    def _open_lanes(self) -> dict[Step, Lane]:
-        """A lane for each step, its breaker as the latest attempts left it."""
-        try:
-            latest = outbox.recent(self._database, _RECENT)
-        except TemporaryFailure as failure:
-            maillog.degraded(part="worker", reason=failure.reason)
-            latest = []
-        lanes: dict[Step, Lane] = {}
-        for destination in destinations(self._config):
-            ended = [(o, r, at) for step, o, r, at in latest if step in destination.steps]
-            lane = Lane(destination, self._settings, rebuilt(ended, self._settings))
-            lanes |= dict.fromkeys(destination.steps, lane)
-        return lanes
 
     def _reclaim_orphans(self) -> None:
         """Takes back at once what workers of this host held that no longer run.

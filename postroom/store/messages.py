@@ -136,6 +136,7 @@ _KNOWN_ORDER = (
 _REVIEW = select(
     REVIEW, MESSAGE.c.author, MESSAGE.c.subject, MESSAGE.c.category, MESSAGE.c.envelope
 ).join(MESSAGE, MESSAGE.c.id == REVIEW.c.message)
+_ONE = select(MESSAGE).where(MESSAGE.c.id == bindparam("number"))
 _NOTE = insert(EVENT)
 _ADD_REVIEW = insert(REVIEW)
 
@@ -204,7 +205,7 @@ def find_by_queue_id(connection: Connection, queue_id: str, message_id: str) -> 
 
 def message(connection: Connection, number: int) -> StoredMessage | None:
     """The message with our number, raw bytes included, or None."""
-    row = connection.execute(select(MESSAGE).where(MESSAGE.c.id == number)).one_or_none()
+    row = connection.execute(_ONE, {"number": number}).one_or_none()
     return None if row is None else _stored(row)
 
 

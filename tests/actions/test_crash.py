@@ -125,17 +125,17 @@ def finish(config: Config, database: Database) -> None:
 
 
 # Write transactions of a worker with one order and one reply, in order: 1 claims the order,
-# 2 records its end, 3 claims the reply, 4 is the reply's point of no return, 5 records its end.
+# 2 records its end and claims the reply, 3 is the reply's point of no return, 4 records its end.
 BEFORE_NO_RETURN = [
-    *(Death(at=at, transaction=n) for n in (1, 2, 3) for at in ("before", "inside", "after")),
-    Death(at="before", transaction=4),
-    Death(at="inside", transaction=4),
+    *(Death(at=at, transaction=n) for n in (1, 2) for at in ("before", "inside", "after")),
+    Death(at="before", transaction=3),
+    Death(at="inside", transaction=3),
     Death(at="answered"),
 ]
 PAST_NO_RETURN = [
-    Death(at="after", transaction=4),
-    Death(at="before", transaction=5),
-    Death(at="inside", transaction=5),
+    Death(at="after", transaction=3),
+    Death(at="before", transaction=4),
+    Death(at="inside", transaction=4),
 ]
 
 
@@ -164,7 +164,7 @@ def test_a_death_past_the_point_of_no_return_leaves_the_reply_to_the_operator(
     row = desk.show(database, reply).row
     assert (row.state, row.reason) == ("dead", "outcome-unknown")
     assert erp.effective() == 1
-    assert len(sink.received()) == (1 if death.transaction == 5 else 0)
+    assert len(sink.received()) == (1 if death.transaction == 4 else 0)
 
 
 @pytest.mark.slow
@@ -172,7 +172,7 @@ def test_a_death_after_the_last_record_changes_nothing(
     config: Config, database: Database, erp: SandboxErp, sink: SmtpSink
 ) -> None:
     take(database, config)
-    die(config, Death(at="after", transaction=5))
+    die(config, Death(at="after", transaction=4))
     finish(config, database)
     assert states(database) == ["done", "done"]
     assert (erp.effective(), len(sink.received())) == (1, 1)

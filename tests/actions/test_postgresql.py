@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from postroom.actions import desk, events_feed, outbox, statements
 from postroom.actions.answered import one_at_a_time
 from postroom.actions.outbox import Done, GivenUp, Later, Leased
+from postroom.actions.turn import Places, take_turn
 from postroom.actions.worker import Worker
 from postroom.audit import AuditLog
 from postroom.clock import SystemClock
@@ -104,6 +105,28 @@ def test_a_claim_passes_by_what_another_claim_holds(database: Database) -> None:
         free = outbox.lease(database, NOW, 10, 60, "b")  # would wait here without SKIP LOCKED
     assert len(held) == len(free) == 2
     assert {row.id for row in held}.isdisjoint({leased.id for leased in free})
+
+
+def test_a_turn_records_and_claims_while_another_holds_a_claim(database: Database) -> None:
+    first = simple_action("order", Step.ORDER_CREATE)
+    second = simple_action("reply", Step.REPLY, after=first.key)
+    message = take(database, "chain")
+    with database.transaction() as connection:
+        _, reply = outbox.put(connection, message, [first, second], NOW, "lmtp")
+    (leased,) = outbox.lease(database, NOW, 1, 60, "a")
+    put(database, 2)
+    places = [Places(steps=tuple(Step), free=9)]
+    with database.transaction() as connection:
+        wanted = {"wanted": "pending", "of_step": "order-create", "at": NOW.timestamp(), "most": 1}
+        (held,) = connection.execute(statements.DUE, wanted).all()
+        ended = [(leased, Done(result="SO-1"))]
+        turn = take_turn(database, NOW, ended, places, "a", WorkerSection())
+    assert turn.held == {leased.lease}
+    assert reply in {one.id for one in turn.leased}
+    assert held.id not in {one.id for one in turn.leased}
+    assert len(turn.leased) == 2
+    again = take_turn(database, LATER + timedelta(hours=1), [], places, "b", WorkerSection())
+    assert len(again.leased) == 3  # two leases ran out, one action was held by the other
 
 
 def test_many_claimers_at_once_never_claim_the_same(database: Database) -> None:

@@ -556,6 +556,37 @@ def test_a_database_that_is_away_stops_nothing_for_good(
     assert database_path.exists()
 
 
+def test_trouble_with_claiming_costs_no_ending(settings: Config, database: Database) -> None:
+    """What ended is recorded though the next action cannot be claimed, and is not done again."""
+
+    def refuse_claims(_: Leased) -> None:
+        with database.transaction() as connection:
+            connection.execute(
+                text(
+                    "CREATE TRIGGER no_claims BEFORE UPDATE OF state ON action"
+                    " WHEN NEW.state = 'leased' BEGIN SELECT RAISE(ABORT, 'no claims'); END"
+                )
+            )
+        put(database)
+
+    async def act(leased: Leased) -> None:
+        if leased.id == 1:
+            await asyncio.to_thread(refuse_claims, leased)
+
+    recorder = Recorder(act)
+    put(database)
+
+    async def talk() -> None:
+        async with working(settings, database, {Step.DELIVER: recorder}):
+            await until(lambda: states(database) == ["done", "pending"])
+            with database.transaction() as connection:
+                connection.execute(text("DROP TRIGGER no_claims"))
+            await until(all_in(database, "done"))
+
+    run(talk)
+    assert [leased.id for leased in recorder.seen] == [1, 2]
+
+
 def test_an_action_taken_by_a_person_s_approval_quotes_the_same_key(
     settings: Config, database: Database
 ) -> None:
