@@ -20,9 +20,11 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from . import features
+from . import features, network
 from .fitting import HEARD, LESS_HEARD, Fitted
-from .network import DILATION, QUIET
+from .linear import DESK, WORLDS
+from .network import DILATION
+from .pieces import Pieces
 
 _OPSET = 17  # read by onnxruntime 1.12 and later
 _LARGE = 10_000  # rows of a table that is stored as 16-bit floats
@@ -32,10 +34,15 @@ _LARGE = 10_000  # rows of a table that is stored as 16-bit floats
 class Stored:
     """The weights of a model as they are written."""
 
-    table: NDArray[np.float16]  # [buckets, 2 * categories + 2], as linear.py arranges it
-    meaning: NDArray[np.float32]  # [numbers of a meaning, 2 * categories + 1], likewise
-    bias: NDArray[np.float32]  # [2 * categories + 1]
+    table: NDArray[np.float16]  # [buckets, worlds * categories + worlds + 1], as in linear.py
+    meaning: NDArray[np.float32]  # [numbers of a meaning, the same but the last], likewise
+    bias: NDArray[np.float32]  # [worlds * categories + worlds]
     networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words and pieces, as network.py names
+
+    @property
+    def classes(self) -> int:
+        """How many categories."""
+        return len(self.bias) // len(WORLDS) - 1
 
     @property
     def name(self) -> str:
@@ -44,20 +51,21 @@ class Stored:
             self.table,
             self.meaning,
             self.bias,
-            *chain.from_iterable(network.values() for network in self.networks),
+            *chain.from_iterable(one.values() for one in self.networks),
         )
-        digest = hashlib.sha256(b"".join(one.tobytes() for one in arrays)).hexdigest()
+        digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
         return f"mixed-{digest[:12]}"
 
 
-def stored(fitted: Fitted) -> Stored:
-    """The weights of a model as they are written."""
+def stored(fitted: Fitted, known: Pieces) -> Stored:
+    """The weights of a model as they are written; `known` are the pieces its network has read."""
     table = fitted.linear.table
+    words, pieces = fitted.networks
     return Stored(
         table=table[: features.BUCKETS].astype(np.float16),
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
-        networks=fitted.networks,
+        networks=(words, network.folded(pieces, known)),
     )
 
 
@@ -70,7 +78,6 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     _network(graph, pieces, "pieces", "pieces", "piece parts")
     _heard(graph)
     graph.add("Add", ["linear", "in order"], "logits")
-    classes = len(stored.bias) // 2
     made = graph.made(
         inputs={
             "ids": (TensorProto.INT64, ["features"]),
@@ -82,13 +89,12 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "parts": (TensorProto.INT64, ["tokens"]),
             "pieces": (TensorProto.INT64, ["pieces"]),
             "piece parts": (TensorProto.INT64, ["pieces"]),
-            "vectors": (TensorProto.FLOAT, ["pieces", len(pieces["projection"])]),
         },
         outputs={
-            "logits": [classes],
-            "contributions": ["features", classes + 1],
-            "meant": [classes],
-            "in order": [classes],
+            "logits": [stored.classes],
+            "contributions": ["features", stored.classes + 1],
+            "meant": [stored.classes],
+            "in order": [stored.classes],
             "is inbox": [1],
         },
     )
@@ -135,10 +141,11 @@ class _Graph:
 
 
 def _linear(graph: _Graph, stored: Stored) -> None:
-    """The rows of all features, weighted and added up; the two experts, mixed by the gate."""
-    classes = len(stored.bias) // 2
-    for name, at in (("first", 0), ("second", 1), ("inbox at", classes), ("gate at", 2 * classes),
-                     ("known at", 2 * classes + 1), ("end", 2 * classes + 2)):  # fmt: skip
+    """The rows of all features, weighted and added up; the experts, mixed by the gate."""
+    gate = len(WORLDS) * stored.classes
+    known = gate + len(WORLDS)
+    for name, at in (("first", 0), ("second", 1), ("gate at", gate), ("known at", known),
+                     ("end", known + 1)):  # fmt: skip
         graph.integers(name, at)
     graph.add("Gather", [graph.constant("table", stored.table), "ids"], "rows", axis=0)
     graph.add("Cast", ["rows"], "values", to=TensorProto.FLOAT)
@@ -149,20 +156,24 @@ def _linear(graph: _Graph, stored: Stored) -> None:
     graph.add("MatMul", ["meaning", graph.constant("meaning weights", stored.meaning)], "means")
     graph.add("Sum", ["said", "means", graph.constant("bias", stored.bias)], "sums")
     graph.add("Slice", ["sums", "gate at", "known at", "first"], "gate")
-    graph.add("Sigmoid", ["gate"], "is inbox")
-    _mixed(graph, "sums", "first", "linear")
-    _mixed(graph, "means", "first", "meant")
-    _mixed(graph, "by feature", "second", "experts say")
+    graph.add("Softmax", ["gate"], "worlds", axis=0)
+    graph.add("Slice", ["worlds", graph.integers("desk at", DESK),
+                        graph.integers("desk's end", DESK + 1)], "is desk")  # fmt: skip
+    graph.add("Sub", [graph.constant("one", np.ones(1, dtype=np.float32)), "is desk"], "is inbox")
+    # An expert's columns stand together; as a matrix that mixes them the gate is one product.
+    mixing = np.tile(np.eye(stored.classes, dtype=np.float32), (len(WORLDS), 1))
+    spread = np.repeat(np.eye(len(WORLDS), dtype=np.float32), stored.classes, axis=1)
+    graph.add("MatMul", ["worlds", graph.constant("spread", spread)], "share of column")
+    graph.add("Unsqueeze", ["share of column", "second"], "share of row")
+    graph.add("Mul", ["share of row", graph.constant("mixing", mixing)], "mixed by")
+    for given, axis, made in (
+        ("sums", "first", "linear"), ("means", "first", "meant"),
+        ("by feature", "second", "experts say"),
+    ):  # fmt: skip
+        graph.add("Slice", [given, "first", "gate at", axis], f"{made} by world")
+        graph.add("MatMul", [f"{made} by world", "mixed by"], made)
     graph.add("Slice", ["by feature", "known at", "end", "second"], "known")
     graph.add("Concat", ["experts say", "known"], "contributions", axis=1)
-
-
-def _mixed(graph: _Graph, given: str, axis: str, made: str) -> None:
-    """The desk's expert, and as much of the difference to the inbox's as the gate says."""
-    graph.add("Slice", [given, "first", "inbox at", axis], f"desk's {made}")
-    graph.add("Slice", [given, "inbox at", "gate at", axis], f"difference of {made}")
-    graph.add("Mul", [f"difference of {made}", "is inbox"], f"share of {made}")
-    graph.add("Add", [f"desk's {made}", f"share of {made}"], made)
 
 
 def _network(
@@ -178,10 +189,6 @@ def _network(
         )
         graph.add("Cast", [f"rows of {name}"], f"of {name}", to=TensorProto.FLOAT)
         vectors.append(f"of {name}")
-    if "projection" in weights:
-        projection = graph.constant("projection", QUIET * weights["projection"])
-        graph.add("MatMul", ["vectors", projection], "of vectors")
-        vectors.append("of vectors")
     graph.add("Sum", vectors, f"{kind} by token")
     graph.add("Transpose", [f"{kind} by token"], f"{kind} by width", perm=[1, 0])
     graph.add("Unsqueeze", [f"{kind} by width", "first"], f"{kind} tokens")

@@ -56,7 +56,7 @@ class Data:
     languages: tuple[str, ...]  # as reading detects them
     segments: tuple[str, ...]
     sources: tuple[str, ...]
-    is_inbox: NDArray[np.bool_]  # mail of people's inboxes, not of a company's desk
+    worlds: Classes  # of linear.WORLDS
     is_certain: NDArray[np.bool_]
     categories: tuple[str, ...]
 
@@ -138,7 +138,7 @@ def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
             data.known[chosen],
             data.truth[chosen],
             weights,
-            data.is_inbox[chosen],
+            data.worlds[chosen],
             count,
         ),
         networks=tuple(

@@ -156,6 +156,21 @@ def logits(given: Rows, chosen: NDArray[np.int64], weights: Weights) -> Numbers:
     return answers
 
 
+def folded(weights: Weights, known: Pieces) -> Weights:
+    """The weights of a network of pieces with all that a piece adds to a token in one table.
+
+    What is learnt of a piece and its projected vector are added before anything else is done, so a
+    message needs their sum only.
+    """
+    rest = {name: value for name, value in weights.items() if name != "projection"}
+    every = np.arange(len(known.packed))
+    projected = [
+        known.vectors(some) @ (QUIET * weights["projection"])
+        for some in np.array_split(every, 1 + len(every) // 4096)
+    ]
+    return rest | {"pieces": weights["pieces"] + np.concatenate(projected)}
+
+
 def _batches(
     given: Rows, chosen: NDArray[np.int64], random: np.random.Generator
 ) -> Iterator[tuple[int, NDArray[np.int64]]]:

@@ -51,21 +51,28 @@ class Pieces:
 
     def vectors(self, pieces: NDArray[np.integer[Any]]) -> Vectors:
         """The vector [piece, WIDTH] of each."""
+        numbers, step, least = self._unpacked(pieces)
+        numbers *= step[:, None]
+        numbers += least[:, None]
+        return numbers
+
+    def meaning(self, pieces: Places) -> Vectors:
+        """What some pieces mean together, a unit vector [SIZE]; all zero for none."""
+        numbers, step, least = self._unpacked(pieces)
+        weights = self.weights[pieces]
+        summed = ((weights * step) @ numbers + weights @ least) @ self.axes
+        length = float(np.sqrt(summed @ summed))
+        meaning: Vectors = (summed / length if length else summed).astype(np.float32)
+        return meaning
+
+    def _unpacked(self, pieces: NDArray[np.integer[Any]]) -> tuple[Vectors, Vectors, Vectors]:
+        """(whole numbers [piece, WIDTH], step, least): a vector is whole numbers x step + least."""
         rows = self.packed[pieces]
         scale = np.ascontiguousarray(rows[:, _HALF:]).view(np.float16).astype(np.float32)
         numbers = np.empty((len(rows), WIDTH), dtype=np.float32)
         numbers[:, :_HALF] = rows[:, :_HALF] & 15
         numbers[:, _HALF:] = rows[:, :_HALF] >> 4
-        numbers *= scale[:, :1]
-        numbers += scale[:, 1:]
-        return numbers
-
-    def meaning(self, pieces: Places) -> Vectors:
-        """What some pieces mean together, a unit vector [SIZE]; all zero for none."""
-        summed = (self.weights[pieces] @ self.vectors(pieces)) @ self.axes
-        length = float(np.sqrt(summed @ summed))
-        meaning: Vectors = (summed / length if length else summed).astype(np.float32)
-        return meaning
+        return numbers, scale[:, 0], scale[:, 1]
 
 
 @cache

@@ -26,7 +26,7 @@ from .concepts import Concepts
 from .features import Features
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 4  # of the metadata and the graph's answers
+FORMAT = 5  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -67,7 +67,6 @@ class Model:
     def __init__(self, path: Path, concepts: Concepts) -> None:
         """Loads the file. Raises ModelError: missing, corrupt, or made for other features."""
         self._session = _session(path)
-        self._pieces = concepts.pieces
         self.facts = _facts(path, self._session, concepts)
 
     def score(self, found: Features) -> Scores:
@@ -108,7 +107,6 @@ class Model:
             "parts": tokens.parts,
             "pieces": found.pieces,
             "piece parts": found.piece_parts,
-            "vectors": self._pieces.vectors(found.pieces),
         }
 
 

@@ -22,7 +22,7 @@ import numpy as np
 
 from postroom.classification import CATEGORIES
 
-from . import card, features, fitting
+from . import card, features, fitting, linear
 from .calibration import Calibration
 from .concepts import Concepts
 from .concepts import load as load_concepts
@@ -38,8 +38,9 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # counts a little more than written, which is twice as much.
 _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
-# Mail of people's inboxes inside a company; the rest came to a company's desk.
-_INBOXES = ("train_real_en", "spam_extra", "en-e", "en-f", "en-h", "en-j")
+# Sources of mail between people, and of archives; the rest came to a company's desk.
+_WORLDS = dict.fromkeys(("en-e", "en-f", "en-h", "en-j"), linear.INBOX)
+_WORLDS |= dict.fromkeys(("train_real_en", "spam_extra"), linear.ARCHIVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
         languages=tuple(example.message.language for example in examples),
         segments=tuple(segment(example) for example in examples),
         sources=tuple(example.source for example in examples),
-        is_inbox=np.array([example.source in _INBOXES for example in examples]),
+        worlds=np.array([_WORLDS.get(example.source, linear.DESK) for example in examples]),
         is_certain=np.array([example.is_certain for example in examples]),
         categories=categories,
     )
@@ -154,7 +155,7 @@ def _write(
         from . import export
     except ImportError as error:
         raise TrainingError("needs onnx: pip install 'postroom[train]'", error) from error
-    stored = export.stored(fitted)
+    stored = export.stored(fitted, concepts.pieces)
     facts: dict[str, Any] = {
         "format": FORMAT,
         "name": stored.name,

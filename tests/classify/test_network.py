@@ -43,26 +43,27 @@ FACTS = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("worlds", [(False, False, False), (True, False, True)])
-def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[bool, ...]) -> None:
-    found = [features.extract(message, VOCABULARY) for message in MESSAGES]
+@pytest.mark.parametrize("worlds", [(0, 0, 0), (1, 2, 1), (2, 1, 2, 1, 0, 0)])
+def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[int, ...]) -> None:
+    messages = (MESSAGES * 2)[: len(worlds)]
+    found = [features.extract(message, VOCABULARY) for message in messages]
     every = np.arange(len(found))
     data = fitting.Data(
         rows=fitting.matrix(found, words_only=False),
         known=fitting.matrix(found, words_only=True),
         in_order=fitting.in_order(found, VOCABULARY),
-        truth=every,
+        truth=every % len(MESSAGES),
         weights=np.ones(len(found)),
         groups=every,
         languages=("en",) * len(found),
         segments=("",) * len(found),
         sources=("",) * len(found),
-        is_inbox=np.array(worlds),
+        worlds=np.array(worlds),
         is_certain=np.ones(len(found), dtype=bool),
         categories=("one", "two", "three"),
     )
     fitted = fitting.fit(data, every, 0)
-    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS)
+    export.write(tmp_path / "some.onnx", export.stored(fitted, VOCABULARY.pieces), FACTS)
     model = Model(tmp_path / "some.onnx", VOCABULARY)
     wanted = fitted.answers(data, every)
     probabilities_wanted = wanted.calibrated(model.facts.calibration)
