@@ -163,12 +163,10 @@ def folded(weights: Weights, known: Pieces) -> Weights:
     message needs their sum only.
     """
     rest = {name: value for name, value in weights.items() if name != "projection"}
-    every = np.arange(len(known.packed))
-    projected = [
-        known.vectors(some) @ (QUIET * weights["projection"])
-        for some in np.array_split(every, 1 + len(every) // 4096)
-    ]
-    return rest | {"pieces": weights["pieces"] + np.concatenate(projected)}
+    pieces = weights["pieces"].copy()
+    for some in np.array_split(np.arange(len(pieces)), 1 + len(pieces) // 4096):
+        pieces[some] += known.vectors(some) @ (QUIET * weights["projection"])
+    return rest | {"pieces": pieces}
 
 
 def _batches(

@@ -39,8 +39,10 @@ _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
 # Sources of mail between people, and of archives; the rest came to a company's desk.
-_WORLDS = dict.fromkeys(("en-e", "en-f", "en-h", "en-j"), linear.INBOX)
-_WORLDS |= dict.fromkeys(("train_real_en", "spam_extra"), linear.ARCHIVE)
+_WORLDS: dict[str, int] = {
+    **dict.fromkeys(("en-e", "en-f", "en-h", "en-j"), linear.INBOX),
+    **dict.fromkeys(("train_real_en", "spam_extra"), linear.ARCHIVE),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
