@@ -48,6 +48,7 @@ from .statements import (
     HELD,
     HOLDS,
     READY,
+    REFUSE,
     START,
     TELL,
     UNDO_ATTEMPT,
@@ -266,11 +267,7 @@ def mark_committed(
 
 def mark_refused(connection: Connection, leased: Leased) -> None:
     """Takes `mark_committed` back: the peer said that it did not take it."""
-    connection.execute(
-        update(ATTEMPT)
-        .where(ATTEMPT.c.action == leased.id, ATTEMPT.c.number == leased.attempt)
-        .values(committed_at=None)
-    )
+    connection.execute(REFUSE, {"this": leased.id, "this_number": leased.attempt})
 
 
 def finish(database: Database, leased: Leased, end: End, now: datetime) -> bool:

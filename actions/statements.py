@@ -3,7 +3,18 @@
 In: bound values. Out: rows. outbox.py runs them in its transactions.
 """
 
-from sqlalchemy import Integer, bindparam, delete, func, insert, literal, select, union_all, update
+from sqlalchemy import (
+    Integer,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.decision import Step
@@ -73,15 +84,19 @@ ADD = {
 }
 START = insert(ATTEMPT)
 TELL = insert(EVENT)
-# An action's attempt passes the point of no return, or turns out not to have.
+# Is the action still leased by this lease; then its attempt passes the point of no return (COMMIT),
+# or the peer says that it did not (REFUSE).
 HOLDS = (
     select(ACTION.c.id)
     .where(ACTION.c.id == bindparam("this"), ACTION.c.lease_owner == bindparam("its_lease"))
     .with_for_update()
 )
+_THIS_ATTEMPT = and_(
+    ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number")
+)
 COMMIT = (
     update(ATTEMPT)
-    .where(ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number"))
+    .where(_THIS_ATTEMPT)
     .values(
         committed_at=bindparam("now"),
         author=bindparam("its_author"),
@@ -89,6 +104,7 @@ COMMIT = (
         domain=bindparam("its_domain"),
     )
 )
+REFUSE = update(ATTEMPT).where(_THIS_ATTEMPT).values(committed_at=None)
 # Which of these actions are leased, to whom, and whether past the point of no return.
 HELD = (
     select(ACTION.c.lease_owner, ATTEMPT.c.committed_at)
@@ -112,7 +128,7 @@ END_ACTION = (
 )
 END_ATTEMPT = (
     update(ATTEMPT)
-    .where(ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number"))
+    .where(_THIS_ATTEMPT)
     .values(
         outcome=bindparam("new_outcome"),
         reason=bindparam("new_reason"),
@@ -120,9 +136,7 @@ END_ATTEMPT = (
     )
 )
 # What was postponed was no attempt.
-UNDO_ATTEMPT = delete(ATTEMPT).where(
-    ATTEMPT.c.action == bindparam("this"), ATTEMPT.c.number == bindparam("this_number")
-)
+UNDO_ATTEMPT = delete(ATTEMPT).where(_THIS_ATTEMPT)
 WAKE_FOLLOWERS = (
     update(ACTION)
     .where(

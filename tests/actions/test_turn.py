@@ -15,7 +15,7 @@ from postroom.config import WorkerSection
 from postroom.decision import Step
 from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
-from tests.fakes.post import NOW, simple_action, sqlite_url, take
+from tests.fakes.post import NO_CLAIMS, NOW, simple_action, sqlite_url, take
 
 WORKER = WorkerSection(attempts=3, lease=60.0)
 ERP = Places(steps=(Step.ORDER_CREATE, Step.INVOICE_UPDATE), free=4)
@@ -149,10 +149,3 @@ def test_what_cannot_be_claimed_is_not_recorded_either(database: Database) -> No
     alone = turn(database, (leased, Done(result="SO-1")), places=())
     assert (alone.held, alone.leased) == ({leased.lease}, [])
     assert state(database, order) == "done"
-
-
-# A stand-in for any fault that only claiming meets.
-NO_CLAIMS = (
-    "CREATE TRIGGER no_claims BEFORE UPDATE OF state ON action WHEN NEW.state = 'leased'"
-    " BEGIN SELECT RAISE(ABORT, 'no claims'); END"
-)

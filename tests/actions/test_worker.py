@@ -561,12 +561,7 @@ def test_trouble_with_claiming_costs_no_ending(settings: Config, database: Datab
 
     def refuse_claims(_: Leased) -> None:
         with database.transaction() as connection:
-            connection.execute(
-                text(
-                    "CREATE TRIGGER no_claims BEFORE UPDATE OF state ON action"
-                    " WHEN NEW.state = 'leased' BEGIN SELECT RAISE(ABORT, 'no claims'); END"
-                )
-            )
+            connection.execute(text(post.NO_CLAIMS))
         put(database)
 
     async def act(leased: Leased) -> None:

@@ -28,6 +28,11 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 AUTHOR = Address(local="ivan", domain="snab.example", name="Иван Петров")
 INFO = "info@firma.test"
 ORDER_STEPS = (Step.ORDER_CREATE, Step.REPLY)
+# A stand-in for any fault that only claiming meets.
+NO_CLAIMS = (
+    "CREATE TRIGGER no_claims BEFORE UPDATE OF state ON action WHEN NEW.state = 'leased'"
+    " BEGIN SELECT RAISE(ABORT, 'no claims'); END"
+)
 
 
 class HandClock:
