@@ -41,6 +41,7 @@ async def deliver(
     category: str,
     confidence: float,
     message: int,  # our number
+    repeated: bool,  # an attempt with this key was begun before
 ) -> str:
     """Delivers one copy and says where it lies; durable on return.
 
@@ -64,7 +65,13 @@ async def deliver(
             recipient=recipient,
         )
     return await asyncio.to_thread(
-        maildir.store, config.maildir_root, mailbox_of(recipient), folder, key, content
+        maildir.store,
+        config.maildir_root,
+        mailbox_of(recipient),
+        folder,
+        key,
+        content,
+        repeated=repeated,
     )
 
 

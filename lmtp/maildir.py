@@ -6,10 +6,11 @@ modified UTF-7 of RFC 3501 5.1.3), made when first needed. The file and its fold
 before anything is said to be done.
 
 The file is named after the action's key, so a repeated attempt finds its own file in new/, or in
-cur/ with whatever flags a mail program gave it, and changes nothing.
+cur/ with whatever flags a mail program gave it, and changes nothing. That costs a listing of both;
+the first attempt of a key has nothing to find and lists nothing, however full the folder is.
 
-Limits: who moved or deleted the copy between a crash and the repeated attempt gets it again.
-Finding costs one listing of new/ and cur/. Line ends stay as received (CRLF).
+Limits: who moved or deleted the copy between a crash and the repeated attempt gets it again. Line
+ends stay as received (CRLF).
 """
 
 import base64
@@ -27,15 +28,18 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 _UNSAFE = re.compile(rb"[^a-z0-9@._+=-]")
 
 
-def store(root: Path, mailbox: str, folder: str, key: str, content: bytes) -> str:
+def store(
+    root: Path, mailbox: str, folder: str, key: str, content: bytes, *, repeated: bool
+) -> str:
     """Writes the copy unless it is there already; its place below `root`, without new/ or cur/.
 
+    `repeated`: an attempt with this key was begun before.
     Raises TemporaryFailure(storage-full) or TemporaryFailure(mailbox).
     """
     place = Path(mailbox_name(mailbox)) / folder_name(folder)
     name = f"{key}.postroom"
     try:
-        _write(root / place, name, content)
+        _write(root / place, name, content, repeated=repeated)
     except OSError as error:
         raise failure(error) from error
     return str(place / name)
@@ -62,11 +66,9 @@ def folder_name(folder: str) -> str:
     return _shortened("".join(f".{_utf7(part.strip().replace('.', '_'))}" for part in parts))
 
 
-def _write(maildir: Path, name: str, content: bytes) -> None:
+def _write(maildir: Path, name: str, content: bytes, *, repeated: bool) -> None:
     _make(maildir)
-    for leftover in (maildir / "tmp").glob(f"{name}.*"):
-        leftover.unlink(missing_ok=True)
-    if _is_there(maildir, name):
+    if repeated and _was_written(maildir, name):
         # Perhaps the attempt that wrote it died before the folder was synced.
         _sync(maildir / "new")
         return
@@ -83,7 +85,10 @@ def _write(maildir: Path, name: str, content: bytes) -> None:
     _sync(maildir / "new")
 
 
-def _is_there(maildir: Path, name: str) -> bool:
+def _was_written(maildir: Path, name: str) -> bool:
+    """Whether an earlier attempt came to its end; removes what it left half-way."""
+    for leftover in (maildir / "tmp").glob(f"{name}.*"):
+        leftover.unlink(missing_ok=True)
     for folder in ("new", "cur"):
         with os.scandir(maildir / folder) as entries:
             # cur/ has name:2,FLAGS; some servers put ,S=size before it

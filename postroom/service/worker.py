@@ -154,6 +154,7 @@ class DeliverPerformer:
                 category=planned.category,
                 confidence=stored.classification.confidence,
                 message=stored.id,
+                repeated=leased.attempt > 1,
             )
         )
 

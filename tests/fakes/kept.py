@@ -63,7 +63,7 @@ def taken(
         number = messages.take(connection, new, [MAILBOX], who="lmtp").id
         outbox.put(connection, number, [deliver, *([answer] if reply else [])], at, "lmtp")
     if done:
-        store(config.maildir_root, MAILBOX, "INBOX", deliver.key, new.raw)
+        store(config.maildir_root, MAILBOX, "INBOX", deliver.key, new.raw, repeated=False)
         _finish(database, deliver.key, at)
     return number
 

@@ -42,7 +42,12 @@ def facts(**changes: Any) -> dict[str, Any]:
 
 
 async def _deliver(config: Config, raw: bytes = RAW, **changes: Any) -> str:
-    wanted: dict[str, Any] = {"folder": "INBOX", "key": KEY, **facts(**changes)}
+    wanted: dict[str, Any] = {
+        "folder": "INBOX",
+        "key": KEY,
+        "repeated": False,
+        **facts(**changes),
+    }
     return await deliver(raw, config=config, **wanted)
 
 
@@ -119,8 +124,21 @@ def test_a_repeated_attempt_finds_its_own_file(tmp_path: Path, flags: str) -> No
     if flags:  # a mail program has seen it
         (home / "new" / f"{KEY}.postroom").rename(home / "cur" / f"{KEY}.postroom{flags}")
     before = files(config.maildir_root)
-    assert asyncio.run(_deliver(config)) == first
+    assert asyncio.run(_deliver(config, repeated=True)) == first
     assert files(config.maildir_root) == before
+
+
+def test_a_first_attempt_costs_the_same_in_a_full_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lists no folder: there is nothing of its own to find."""
+    config = lmtp_config(tmp_path)
+    asyncio.run(_deliver(config, key=KEY.replace("0b", "0c")))
+    for name in ("scandir", "listdir"):
+        monkeypatch.delattr(os, name)
+    asyncio.run(_deliver(config))
+    monkeypatch.undo()
+    assert len(files(config.maildir_root)) == 2
 
 
 def test_an_attempt_that_died_half_way_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -129,7 +147,7 @@ def test_an_attempt_that_died_half_way_leaves_nothing_behind(tmp_path: Path) -> 
     (home / "tmp").mkdir(parents=True)
     (home / "tmp" / f"{KEY}.postroom.99.abcd").write_bytes(b"half a me")
     (home / "tmp" / "somebody-elses").write_bytes(b"stays")
-    asyncio.run(_deliver(config))
+    asyncio.run(_deliver(config, repeated=True))
     assert files(home) == {f"new/{KEY}.postroom": FRONT + RAW, "tmp/somebody-elses": b"stays"}
 
 
@@ -137,7 +155,9 @@ def test_two_attempts_at_the_same_moment_make_one_file(tmp_path: Path) -> None:
     config = lmtp_config(tmp_path)
 
     async def both() -> None:
-        done = await asyncio.gather(*(_deliver(config) for _ in range(8)), return_exceptions=True)
+        done = await asyncio.gather(
+            *(_deliver(config, repeated=True) for _ in range(8)), return_exceptions=True
+        )
         # Who loses the race to a half-written file is told to come again.
         assert any(isinstance(one, str) for one in done)
         assert all(isinstance(one, str | TemporaryFailure) for one in done)
