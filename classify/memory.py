@@ -2,7 +2,7 @@
 
 In: a vector (similar.py). Out: the `Neighbour`s most alike. Vectors are kept in memory and only
 those of messages that came since are fetched, so asking costs one short query and one product of
-a matrix with a vector: at 20,000 messages 20 MB and some milliseconds. A vector index (sqlite-vec,
+a matrix with a vector: at 20,000 messages 20 MB and two milliseconds. A vector index (sqlite-vec,
 pgvector) would be another dependency for what numpy does in this time.
 
 Limits: the newest 20,000 messages; one that is removed from the store is forgotten when it would

@@ -1,6 +1,8 @@
 """Likeness: the same is like itself, the like is found in the store, people's words count."""
 
 import asyncio
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +53,38 @@ def test_nothing_is_like_nothing() -> None:
     empty = vector(features.extract(Message(raw=b""), concepts.load()))
     assert empty.shape == (SIZE,) and not empty.any()
     assert nearest(empty, unpacked([]), 3) == []
+
+
+def test_the_most_alike_come_first_and_of_equals_the_earlier() -> None:
+    asked = np.eye(SIZE, dtype=np.float32)[0]
+    known = np.outer([0.5, 0.9, 0.5, 0.1, 0.9, 0.5], asked).astype(np.float32)
+    assert [row for row, _ in nearest(asked, known, 4)] == [1, 4, 0, 2]
+    assert [row for row, _ in nearest(asked, known, 9)] == [1, 4, 0, 2, 5, 3]
+
+
+_A_LOOK = f"""
+import time
+import numpy as np
+from postroom.classify.similar import nearest
+known = np.random.default_rng(0).random((20_000, {SIZE}), dtype=np.float32)
+begun = time.process_time() - time.thread_time()
+for row in known[:9]:
+    nearest(row, known, 5)
+print(time.process_time() - time.thread_time() - begun)
+"""
+
+
+def test_a_look_at_many_messages_keeps_no_other_thread_busy() -> None:
+    """What a helper of BLAS takes while it waits is far more than the look itself."""
+    said = subprocess.run(
+        [sys.executable, "-c", _A_LOOK],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=Path(__file__).parents[2],
+    )
+    assert float(said.stdout) < 0.002
 
 
 def test_a_stored_vector_points_where_it_did() -> None:
