@@ -3,15 +3,25 @@
 In: the transaction that is about to let a reply go. Out: counts for gates.py, read from the
 attempts that were past the point of no return. Counting and committing happen in one
 transaction, one worker at a time, so that two replies to one sender cannot both pass a gate that
-lets one through. Each count reads an index, up to its limit: a reply costs the same after ten
-thousand others.
+lets one through. Each count reads an index alone, up to its limit: after ten thousand others of
+the day a reply takes some milliseconds more.
 
 Limits: a reply whose fate is unknown counts as sent.
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Connection, Integer, Select, bindparam, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    bindparam,
+    func,
+    literal,
+    select,
+    text,
+)
 
 from postroom.config import ReplySection
 from postroom.store.schema import ATTEMPT
@@ -25,7 +35,7 @@ _WENT = ATTEMPT.c.outcome.is_(None) | ATTEMPT.c.outcome.in_(("done", "lost"))
 
 def _count(*which: ColumnElement[bool]) -> Select[int]:
     """How many other replies of that kind went since a moment, counted up to a limit."""
-    went = select(ATTEMPT.c.id).where(
+    went = select(literal(1)).where(
         ATTEMPT.c.committed_at >= bindparam("since"),
         _WENT,
         ATTEMPT.c.action != bindparam("besides"),
