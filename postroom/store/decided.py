@@ -54,7 +54,8 @@ def agreement(connection: Connection, *, newest: int) -> dict[str, tuple[int, in
 
     Of the newest messages that were reviewed.
     """
-    rows = connection.execute(_reviewed().order_by(MESSAGE.c.id.desc()).limit(newest))
+    # By the review's column: its index is read from the end, and no message that had no review.
+    rows = connection.execute(_reviewed().order_by(REVIEW.c.message.desc()).limit(newest))
     counts: dict[str, tuple[int, int]] = {}
     for row, classification in _by_people(rows):
         mails, agreed = counts.get(row.category, (0, 0))
