@@ -61,6 +61,14 @@ class Stored:
     actions: tuple[Action, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Before:
+    """What was taken before."""
+
+    same: Known | None = None  # the same message: by content, or by names and recipients
+    namesake: Known | None = None  # another one with this queue id and Message-ID
+
+
 class Intake:
     """Takes messages, once each."""
 
@@ -148,10 +156,10 @@ class Intake:
     def _take_known(self, arrival: Arrival) -> Taken | None:
         """Takes a message that came before for those who lack it; None when it is new."""
         with self._database.reading() as connection:
-            if _earlier(connection, arrival) is None:
+            if _met_before(connection, arrival).same is None:
                 return None
         with self._database.transaction() as connection:
-            taken = _repeat(connection, arrival)
+            taken = _repeat(connection, arrival, _met_before(connection, arrival))
         if taken is not None:
             self._tell_known(arrival, taken)
         return taken
@@ -174,9 +182,10 @@ class Intake:
         with self._database.transaction() as connection:
             _queue_up(connection, arrival, findings)
             # Another connection may have brought the same message while this one was read.
-            taken = _repeat(connection, arrival)
+            before = _met_before(connection, arrival)
+            taken = _repeat(connection, arrival, before)
             if taken is None:
-                stored = self._store(connection, arrival, findings)
+                stored = self._store(connection, arrival, findings, before.namesake)
                 taken = stored.taken
         if stored is None:
             self._tell_known(arrival, taken)
@@ -184,10 +193,15 @@ class Intake:
             self._tell_new(arrival, stored, time.monotonic() - started)
         return taken
 
-    def _store(self, connection: Connection, arrival: Arrival, findings: Findings) -> Stored:
-        again = messages.find_by_queue_id(connection, arrival.envelope.queue_id, arrival.message_id)
-        decision = self._decide(connection, arrival, findings, is_repeated=again is not None)
-        recipients = _missing(arrival, again) if again else arrival.envelope.recipients
+    def _store(
+        self,
+        connection: Connection,
+        arrival: Arrival,
+        findings: Findings,
+        namesake: Known | None,
+    ) -> Stored:
+        decision = self._decide(connection, arrival, findings, is_repeated=namesake is not None)
+        recipients = _missing(arrival, namesake) if namesake else arrival.envelope.recipients
         taken = messages.take(connection, _row(arrival, findings, decision), recipients, who=_WHO)
         if taken.is_new and findings.considered is not None:
             like = findings.considered
@@ -253,15 +267,16 @@ class Intake:
         self._ring()
 
 
-def _earlier(connection: Connection, arrival: Arrival) -> Known | None:
-    """The same message, taken before: by content, or by queue id, Message-ID and recipients."""
+def _met_before(connection: Connection, arrival: Arrival) -> _Before:
     known = messages.find_by_digest(connection, arrival.digest)
     if known is not None:
-        return known
+        return _Before(same=known)
     again = messages.find_by_queue_id(connection, arrival.envelope.queue_id, arrival.message_id)
     # With other bytes it is the same only for those who have it; for one who has not, these
     # bytes may be all there is.
-    return again if again is not None and not _missing(arrival, again) else None
+    if again is not None and not _missing(arrival, again):
+        return _Before(same=again)
+    return _Before(namesake=again)
 
 
 def _missing(arrival: Arrival, known: Known) -> tuple[str, ...]:
@@ -269,9 +284,9 @@ def _missing(arrival: Arrival, known: Known) -> tuple[str, ...]:
     return tuple(recipient for recipient in recipients if recipient not in known.recipients)
 
 
-def _repeat(connection: Connection, arrival: Arrival) -> Taken | None:
+def _repeat(connection: Connection, arrival: Arrival, before: _Before) -> Taken | None:
     """Adds the deliveries that are missing, perhaps none; None when the message is new."""
-    earlier = _earlier(connection, arrival)
+    earlier = before.same
     if earlier is None:
         return None
     missing = _missing(arrival, earlier)
