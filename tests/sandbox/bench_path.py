@@ -46,6 +46,7 @@ _SENDERS = 16
 _AHEAD = 64  # mails that may wait for a sender
 _SETTLE_S = 600.0
 _WARM_UP = 10
+_MOST_COPIES = 50_000  # in the Maildirs of a filled store
 PROMISE_S = 0.3  # accept -> ERP, p95
 
 
@@ -285,6 +286,7 @@ def main() -> int:
             for held in (0, options.stored) if options.stored else (0,):
                 if held:
                     stored.multiply(stack.database, held, bar)
+                    stored.fill_maildirs(stack.maildir, min(held, _MOST_COPIES))
                 before = found
                 found = run(
                     stack,

@@ -3,9 +3,10 @@
 In: a SQLite file with a few messages that went through, and how many there shall be. Out: copies of
 them with all that hangs on them (deliveries, actions, attempts, events, likeness), each message
 with a digest, Message-ID, queue id, author and time of its own, so that every index is as full as
-it would be.
+it would be. Likewise a Maildir root, and how many copies shall lie in its folders.
 
-Limits: the texts repeat, so the file compresses better than real mail would.
+Limits: the texts repeat, so the file compresses better than real mail would; the copies are empty.
+No reply is of today: what the gates count does not grow.
 """
 
 import sqlite3
@@ -44,6 +45,13 @@ def multiply(database: Path, count: int, bar: Progress) -> None:
             done += many
             bar.advance(task, many)
         rows.execute("PRAGMA optimize")
+
+
+def fill_maildirs(root: Path, count: int) -> None:
+    """Adds `count` copies that nobody took out, spread over the folders there are."""
+    folders = list(root.rglob("new"))
+    for number in range(count if folders else 0):
+        (folders[number % len(folders)] / f"{number:036d}.postroom").touch()
 
 
 def _add(
