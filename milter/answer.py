@@ -18,7 +18,9 @@ def header_value(text: str) -> str:
     """A header's value as libmilter wants it: LF before continuations, lines of legal length."""
     lines: list[str] = []
     for line in re.split(r"\r?\n", text.strip()):
-        printable = "".join(c if c.isprintable() else " " for c in line).strip()
+        printable = line.strip()
+        if not printable.isprintable():  # a stamp has two thousand characters that all are
+            printable = "".join(c if c.isprintable() else " " for c in printable).strip()
         while len(printable.encode()) > _LONGEST_LINE:
             most = _LONGEST_LINE // 4  # characters that fit, however many octets each has
             space = printable.rfind(" ", 1, most)
