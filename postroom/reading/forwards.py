@@ -8,6 +8,8 @@ blocks as in marks.py.
 Limits: five attached messages are opened, none inside those; a quoted forward is the first one.
 """
 
+from itertools import islice
+
 from postroom.config import ReadingSection
 from postroom.envelope import Address
 from postroom.message import Forwarded
@@ -24,6 +26,7 @@ from .quotes import Division, divide, plain_lines
 
 _OPENED = 5
 _HEADER_LINES = 14
+_TRIVIAL_LINES = 3
 
 
 def attached(
@@ -123,5 +126,6 @@ def _claimed(written: str, problems: Problems) -> Address | None:
 
 def says_nothing(own: str) -> bool:
     """True when the forwarding person added no words of their own, or only "see below"."""
-    lines = [line.strip() for line in own.split("\n") if line.strip()]
-    return len(lines) <= 3 and all(marks.TRIVIAL.match(line) for line in lines)
+    said = (stripped for line in own.split("\n") if (stripped := line.strip()))
+    lines = list(islice(said, _TRIVIAL_LINES + 1))
+    return len(lines) <= _TRIVIAL_LINES and all(map(marks.TRIVIAL.match, lines))

@@ -11,6 +11,7 @@ Limits: looks at the first 1,200 characters; texts of two or three words are a g
 import re
 
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_WORD = re.compile("[a-z]+")  # the same in ASCII, found in half the time
 _LOOKED_AT = 1_200
 
 # The commonest function words plus those of business mail. Words two languages share are in both.
@@ -111,13 +112,13 @@ _LANGUAGES_OF: dict[str, tuple[str, ...]] = {
 def detect(text: str) -> str:
     """The language of a text; "other" when it is none of the five or cannot be told."""
     sample = text[:_LOOKED_AT].lower()
+    if sample.isascii():
+        words = _ASCII_WORD.findall(sample)
+        return _latin(sample, words) if words else "other"
     words = _WORD.findall(sample)
-    latin = sum(map(sample.count, _ASCII))
-    cyrillic = others = 0
-    if not sample.isascii():
-        cyrillic = len(_CYRILLIC.findall(sample))
-        latin += len(_ACCENTED.findall(sample))
-        others = sum(map(len, words)) - latin - cyrillic
+    latin = sum(map(sample.count, _ASCII)) + len(_ACCENTED.findall(sample))
+    cyrillic = len(_CYRILLIC.findall(sample))
+    others = sum(map(len, words)) - latin - cyrillic
     # Article numbers, addresses and signatures put Latin into Russian mail, not the reverse.
     if cyrillic and cyrillic * 3 >= latin and cyrillic * 2 >= others:
         return _cyrillic(sample, cyrillic)

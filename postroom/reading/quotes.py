@@ -29,6 +29,7 @@ _ITEM = re.compile(
     r"uds?|pièces|x|boxes|компл|л|т)\b",
     re.IGNORECASE,
 )
+_MAY_BE_ITEM = re.compile(r"[\t\d]")  # what each of them has; most lines have neither
 _MONEY = re.compile(r"[$€£₽]\s?\d|\d\s?(?:[$€£₽]|руб|eur\b|usd\b|chf\b|rub\b)", re.IGNORECASE)
 
 
@@ -80,7 +81,10 @@ def divide(lines: Sequence[Line]) -> Division:
 
 
 def _text(lines: Iterable[str]) -> str:
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n ")
+    text = "\n".join(lines)
+    if "\n\n\n" in text:
+        text = re.sub(r"\n{3,}", "\n\n", text)
+    return text.strip("\n ")
 
 
 def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
@@ -291,12 +295,16 @@ def _signature_start(lines: Sequence[Line], signed: list[bool], start: int, end:
         text = lines[index].text
         if not text or signed[index]:
             continue
-        if len(block) > _SIGNATURE_LINES * 2 or _ITEM.search(text[:200]):
+        if len(block) > _SIGNATURE_LINES * 2 or _is_item(text[:200]):
             break
         if len(text) <= 160 and marks.MAY_SIGN.match(text) and _is_signature(text, block):
             found = index
         block.append(text)
     return found
+
+
+def _is_item(text: str) -> bool:
+    return _MAY_BE_ITEM.search(text) is not None and _ITEM.search(text) is not None
 
 
 def _is_signature(first: str, block: list[str]) -> bool:
