@@ -68,7 +68,8 @@ class WorkerPool:
     def __init__(self, section: ReadingSection, preload: tuple[str, ...] = ()) -> None:
         self._section = section
         self._preload = preload  # modules every worker imports before its memory is limited
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        # The last to finish works first: what it needs is still in the processor's caches.
+        self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._all: set[_Worker] = set()
 
     def start(self) -> None:

@@ -60,6 +60,18 @@ def test_a_job_that_breaks_a_limit_is_lost_and_its_worker_replaced(
     asyncio.run(scene())
 
 
+def test_the_worker_that_was_busy_last_works_next() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            await asyncio.gather(pool.run(wait, 0.1), pool.run(wait, 0.1))
+            assert len({await pool.run(wait, 0.0) for _ in range(4)}) == 1
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
 def test_workers_killed_while_idle_cost_no_job() -> None:
     async def scene() -> None:
         pool = WorkerPool(LIMITS)
