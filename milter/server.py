@@ -84,7 +84,8 @@ class MilterServer:
         over = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             # Linux gives a process's signal to the main thread when that one takes it, so
-            # libmilter's own signal thread, which would cut all sessions off, sees none.
+            # libmilter's own signal thread, which would cut all sessions off, sees none; unless
+            # another signal is before it there, therefore the supervisor names the thread.
             self._loop.add_signal_handler(number, over.set)
         if self._reload is not None:
             self._loop.add_signal_handler(signal.SIGHUP, self._reload)
@@ -105,8 +106,11 @@ class MilterServer:
         await over.wait()
         if listener.done():
             listening.remove()
-            raise PermanentFailure("milter-stopped", listener.exception())
-        await self._drain(listening)
+            # It ends without an error when it took a signal itself; then sessions were cut off.
+            if (error := listener.exception()) is not None:
+                raise PermanentFailure("milter-stopped", error)
+        else:
+            await self._drain(listening)
         for task in besides:
             task.cancel()
         maillog.stopped("milter")

@@ -19,19 +19,18 @@ import fcntl
 import os
 import shutil
 import signal
-import socket
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from . import maillog
+from .child import Child, begin
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
-from .succession import CHANNEL_VARIABLE, INHERITED_VARIABLE, SUCCEEDED, Estate, heard
+from .succession import SUCCEEDED, Estate
 from .vitals import Part, Parts
 
 PARTS = ("milter", "lmtp", "worker", "api")  # in the order in which they drain
@@ -39,50 +38,24 @@ _WITH_SOCKETS = ("milter", "lmtp")  # and with rules
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER_S = 30.0
-_DRAIN_S = 40.0  # longer than any part's own deadline; then SIGKILL
 _RETIRE_S = 300.0  # longer than a part hands over and drains, a deadline for each; then SIGKILL
 _COMES_UP_S = 30.0  # a successor, which finds the machine at work; usually two seconds
-
-
-@dataclass(slots=True, kw_only=True, eq=False)
-class Child:
-    """One process of a part."""
-
-    process: asyncio.subprocess.Process
-    channel: socket.socket  # on which it says that it listens
-    estate: Estate | None = None  # where it listens, once it has said so
-    is_retiring: bool = False  # it has a successor
-
-    @property
-    def is_up(self) -> bool:
-        """True until it has ended."""
-        return self.process.returncode is None
-
-    async def listens(self) -> bool:
-        """Waits until it says so; False when it ends without."""
-        spoken = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self.channel, spoken.set)
-        try:
-            await spoken.wait()
-        finally:
-            loop.remove_reader(self.channel)
-        self.estate = heard(self.channel)
-        return self.estate is not None
-
-    def disown(self) -> None:
-        """Lets go of its sockets; it keeps its own."""
-        if self.estate is not None:
-            self.estate.close()
-            self.estate = None
 
 
 class Supervisor:
     """Owns the children of one service."""
 
-    def __init__(self, config: Config, config_path: Path) -> None:
+    def __init__(
+        self,
+        config: Config,
+        config_path: Path,
+        command: Callable[[str], Sequence[str]] | None = None,
+    ) -> None:
+        """`command` runs a part; without it `postroom serve --only PART` does."""
         self._config = config
         self._config_path = config_path
+        self._command = command or self._serve
+        self._counters = config.service.run_dir / "metrics"
         self._parts = tuple(part for part in PARTS if part != "api" or config.api.listen)
         # What the parts were started with; None when a replacement came to no end.
         self._written: bytes | None = _content(config_path)
@@ -99,12 +72,15 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
-        serve_metrics(self._config, self._counters(), self.parts)
+        serve_metrics(self._config, self._counters, self.parts)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for part in self._parts:
                 self._watches[part] = tasks.create_task(self._watch(part))
             tasks.create_task(self._drain(tasks.create_task(self._obey_hang_ups())))
+        for part in self._parts:
+            for child in list(self._alive[part]):  # in whose replacement the end came
+                self._bury(part, child)
 
     def parts(self) -> dict[str, Part]:
         """How the parts are, for those who watch (health.py)."""
@@ -133,62 +109,34 @@ class Supervisor:
             pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
             maillog.part_died(part=part, status=status, restart_in=pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
 
     async def _start(self, part: str, left: Estate | None = None) -> Child:
         """Starts a process of a part, which may inherit the sockets of another."""
-        own, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        own.setblocking(False)
         environment = environment_for_child() | {
             SUPERVISED_VARIABLE: "1",
-            "PROMETHEUS_MULTIPROC_DIR": str(self._counters()),
-            CHANNEL_VARIABLE: str(its.fileno()),
+            "PROMETHEUS_MULTIPROC_DIR": str(self._counters),
         }
-        if left is not None:
-            environment[INHERITED_VARIABLE] = left.variable()
-        with its:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "postroom", "serve"),
-                *("--config", str(self._config_path), "--only", part),
-                env=environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                # Ctrl-C in a terminal is for the supervisor, which then drains in order.
-                start_new_session=True,
-                pass_fds=(its.fileno(), *(left.sockets if left else ())),
-            )
-        child = Child(process=process, channel=own)
+        child = await begin(self._command(part), environment, left=left)
         self._alive[part].append(child)
         if self._stopping.is_set():
-            process.terminate()  # _drain may have been past this part
+            child.tell(signal.SIGTERM)  # _drain may have been past this part
         return child
 
     def _bury(self, part: str, child: Child) -> None:
         """Clears up behind a process that has ended."""
-        child.disown()
+        if left := child.disown():
+            left.close()
         child.channel.close()
         self._alive[part].remove(child)
-        multiprocess.mark_process_dead(child.process.pid, str(self._counters()))  # type: ignore[no-untyped-call]
+        multiprocess.mark_process_dead(child.process.pid, str(self._counters))  # type: ignore[no-untyped-call]
 
     async def _drain(self, obeying: asyncio.Task[None]) -> None:
         await self._stopping.wait()
         obeying.cancel()
         for part in self._parts:
-            await asyncio.gather(*(self._end(child) for child in self._alive[part]))
-
-    async def _end(self, child: Child) -> None:
-        """Lets a process drain."""
-        child.disown()  # first: nobody shall wait at a socket that nobody accepts from
-        if not child.is_up:
-            return
-        child.process.terminate()
-        await self._over(child, _DRAIN_S)
-
-    async def _over(self, child: Child, patience_s: float) -> None:
-        try:
-            await asyncio.wait_for(child.process.wait(), patience_s)
-        except TimeoutError:
-            child.process.kill()
-            await child.process.wait()
+            await asyncio.gather(*(child.end() for child in self._alive[part]))
 
     async def _obey_hang_ups(self) -> None:
         """One SIGHUP after the other; what comes during one is one more."""
@@ -202,8 +150,8 @@ class Supervisor:
         if written == self._written:
             for part in _WITH_SOCKETS:
                 child = self._children.get(part)
-                if child is not None and child.is_up:
-                    child.process.send_signal(signal.SIGHUP)
+                if child is not None:
+                    child.tell(signal.SIGHUP)
             return
         try:
             load(self._config_path)
@@ -226,15 +174,18 @@ class Supervisor:
         """Ends a part, if it runs, and starts it with what the configuration says now."""
         self._watches[part].cancel()
         for child in list(self._alive[part]):
-            await self._end(child)
-            self._bury(part, child)
+            await child.end()
+            if not child.is_retiring:  # else _retire does it
+                self._bury(part, child)
         self._watches[part] = self._tasks.create_task(self._watch(part))
 
     async def _replace(self, part: str) -> bool:
         """Puts a successor in the place of a part; False when it does not come up."""
         successor = await self._start(part, self._children[part].estate)
         try:
-            came_up = await asyncio.wait_for(successor.listens(), _COMES_UP_S)
+            # Not wait_for: Python 3.11's can swallow that we are stopping.
+            async with asyncio.timeout(_COMES_UP_S):
+                came_up = await successor.listens()
         except TimeoutError:
             came_up = False
         if not came_up:
@@ -256,16 +207,16 @@ class Supervisor:
 
     async def _retire(self, part: str, old: Child, successor: Estate | None) -> None:
         """Lets a part end that has a successor."""
-        if old.is_up:
-            old.process.send_signal(SUCCEEDED)
-        if old.estate and successor and old.estate.endpoint != successor.endpoint:
-            old.estate.unbind()  # its own alone
-        old.disown()
-        await self._over(old, _RETIRE_S)
+        old.tell(SUCCEEDED)
+        if left := old.disown():
+            left.pass_on(successor)
+        await old.over(_RETIRE_S)
         self._bury(part, old)
 
-    def _counters(self) -> Path:
-        return self._config.service.run_dir / "metrics"
+    def _serve(self, part: str) -> Sequence[str]:
+        """The command that runs a part."""
+        python = (sys.executable, "-P", "-m", "postroom")
+        return *python, "serve", "--config", str(self._config_path), "--only", part
 
 
 def _content(path: Path) -> bytes:

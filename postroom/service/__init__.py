@@ -68,10 +68,15 @@ def reloads(part: str, classifier: "Classifier") -> Callable[[], None]:
     return begin
 
 
-async def terminated(*also: signal.Signals) -> signal.Signals:
-    """Returns when the process is asked to end, or is sent one of the other signals: which."""
+def asked(*also: signal.Signals) -> "asyncio.Queue[signal.Signals]":
+    """The signals that ask the process to end, and the others named, one by one as they come."""
     loop = asyncio.get_running_loop()
-    asked: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    came: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (signal.SIGTERM, signal.SIGINT, *also):
-        loop.add_signal_handler(number, asked.put_nowait, number)
-    return await asked.get()
+        loop.add_signal_handler(number, came.put_nowait, number)
+    return came
+
+
+async def terminated() -> None:
+    """Returns when the process is asked to end."""
+    await asked().get()

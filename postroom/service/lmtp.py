@@ -20,7 +20,7 @@ from postroom.order import Order
 from postroom.store.engine import Database
 from postroom.succession import SUCCEEDED
 
-from . import reloads, terminated
+from . import asked, reloads
 from .state import stamp_key
 from .tracing import Tracing, of_envelope
 
@@ -59,13 +59,14 @@ async def run_lmtp(config: Config) -> None:
     )
     server = LmtpServer(config, tracing.around("take", intake.take, of_envelope))
     examiner.pool.start()
+    signals = asked(SUCCEEDED)
     await server.start()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, reloads("lmtp", examiner.classifier))
     ringing = asyncio.create_task(ringer.run())
     server.tell_ready()
-    if await terminated(SUCCEEDED) is SUCCEEDED:
-        leaving = {asyncio.create_task(server.hand_over()), asyncio.create_task(terminated())}
+    if await signals.get() is SUCCEEDED:
+        leaving = {asyncio.create_task(server.hand_over()), asyncio.create_task(signals.get())}
         await asyncio.wait(leaving, return_when=asyncio.FIRST_COMPLETED)
         for task in leaving:
             task.cancel()

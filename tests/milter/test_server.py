@@ -1,13 +1,18 @@
 """The milter as a process: its socket, its start, its end, and what the configuration changes."""
 
+import os
+import signal
 import socket
 import stat
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from postroom.child import tell
+from postroom.succession import SUCCEEDED
 from postroom.verdict import Disposition
 from tests.fakes.milter_client import Gone, MilterClient
 from tests.fakes.milter_process import GOOD, Process, asking, running, stamped, wait_until
@@ -141,6 +146,44 @@ def test_sigterm_lets_the_open_message_end_and_takes_no_new_one(tmp_path: Path) 
             stamped(answer, b"Hello\r\n")
             assert process.popen.wait(60) == 0
             assert process.events("stopped")
+
+
+def two_at_once(process: Process, send: Callable[[int, signal.Signals], None]) -> None:
+    """SIGTERM comes while the main thread has yet to take the signal before it."""
+    pid = process.popen.pid
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: " T " in Path(f"/proc/{pid}/stat").read_text())
+    send(pid, SUCCEEDED)
+    send(pid, signal.SIGTERM)
+    os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.slow
+def test_sigterm_right_after_the_word_of_a_successor_lets_the_open_message_end(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path) as process, MilterClient(process.endpoint) as busy:
+        busy.connect()
+        busy.mail()
+        busy.rcpt()
+        busy.header("From", "a@sender.test")
+        two_at_once(process, tell)
+        wait_until(lambda: not (tmp_path / "milter.sock").exists())
+        busy.end_of_header()
+        busy.body(b"Hello\r\n")
+        assert busy.end().reply == "accept"
+        assert process.popen.wait(60) == 0
+        assert process.events("stopped")
+
+
+@pytest.mark.slow
+def test_a_signal_that_libmilter_takes_itself_is_an_orderly_stop_too(tmp_path: Path) -> None:
+    with running(tmp_path) as process, MilterClient(process.endpoint) as client:
+        client.connect()
+        assert client.message(GOOD).reply == "accept"
+        two_at_once(process, os.kill)
+        assert process.popen.wait(60) == 0
+        assert process.events("stopped")
 
 
 @pytest.mark.slow
