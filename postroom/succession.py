@@ -3,7 +3,8 @@
 A part that listens tells the supervisor so over a channel inherited from it, and sends along its
 sockets. When the supervisor replaces the part, the successor inherits them: both accept from one
 queue of connections until the old part has been told SUCCEEDED, whereupon it takes no new
-connection, and ends when those it has are over. A path is never unbound, so nobody is refused.
+connection, and ends when those it has are over. A path is never unbound, so nobody is refused; nor
+when a part dies, for the supervisor has its sockets for the next one.
 
 In: two environment variables, taken at first use. Out: sockets; and one datagram
 to the supervisor. Without a supervisor nothing is inherited and nobody is told.

@@ -1,10 +1,10 @@
 """`postroom serve`: one child process per part, watched, restarted, and drained on SIGTERM.
 
 A part that dies is started again after a short, growing pause; nothing is lost by its death,
-because everything that counts is in the database or still in Postfix. SIGTERM drains in order:
-the milter first, so that Postfix stops handing over, then LMTP, then the worker. Children die
-with the supervisor, also when that is killed by SIGKILL (lineage.py). SIGHUP makes the parts take
-rules and model anew without a stop.
+because everything that counts is in the database or still in Postfix, and nobody is refused: the
+next one inherits its sockets. SIGTERM drains in order: the milter first, so that Postfix stops
+handing over, then LMTP, then the worker. Children die with the supervisor, also when that is killed
+by SIGKILL (lineage.py). SIGHUP makes the parts take rules and model anew without a stop.
 
 Where the configuration file has changed, SIGHUP replaces the parts, unless it has a fault: then
 everything goes on as it was. Milter and LMTP are replaced without a gap: the successor starts
@@ -93,24 +93,33 @@ class Supervisor:
         """Keeps one part running until the service stops."""
         loop = asyncio.get_running_loop()
         deaths = 0
-        while not self._stopping.is_set():
-            began = loop.time()
-            if child is None:
-                child = self._children[part] = await self._start(part)
-                if part in _WITH_SOCKETS:
-                    await child.listens()
-            status = await child.process.wait()
-            self._bury(part, child)
-            child = None
-            if self._stopping.is_set():
-                return
-            self._deaths[part] += 1
-            deaths = 0 if loop.time() - began > _STABLE_AFTER_S else deaths + 1
-            pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
-            maillog.part_died(part=part, status=status, restart_in=pause)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._stopping.wait()
+        left: Estate | None = None  # of one that died, for one start: who connects meanwhile waits
+        try:
+            while not self._stopping.is_set():
+                began = loop.time()
+                if child is None:
+                    child = self._children[part] = await self._start(part, left)
+                    if part in _WITH_SOCKETS:
+                        await child.listens()
+                    if left is not None:
+                        left.pass_on(child.estate)
+                        left = None
+                status = await child.process.wait()
+                left = child.disown()
+                self._bury(part, child)
+                child = None
+                if self._stopping.is_set():
+                    return
+                self._deaths[part] += 1
+                deaths = 0 if loop.time() - began > _STABLE_AFTER_S else deaths + 1
+                pause = _PAUSES_S[min(deaths, len(_PAUSES_S) - 1)]
+                maillog.part_died(part=part, status=status, restart_in=pause)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause):
+                        await self._stopping.wait()
+        finally:
+            if left is not None:
+                left.close()
 
     async def _start(self, part: str, left: Estate | None = None) -> Child:
         """Starts a process of a part, which may inherit the sockets of another."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
@@ -79,6 +80,14 @@ class Room:
                 assert not self.running.done(), self.running.result()
                 await asyncio.sleep(0.01)
 
+    def takes_connections(self, part: str) -> bool:
+        with socket.socket(socket.AF_UNIX) as peer:
+            try:
+                peer.connect(str(self.folder / f"{part}.sock"))
+            except ConnectionRefusedError:
+                return False
+        return True
+
     def _command(self, part: str) -> tuple[str, ...]:
         return sys.executable, fake.__file__, str(self.folder), part
 
@@ -137,6 +146,29 @@ def test_a_part_that_is_started_anew_beside_a_retiring_one_harms_nothing(tmp_pat
             await room.until(lambda: len(room.begun("milter")) == 4)
             (tmp_path / "hold").unlink()
             await room.until(lambda: len(room.up("worker")) == 3)
+
+    asyncio.run(scene())
+
+
+def test_who_connects_to_a_part_that_died_waits_for_the_next_but_for_no_more_than_one(
+    tmp_path: Path,
+) -> None:
+    room = Room(tmp_path)
+
+    async def scene() -> None:
+        async with room.open():
+            room.steer("hold")
+            first = room.up("lmtp")[-1]
+            os.kill(first, signal.SIGKILL)
+            await room.until(lambda: fake.is_gone(first))
+            assert room.takes_connections("lmtp")
+            await room.until(lambda: len(room.begun("lmtp")) == 2)
+            assert room.takes_connections("lmtp")
+            os.kill(room.begun("lmtp")[-1], signal.SIGKILL)
+            await room.until(lambda: not room.takes_connections("lmtp"))
+            (tmp_path / "hold").unlink()
+            await room.until(lambda: len(room.up("lmtp")) == 2)
+            assert room.takes_connections("lmtp")
 
     asyncio.run(scene())
 

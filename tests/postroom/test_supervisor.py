@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.fakes.milter_client import Gone, MilterClient
+from tests.fakes.part import is_gone
 from tests.sandbox.postfix import free_ports
 
 pytestmark = pytest.mark.slow
@@ -251,6 +252,32 @@ class Knocking(threading.Thread):
     def stop(self) -> None:
         self._enough.set()
         self.join()
+
+
+@pytest.mark.parametrize("part", ["milter", "lmtp"])
+def test_who_connects_to_a_part_that_was_killed_is_served_by_the_next(
+    service: Service, part: str
+) -> None:
+    service.wait_until_ready()
+    path = service.folder / "run" / f"{part}.sock"
+    before = inode(path)
+    pid = service.parts()[part]
+    os.kill(pid, signal.SIGKILL)
+    service.wait(lambda: is_gone(pid))
+    if part == "lmtp":
+        with socket.socket(socket.AF_UNIX) as peer:
+            peer.settimeout(60)
+            peer.connect(str(path))
+            assert peer.makefile().readline().startswith("220")
+    else:
+        with MilterClient(f"unix:{path}", timeout_s=60) as client:
+            client.connect()
+            assert client.mail() == "continue"
+    assert [event["part"] for event in service.events("part-died")] == [part]
+    assert inode(path) == before
+    service.process.terminate()
+    assert service.process.wait(60) == 0
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("kind", ["unix", "inet"])
