@@ -18,9 +18,10 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from .config import Config
 from .succession import CHANNEL_VARIABLE, INHERITED_VARIABLE, Estate, heard
 
-_DRAIN_S = 40.0  # longer than any part's own deadline; then SIGKILL
+_CLOSING_S = 15.0  # for what comes after a part's deadline, and for an HTTP server's ten seconds
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -29,6 +30,7 @@ class Child:
 
     process: asyncio.subprocess.Process
     channel: socket.socket  # on which it says that it listens
+    patience_s: float  # how long it may drain
     estate: Estate | None = None  # where it listens, once it has said so
     is_retiring: bool = False  # it has a successor
 
@@ -64,7 +66,7 @@ class Child:
         if left := self.disown():
             left.close()  # first: nobody shall wait at a socket that nobody accepts from
         self.tell(signal.SIGTERM)
-        await self.over(_DRAIN_S)
+        await self.over(self.patience_s)
 
     async def over(self, patience_s: float) -> None:
         """Returns when it has ended; after so long it is killed."""
@@ -80,6 +82,7 @@ async def begin(
     command: Sequence[str],
     environment: Mapping[str, str],
     *,
+    patience_s: float,
     left: Estate | None = None,
 ) -> Child:
     """Starts a process of a part, which may inherit the sockets of another."""
@@ -99,7 +102,7 @@ async def begin(
             pass_fds=(its.fileno(), *(left.sockets if left else ())),
         )
         undo.pop_all()
-    return Child(process=process, channel=own)
+    return Child(process=process, channel=own, patience_s=patience_s)
 
 
 def tell(pid: int, number: signal.Signals) -> None:
@@ -108,3 +111,13 @@ def tell(pid: int, number: signal.Signals) -> None:
     if tgkill is None or tgkill(pid, pid, number):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
+
+
+def patience_s(config: Config, part: str) -> float:
+    """How long a part may take to end what it has begun, which has a deadline of its own."""
+    longest = {
+        "milter": config.milter.deadline,
+        "lmtp": config.lmtp.deadline,
+        "worker": config.worker.lease,
+    }
+    return longest.get(part, 0.0) + _CLOSING_S

@@ -26,7 +26,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from . import maillog
-from .child import Child, begin
+from .child import Child, begin, patience_s
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
@@ -38,7 +38,6 @@ _WITH_SOCKETS = ("milter", "lmtp")  # and with rules
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER_S = 30.0
-_RETIRE_S = 300.0  # longer than a part hands over and drains, a deadline for each; then SIGKILL
 _COMES_UP_S = 30.0  # a successor, which finds the machine at work; usually two seconds
 
 
@@ -52,7 +51,7 @@ class Supervisor:
         command: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         """`command` runs a part; without it `postroom serve --only PART` does."""
-        self._config = config
+        self._config = config  # what a part that starts now finds
         self._config_path = config_path
         self._command = command or self._serve
         self._counters = config.service.run_dir / "metrics"
@@ -127,7 +126,8 @@ class Supervisor:
             SUPERVISED_VARIABLE: "1",
             "PROMETHEUS_MULTIPROC_DIR": str(self._counters),
         }
-        child = await begin(self._command(part), environment, left=left)
+        patience = patience_s(self._config, part)
+        child = await begin(self._command(part), environment, patience_s=patience, left=left)
         self._alive[part].append(child)
         if self._stopping.is_set():
             child.tell(signal.SIGTERM)  # _drain may have been past this part
@@ -163,7 +163,7 @@ class Supervisor:
                     child.tell(signal.SIGHUP)
             return
         try:
-            load(self._config_path)
+            self._config = load(self._config_path)
         except ConfigError as error:
             maillog.degraded(part="configuration", reason=str(error))
             return
@@ -219,7 +219,7 @@ class Supervisor:
         old.tell(SUCCEEDED)
         if left := old.disown():
             left.pass_on(successor)
-        await old.over(_RETIRE_S)
+        await old.over(2 * old.patience_s)  # it hands over, then drains: a deadline for each
         self._bury(part, old)
 
     def _serve(self, part: str) -> Sequence[str]:

@@ -10,6 +10,9 @@ import pytest
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from postroom.child import patience_s
+from postroom.config import Config
+from postroom.supervisor import PARTS
 from tests.sandbox.postfix import ROOT
 
 ROLE = ROOT / "ansible" / "roles" / "postroom"
@@ -46,6 +49,16 @@ def _written(folder: Path) -> list[Path]:
     for name, text in units.items():
         (folder / name).write_text(text)
     return [folder / name for name in units]
+
+
+def test_systemd_leaves_the_parts_to_their_supervisor_for_as_long_as_they_may_take(
+    tmp_path: Path,
+) -> None:
+    service = next(path for path in _written(tmp_path) if path.name == "postroom.service")
+    settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", service.read_text()))
+    assert settings["KillMode"] == "mixed"
+    config = Config()
+    assert float(settings["TimeoutStopSec"]) > sum(patience_s(config, part) for part in PARTS)
 
 
 @needs_systemd

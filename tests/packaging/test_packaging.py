@@ -5,6 +5,7 @@ No engine runs here: what an image does when it is built and started is not test
 
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 import yaml
 
 from postroom import metrics
-from postroom.config import load
+from postroom.child import patience_s
+from postroom.config import Config, load
+from postroom.supervisor import PARTS
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "packaging"
@@ -71,8 +74,20 @@ def test_no_pod_may_do_more_than_it_needs() -> None:
         assert container["resources"]["limits"]["memory"], name
 
 
-def test_pods_have_the_longest_drain_of_their_parts() -> None:
-    assert _pods()["Deployment postroom"]["terminationGracePeriodSeconds"] >= 120
+def test_containers_have_as_long_to_stop_as_their_parts(tmp_path: Path) -> None:
+    path = tmp_path / "postroom.toml"
+    path.write_text(_document("ConfigMap", "postroom")["data"]["postroom.toml"], encoding="utf-8")
+    pods = _pods()
+    grace = pods["Deployment postroom"]["terminationGracePeriodSeconds"]
+    assert grace > _stops_within(load(path), PARTS)
+    grace = pods["Deployment postroom-worker"]["terminationGracePeriodSeconds"]
+    assert grace > _stops_within(load(path), ["worker"])
+    composed = int(COMPOSE["services"]["postroom"]["stop_grace_period"].removesuffix("s"))
+    assert composed > _stops_within(load(PACKAGING / "docker" / "postroom.toml"), PARTS)
+
+
+def _stops_within(config: Config, parts: Iterable[str]) -> float:
+    return sum(patience_s(config, part) for part in parts)
 
 
 def test_the_configuration_of_the_pods_is_one_that_postroom_takes(tmp_path: Path) -> None:

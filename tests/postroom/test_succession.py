@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from postroom.child import patience_s
 from postroom.config import load
 from postroom.service import asked
 from postroom.succession import SUCCEEDED
@@ -182,3 +183,17 @@ def test_no_signal_is_lost_behind_another() -> None:
             assert {await signals.get(), await signals.get()} == {SUCCEEDED, signal.SIGTERM}
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize(
+    ("part", "setting"),
+    [("milter", "milter.deadline"), ("lmtp", "lmtp.deadline"), ("worker", "worker.lease")],
+)
+def test_a_part_may_drain_for_longer_than_what_it_has_begun_may_take(
+    tmp_path: Path, part: str, setting: str
+) -> None:
+    path = tmp_path / "postroom.toml"
+    for seconds in (60, 300):
+        section, _, key = setting.partition(".")
+        path.write_text(f"[{section}]\n{key} = {seconds}\n", encoding="utf-8")
+        assert seconds < patience_s(load(path), part) < seconds + 30

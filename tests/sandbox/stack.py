@@ -85,7 +85,7 @@ poll = 0.5
 listen = "{metrics}"
 """
 _READY_S = 120.0
-_DRAIN_S = 50.0  # longer than the supervisor waits for its parts
+_DRAIN_S = 140.0  # longer than the supervisor waits for its parts together
 
 
 class Stack:
