@@ -235,6 +235,8 @@ class Documents:
             record = await self._system.read(document.entity, identifier, paths)
             state = _said(dig(record, document.state)) if document.state else ""
             is_done = not left or state in document.done
+            if refused is not None and not left and state not in document.done:
+                raise refused
             if is_done or len(left) == len(document.actions):
                 await self._compare(document, identifier, record, context)
             if is_done:
@@ -242,10 +244,9 @@ class Documents:
             try:
                 await self._system.act(document.entity, identifier, left.pop(0))
             except PermanentFailure as failure:
-                # An attempt that died later did this one already, and once is all some ERPs allow.
+                # An attempt that died later may have done this one already, and once is all some
+                # ERPs allow: then the document ends as `done` says. Else a person must know.
                 refused = refused or failure
-                if not left:
-                    raise refused from failure
         if document.done and state not in document.done:
             raise PermanentFailure("erp-not-done", detail=f"{_said(identifier)} is {state}")
         return record
