@@ -30,9 +30,10 @@ _SOURCES = {
 }
 _OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es|fres)-[a-z0-9]+")  # files of classify/corpus
 _PIECES = (
-    "pieces.model, pieces.npy and pieces.npz are made by scripts/pieces.py from vocabulary and "
-    "vectors of Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0, see "
-    "pieces.LICENSE); how telling a piece is comes from our own corpus."
+    "pieces.model, pieces.npy, pieces.onnx and pieces.npz are made by scripts/pieces.py from "
+    "vocabulary, vectors and layers of Google's Universal Sentence Encoder, multilingual, version "
+    "3 (Apache-2.0, see pieces.LICENSE); how telling a piece is comes from our own corpus. The "
+    "second network's layers over the whole text are that encoder's, trained on."
 )
 # What the figures are measured against.
 _TARGETS = (

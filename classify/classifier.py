@@ -18,7 +18,7 @@ A trusted spam filter's verdict (evidence.py) changes the model's probabilities 
 is looked into. After it: a message that a machine wrote is never sure of a business category, and
 a rule's `review: true` holds whatever the confidence.
 
-Limits: synchronous, about a millisecond; asked from several threads at once it is safe.
+Limits: synchronous, some milliseconds; asked from several threads at once it is safe.
 """
 
 from collections.abc import Iterator, Mapping
@@ -275,7 +275,7 @@ def _explained(
     elif scores.signs.familiarity < 0.5:
         yield f"only {scores.signs.familiarity:.0%} of the words are known to the model"
     if scores.signs.inbox > 0.5:
-        yield f"reads like mail between people ({scores.signs.inbox:.0%}): less sure for that"
+        yield f"reads like mail between people ({scores.signs.inbox:.0%})"
     column = categories.index(category)
     said = scores.contributions
     gain = (said[:, column] - said.sum(axis=1) / said.shape[1]) * found.can_be_told

@@ -9,24 +9,22 @@ Limits: the large tables are stored as 16-bit floats.
 
 import hashlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from . import features, network
+from . import features
 from .fitting import HEARD, LESS_HEARD, Fitted
+from .graph import Graph
 from .linear import DESK, WORLDS
-from .network import DILATION
-from .pieces import Pieces
+from .network import DILATION, LOUD, QUIET
+from .pieces import WIDTH
 
-_OPSET = 17  # read by onnxruntime 1.12 and later
 _LARGE = 10_000  # rows of a table that is stored as 16-bit floats
 
 
@@ -57,28 +55,27 @@ class Stored:
         return f"mixed-{digest[:12]}"
 
 
-def stored(fitted: Fitted, known: Pieces) -> Stored:
-    """The weights of a model as they are written; `known` are the pieces its network has read."""
+def stored(fitted: Fitted) -> Stored:
+    """The weights of a model as they are written."""
     table = fitted.linear.table
-    words, pieces = fitted.networks
     return Stored(
         table=table[: features.BUCKETS].astype(np.float16),
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
-        networks=(words, network.folded(pieces, known)),
+        networks=fitted.networks,
     )
 
 
 def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     """Writes the model file; replaces it only once the new one is whole."""
-    graph = _Graph()
+    graph = Graph()
     _linear(graph, stored)
     words, pieces = stored.networks
-    _network(graph, words, "words", "words", "stems", "concepts", "parts")
-    _network(graph, pieces, "pieces", "pieces", "piece parts")
+    _network(graph, words, "words", ("words", "stems", "concepts", "parts"))
+    _network(graph, pieces, "pieces", ("pieces", "piece parts"), contexts="contexts")
     _heard(graph)
     graph.add("Add", ["linear", "in order"], "logits")
-    made = graph.made(
+    model = graph.model(
         inputs={
             "ids": (TensorProto.INT64, ["features"]),
             "weights": (TensorProto.FLOAT, ["features"]),
@@ -88,6 +85,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "concepts": (TensorProto.INT64, ["tokens"]),
             "parts": (TensorProto.INT64, ["tokens"]),
             "pieces": (TensorProto.INT64, ["pieces"]),
+            "contexts": (TensorProto.FLOAT, ["pieces", WIDTH]),
             "piece parts": (TensorProto.INT64, ["pieces"]),
         },
         outputs={
@@ -98,49 +96,13 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "is inbox": [1],
         },
     )
-    model = helper.make_model(
-        made, opset_imports=[helper.make_opsetid("", _OPSET)], producer_name="postroom"
-    )
-    model.ir_version = 8
     helper.set_model_props(model, {"postroom": json.dumps(facts, sort_keys=True)})
-    onnx.checker.check_model(model)
     unfinished = out.with_name(out.name + ".new")
     unfinished.write_bytes(model.SerializeToString(deterministic=True))
     unfinished.replace(out)
 
 
-class _Graph:
-    """Nodes and constants as they are added."""
-
-    def __init__(self) -> None:
-        self._nodes: list[Any] = []
-        self._constants: list[Any] = []
-
-    def add(self, kind: str, given: Sequence[str], *made: str, **attributes: Any) -> None:
-        """A node that makes its results of the given ones."""
-        self._nodes.append(helper.make_node(kind, list(given), list(made), **attributes))
-
-    def constant(self, name: str, value: NDArray[Any]) -> str:
-        """A constant's name."""
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
-        return name
-
-    def integers(self, name: str, *values: int) -> str:
-        """The name of a constant of some integers."""
-        return self.constant(name, np.array(values, dtype=np.int64))
-
-    def made(self, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, list[Any]]) -> Any:
-        """The whole."""
-        return helper.make_graph(
-            self._nodes,
-            "postroom",
-            [helper.make_tensor_value_info(n, kind, shape) for n, (kind, shape) in inputs.items()],
-            [helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in outputs.items()],
-            self._constants,
-        )
-
-
-def _linear(graph: _Graph, stored: Stored) -> None:
+def _linear(graph: Graph, stored: Stored) -> None:
     """The rows of all features, weighted and added up; the experts, mixed by the gate."""
     gate = len(WORLDS) * stored.classes
     known = gate + len(WORLDS)
@@ -177,10 +139,19 @@ def _linear(graph: _Graph, stored: Stored) -> None:
 
 
 def _network(
-    graph: _Graph, weights: dict[str, NDArray[np.float32]], kind: str, *given: str
+    graph: Graph,
+    weights: dict[str, NDArray[np.float32]],
+    kind: str,
+    given: tuple[str, ...],
+    contexts: str = "",
 ) -> None:
     """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
-    vectors = []
+    vectors, seen = [], [f"{kind} attended flat", f"{kind} highest"]
+    if contexts:
+        projection = graph.constant(f"{kind} projection", QUIET * weights["projection"])
+        graph.add("MatMul", [contexts, projection], f"{kind} projected")
+        vectors.append(f"{kind} projected")
+        seen.append(_whole_text(graph, weights, contexts))
     for name in given:
         table = weights[name.removeprefix("piece ")]
         stored = table.astype(np.float16) if len(table) > _LARGE else table
@@ -203,7 +174,7 @@ def _network(
     graph.add("MatMul", [f"{kind} attention", f"{kind} seen by token"], f"{kind} attended")
     graph.add("Flatten", [f"{kind} attended"], f"{kind} attended flat", axis=1)
     graph.add("ReduceMax", [f"{kind} seen"], f"{kind} highest", axes=[2], keepdims=0)
-    graph.add("Concat", [f"{kind} attended flat", f"{kind} highest"], f"{kind} whole", axis=1)
+    graph.add("Concat", seen, f"{kind} whole", axis=1)
     for name, before, made in (("hidden", "whole", "before"), ("output", "hidden", "answers")):
         constants = [
             graph.constant(f"{kind} {name} weights", weights[name]),
@@ -215,18 +186,43 @@ def _network(
     graph.add("Squeeze", [f"{kind} answers", "first"], f"said of {kind}")
 
 
-def _heard(graph: _Graph) -> None:
+def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts: str) -> str:
+    """The name of what network.py's `_whole_text` says, [1, width]."""
+
+    def times(given: str, name: str) -> str:
+        half = graph.constant(f"{name} weights", weights[name].astype(np.float16))
+        whole = graph.add("Cast", [half], name, to=TensorProto.FLOAT)
+        return graph.add("MatMul", [given, whole], f"by {name}")
+
+    together = graph.add("ReduceSum", [contexts, "first"], "contexts together", keepdims=1)
+    count = graph.add("Shape", [contexts], "count of contexts", start=0, end=1)
+    counted = graph.add("Cast", [count], "contexts counted", to=TensorProto.FLOAT)
+    mean = graph.add("Div", [together, graph.add("Sqrt", [counted], "contexts' root")], "text")
+    one = graph.add("Relu", [times(mean, "whole_first")], "text after 1")
+    graph.add("Add", [times(mean, "whole_past_first"), times(one, "whole_second")], "text at 2")
+    two = graph.add("Relu", ["text at 2"], "text after 2")
+    three = graph.add("Relu", [times(two, "whole_third")], "text after 3")
+    graph.add("Add", [times(two, "whole_past_third"), times(three, "whole_fourth")], "text at 4")
+    graph.add("Tanh", ["text at 4"], "text meant")
+    graph.add("LpNormalization", ["text meant"], "text's direction", axis=1, p=2)
+    loud = graph.constant("loud", np.array([LOUD], dtype=np.float32))
+    return graph.add("Mul", ["text's direction", loud], "whole text")
+
+
+def _heard(graph: Graph) -> None:
     """How much of the networks' word is heard, as fitting.py's `Fitted.in_order` says."""
-    graph.add("Add", ["said of words", "said of pieces"], "said in order")
+    for kind, heard in zip(("words", "pieces"), HEARD, strict=True):
+        loudness = graph.constant(f"loudness of {kind}", np.array([heard], dtype=np.float32))
+        graph.add("Mul", [f"said of {kind}", loudness], f"heard of {kind}")
+    graph.add("Add", ["heard of words", "heard of pieces"], "said in order")
     less = graph.constant("less heard", np.array([LESS_HEARD], dtype=np.float32))
     graph.add("Mul", ["is inbox", less], "not heard")
-    graph.add("Sub", [graph.constant("heard", np.array([HEARD], dtype=np.float32)), "not heard"],
-              "share heard")  # fmt: skip
+    graph.add("Sub", ["one", "not heard"], "share heard")
     graph.add("Mul", ["said in order", "share heard"], "in order")
 
 
 def _gated(
-    graph: _Graph, name: str, kind: str, given: str, made: str,
+    graph: Graph, name: str, kind: str, given: str, made: str,
     weights: dict[str, NDArray[np.float32]], dilation: int,
 ) -> None:  # fmt: skip
     own = f"{kind} {name}"

@@ -24,9 +24,9 @@ from .linear import Linear
 
 COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a table
 FOLDS = 5
-# How much of the networks' word is heard, and how much less of it in mail between people, where
+# How much of each network's word is heard, and which share of it less in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = 1.0, 0.5
+HEARD, LESS_HEARD = (0.8, 1.3), 0.5
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
@@ -99,11 +99,13 @@ class Fitted:
         from . import network
 
         said = sum(
-            network.logits(rows, chosen, weights)
-            for rows, weights in zip(data.in_order, self.networks, strict=True)
+            heard * network.logits(rows, chosen, weights)
+            for heard, rows, weights in zip(HEARD, data.in_order, self.networks, strict=True)
         )
-        heard: Numbers = said * (HEARD - LESS_HEARD * self.linear.inbox(data.rows[chosen]))[:, None]
-        return heard
+        in_order: Numbers = (
+            said * (1.0 - LESS_HEARD * self.linear.inbox(data.rows[chosen]))[:, None]
+        )
+        return in_order
 
     def answers(self, data: Data, chosen: NDArray[np.int64]) -> Answers:
         """What the model says of the chosen mails."""

@@ -1,17 +1,19 @@
-"""Pieces of words in many languages, and what they mean: a vocabulary and its table of vectors.
+"""Pieces of words in many languages, what they mean, and what they mean where they stand.
 
-In: text. Out: numbers of pieces (SentencePiece; Kudo, Subword Regularization, 2018), a vector for
-each, and the meaning of a text: the mean of its pieces' vectors along their main directions, rare
+In: text. Out: numbers of pieces (SentencePiece; Kudo, Subword Regularization, 2018); a vector for
+each; and the meaning of a text: the mean of its pieces' vectors along their main directions, rare
 pieces counting more (smooth inverse frequency; Arora et al., A Simple but Tough-to-Beat Baseline
 for Sentence Embeddings, 2017). Pieces of different languages that mean the same lie close together,
 so what the model learns from one language carries over; and no word is unknown, since every word is
-made of pieces.
+made of pieces. A piece's context is its vector after the encoder's convolutions, which have looked
+at what stands beside it.
 
 The files (model/pieces.*) are made by scripts/pieces.py, which says from what. The table is read
 where it lies, so that all processes share it.
 
 Limits: letters that are neither Latin nor Cyrillic are one unknown piece. A meaning knows no order
-and no negation; the network (network.py) does.
+and no negation; contexts and the network that reads them (network.py) do. The convolutions count in
+whole numbers of eight bits: contexts of two machines may differ in the third digit.
 """
 
 from dataclasses import dataclass
@@ -23,12 +25,22 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
+from .runtime import session
 from .text import Places
 
-WIDTH = 512  # numbers of a piece's vector
+WIDTH = 512  # numbers of a piece's vector, and of its context
 SIZE = 128  # numbers of a meaning
 UNKNOWN = 0  # the piece of what is in no vocabulary
 SHIPPED = Path(__file__).parent / "model" / "pieces.npz"
+# The encoder's layers over the contexts of a whole text; training starts from them (network.py).
+WHOLE_TEXT = (
+    "whole_first",
+    "whole_past_first",
+    "whole_second",
+    "whole_third",
+    "whole_past_third",
+    "whole_fourth",
+)
 _HALF = WIDTH // 2  # bytes of a row that hold numbers, two each
 
 Vectors = NDArray[np.float32]
@@ -38,11 +50,12 @@ Vectors = NDArray[np.float32]
 class Pieces:
     """The vocabulary and its table."""
 
-    digest: int  # of the table: a model fits one only
+    digest: int  # of all that features come from: a model fits one only
     vocabulary: Any  # sentencepiece.SentencePieceProcessor
     packed: NDArray[np.uint8]  # [piece, bytes]: 4 bits a number, step and least as 16-bit floats
     axes: Vectors  # [WIDTH, SIZE]: the main directions
     weights: Vectors  # of each piece: near 1 for a rare one, near 0 for a common one, 0 for none
+    layers: Any  # onnxruntime.InferenceSession: vectors [piece, WIDTH] to contexts
 
     def find(self, text: str) -> Places:
         """The pieces of a text, in order."""
@@ -55,6 +68,11 @@ class Pieces:
         numbers *= step[:, None]
         numbers += least[:, None]
         return numbers
+
+    def contexts(self, pieces: Places) -> Vectors:
+        """The context [piece, WIDTH] of each piece of a text, one at least."""
+        made: list[Vectors] = self.layers.run(None, {"vectors": self.vectors(pieces)})
+        return made[0]
 
     def meaning(self, pieces: Places) -> Vectors:
         """What some pieces mean together, a unit vector [SIZE]; all zero for none."""
@@ -87,4 +105,11 @@ def load(path: Path = SHIPPED) -> Pieces:
             packed=np.load(path.with_suffix(".npy"), mmap_mode="r"),
             axes=kept["axes"].astype(np.float32),
             weights=kept["weights"].astype(np.float32),
+            layers=session(path.with_suffix(".onnx")),
         )
+
+
+def whole_text(path: Path = SHIPPED) -> dict[str, Vectors]:
+    """The encoder's own WHOLE_TEXT."""
+    with np.load(path) as kept:
+        return {name: kept[name].astype(np.float32) for name in WHOLE_TEXT}

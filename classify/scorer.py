@@ -1,4 +1,4 @@
-"""The ONNX model: loaded once, asked for every message, about a millisecond each.
+"""The ONNX model: loaded once, asked for every message, some milliseconds each.
 
 In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
 said. The graph (made by export.py) adds up a table of hashed weights (Gather, Mul, ReduceSum), a
@@ -6,7 +6,7 @@ small one for the meaning of the text (MatMul) and two networks that read words 
 Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
 half of a model can be swapped: categories, versions of features and concepts, calibration.
 
-Limits: the session runs on one thread; several threads may ask at once.
+Limits: several threads may ask at once; each answer is made on one.
 """
 
 import json
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]
 from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
@@ -24,9 +23,10 @@ from . import features
 from .calibration import Calibration, Signs
 from .concepts import Concepts
 from .features import Features
+from .runtime import session
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 5  # of the metadata and the graph's answers
+FORMAT = 6  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -66,7 +66,8 @@ class Model:
 
     def __init__(self, path: Path, concepts: Concepts) -> None:
         """Loads the file. Raises ModelError: missing, corrupt, or made for other features."""
-        self._session = _session(path)
+        self._pieces = concepts.pieces
+        self._session = _opened(path)
         self.facts = _facts(path, self._session, concepts)
 
     def score(self, found: Features) -> Scores:
@@ -106,19 +107,16 @@ class Model:
             "concepts": tokens.concepts,
             "parts": tokens.parts,
             "pieces": found.pieces,
+            "contexts": self._pieces.contexts(found.pieces),
             "piece parts": found.piece_parts,
         }
 
 
-def _session(path: Path) -> Any:
+def _opened(path: Path) -> Any:
     if not path.is_file():
         raise ModelError(path, "no such file; reinstall Postroom or run `postroom model train`")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return session(path)
     except Exception as error:  # onnxruntime's errors have no common base
         raise ModelError(
             path, "is no ONNX model; reinstall it or run `postroom model train`", error

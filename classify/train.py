@@ -157,7 +157,7 @@ def _write(
         from . import export
     except ImportError as error:
         raise TrainingError("needs onnx: pip install 'postroom[train]'", error) from error
-    stored = export.stored(fitted, concepts.pieces)
+    stored = export.stored(fitted)
     facts: dict[str, Any] = {
         "format": FORMAT,
         "name": stored.name,

@@ -63,7 +63,7 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[i
         categories=("one", "two", "three"),
     )
     fitted = fitting.fit(data, every, 0)
-    export.write(tmp_path / "some.onnx", export.stored(fitted, VOCABULARY.pieces), FACTS)
+    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS)
     model = Model(tmp_path / "some.onnx", VOCABULARY)
     wanted = fitted.answers(data, every)
     probabilities_wanted = wanted.calibrated(model.facts.calibration)
