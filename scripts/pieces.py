@@ -34,7 +34,6 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 from onnx import TensorProto
-from onnxruntime.quantization import QuantType, quantize_dynamic  # type: ignore[import-untyped]
 
 from postroom.classify.examples import read_path
 from postroom.classify.graph import Graph
@@ -50,6 +49,7 @@ _CONVOLUTIONS = (
     (5, 2),
 )  # pieces that each looks at; how many of them before its own
 _ENDLESS = 2**31  # an end of a slice that is no end
+_MOST = 64  # of a weight in seven bits
 _THEIR_NAMES = dict(zip(WHOLE_TEXT, ("d0", "p1", "d1", "d2", "p3", "d3"), strict=True))
 
 
@@ -117,35 +117,33 @@ def _packed(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _written(weights: Any, out: Path) -> bytes:
     """Writes the layers that make contexts of vectors; what was written."""
     graph = Graph()
-    of_branches = [_convolved(graph, weights, *one) for one in _CONVOLUTIONS]
+    vectors = _eight_bits(graph, "vectors")
+    of_branches = [_convolved(graph, weights, vectors, *one) for one in _CONVOLUTIONS]
     graph.add("Concat", ["vectors", *of_branches], "seen", axis=1)
     normed = _normed(graph, weights, "seen", "")
-    projected = _times(graph, weights, normed, "cnn_W")
-    graph.add("Add", [projected, graph.constant("cnn_b", weights["cnn_b"])], "contexts")
+    made = _times(graph, weights, _eight_bits(graph, normed), "cnn_W", "cnn_b")
+    graph.add("Identity", [made], "contexts")
     model = graph.model(
         {"vectors": (TensorProto.FLOAT, ["pieces", _WIDTH])}, {"contexts": ["pieces", _WIDTH]}
     )
-    # Weights of seven bits: products of eight by eight overflow on processors without VNNI.
-    quantize_dynamic(model, out, per_channel=True, reduce_range=True, weight_type=QuantType.QInt8)
+    out.write_bytes(model.SerializeToString(deterministic=True))
     return out.read_bytes()
 
 
-def _convolved(graph: Graph, weights: Any, width: int, before: int) -> str:
+def _convolved(graph: Graph, weights: Any, vectors: str, width: int, before: int) -> str:
     """The name of what a branch says of each piece after its two layers."""
-    bias = graph.constant(f"proj_b{width}", weights[f"proj_b{width}"])
-    projected = _times(graph, weights, "vectors", f"proj{width}")
-    graph.add("Add", [projected, bias], f"projected {width}")
-    now = _normed(graph, weights, f"projected {width}", f"{width}")
+    projected = _times(graph, weights, vectors, f"proj{width}", f"proj_b{width}")
+    now = _normed(graph, weights, projected, f"{width}")
     for layer in (1, 2):
         own = f"{layer} of {width}"
+        # What stands beside a piece is put there in eight bits: a quarter to move.
+        small = _eight_bits(graph, now)
         around = graph.integers(f"around {own}", before, 0, width - 1 - before, 0)
-        graph.add("Pad", [now, around], f"padded {own}")
+        graph.add("Pad", [small, around, f"{small} zero"], f"padded {own}")
         beside = [_shifted(graph, f"padded {own}", at, width) for at in range(width)]
-        graph.add("Concat", beside, f"window {own}", axis=1)
-        product = _times(graph, weights, f"window {own}", f"w{layer}_{width}")
-        bias = graph.constant(f"b{layer}_{width}", weights[f"b{layer}_{width}"])
-        graph.add("Add", [product, bias], f"sum {own}")
-        graph.add("Relu", [f"sum {own}"], f"new {own}")
+        window = graph.add("Concat", beside, f"window {own}", axis=1)
+        new = _times(graph, weights, window, f"w{layer}_{width}", f"b{layer}_{width}", like=small)
+        graph.add("Relu", [new], f"new {own}")
         now = graph.add("Add", [f"new {own}", now], f"said {own}")
     return now
 
@@ -165,8 +163,29 @@ def _normed(graph: Graph, weights: Any, given: str, which: str) -> str:
     return graph.add("LayerNormalization", [given, scale, bias], f"{given} normed", epsilon=epsilon)
 
 
-def _times(graph: Graph, weights: Any, given: str, name: str) -> str:
-    return graph.add("MatMul", [given, graph.constant(name, weights[name])], f"{given} x {name}")
+def _eight_bits(graph: Graph, given: str) -> str:
+    """The name of the numbers in eight bits; beside it "... step" and "... zero"."""
+    own = f"{given} in eight bits"
+    return graph.add("DynamicQuantizeLinear", [given], own, f"{own} step", f"{own} zero")
+
+
+def _times(
+    graph: Graph, weights: Any, given: str, name: str, bias: str, like: str | None = None
+) -> str:
+    """The name of numbers in eight bits, of the step and zero of `like`, times weights and bias.
+
+    Weights have seven bits: products of eight by eight overflow on processors without VNNI.
+    """
+    like, matrix = like or given, weights[name]
+    step = np.maximum(np.abs(matrix).max(axis=0) / _MOST, 1e-9).astype(np.float32)
+    small = graph.constant(f"{name} in seven bits", np.rint(matrix / step).astype(np.int8))
+    steps = graph.add(
+        "Mul", [f"{like} step", graph.constant(f"{name} step", step)], f"steps {name}"
+    )
+    graph.add("MatMulInteger", [given, small, f"{like} zero"], f"whole {name}")
+    graph.add("Cast", [f"whole {name}"], f"counted {name}", to=TensorProto.FLOAT)
+    graph.add("Mul", [f"counted {name}", steps], f"by {name}")
+    return graph.add("Add", [f"by {name}", graph.constant(bias, weights[bias])], f"{name} said")
 
 
 def _with(model: bytes, kept: set[int]) -> bytes:
