@@ -220,6 +220,7 @@ def _step(
         wanted = optax.smooth_labels(jax.nn.one_hot(truth, said.shape[1]), _SMOOTHING)
         return -jnp.sum(said * wanted, axis=1) @ share / jnp.sum(share)
 
+    changes: Any
     changes, state = _OPTIMISER.update(jax.grad(loss)(weights), state, weights)
     rates = {name: rate * (_CAREFUL if name in WHOLE_TEXT else 1.0) for name in weights}
     return {name: weights[name] - rates[name] * changes[name] for name in weights}, state
