@@ -23,7 +23,7 @@ from .fitting import HEARD, LESS_HEARD, Fitted
 from .graph import Graph
 from .linear import DESK, WORLDS
 from .network import DILATION, LOUD, QUIET
-from .pieces import WIDTH
+from .pieces import CONTEXT, ENTRY, encoder
 
 _LARGE = 10_000  # rows of a table that is stored as 16-bit floats
 
@@ -58,12 +58,27 @@ class Stored:
 def stored(fitted: Fitted) -> Stored:
     """The weights of a model as they are written."""
     table = fitted.linear.table
+    words, pieces = fitted.networks
     return Stored(
         table=table[: features.BUCKETS].astype(np.float16),
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
-        networks=fitted.networks,
+        networks=(words, _folded(pieces)),
     )
+
+
+def _folded(pieces: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The weights of the network of pieces for contexts as pieces.py gives them.
+
+    Training reads what the encoder makes of them (ENTRY). A token's share of that is projected, and
+    a product of two matrices is one; the bias goes to the part of the message, as each token has
+    one.
+    """
+    entry, bias = encoder(ENTRY).values()
+    projection = QUIET * pieces["projection"]
+    parts = pieces["parts"] + bias @ projection
+    own = {"projection": entry @ projection, "parts": parts, "entry": entry, "entry_bias": bias}
+    return pieces | own
 
 
 def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
@@ -85,7 +100,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "concepts": (TensorProto.INT64, ["tokens"]),
             "parts": (TensorProto.INT64, ["tokens"]),
             "pieces": (TensorProto.INT64, ["pieces"]),
-            "contexts": (TensorProto.FLOAT, ["pieces", WIDTH]),
+            "contexts": (TensorProto.FLOAT, ["pieces", CONTEXT]),
             "piece parts": (TensorProto.INT64, ["pieces"]),
         },
         outputs={
@@ -148,7 +163,7 @@ def _network(
     """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
     vectors, seen = [], [f"{kind} attended flat", f"{kind} highest"]
     if contexts:
-        projection = graph.constant(f"{kind} projection", QUIET * weights["projection"])
+        projection = graph.constant(f"{kind} projection", weights["projection"])
         graph.add("MatMul", [contexts, projection], f"{kind} projected")
         vectors.append(f"{kind} projected")
         seen.append(_whole_text(graph, weights, contexts))
@@ -197,7 +212,10 @@ def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts:
     together = graph.add("ReduceSum", [contexts, "first"], "contexts together", keepdims=1)
     count = graph.add("Shape", [contexts], "count of contexts", start=0, end=1)
     counted = graph.add("Cast", [count], "contexts counted", to=TensorProto.FLOAT)
-    mean = graph.add("Div", [together, graph.add("Sqrt", [counted], "contexts' root")], "text")
+    root = graph.add("Sqrt", [counted], "contexts' root")
+    entered = times(graph.add("Div", [together, root], "contexts' mean"), "entry")
+    bias = graph.constant("entry bias", weights["entry_bias"])
+    mean = graph.add("Add", [entered, graph.add("Mul", [root, bias], "biases' mean")], "text")
     one = graph.add("Relu", [times(mean, "whole_first")], "text after 1")
     graph.add("Add", [times(mean, "whole_past_first"), times(one, "whole_second")], "text at 2")
     two = graph.add("Relu", ["text at 2"], "text after 2")

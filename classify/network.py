@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from . import features, sequence
 from .features import Features
 from .judge import Classes, Numbers
-from .pieces import WHOLE_TEXT, WIDTH, Pieces, whole_text
+from .pieces import ENTRY, WHOLE_TEXT, WIDTH, Pieces, encoder
 
 Weights = dict[str, NDArray[np.float32]]
 
@@ -72,7 +72,8 @@ class Rows:
     indices: dict[str, NDArray[np.int32]]  # of each table: the row in it; the token's own first
     sizes: dict[str, int]  # rows of each table
     lengths: NDArray[np.int64]  # tokens of each mail
-    contexts: NDArray[np.float16] | None = None  # [token of all mails, WIDTH], one after the other
+    # What the encoder makes of contexts, [token of all mails, WIDTH], one mail after the other.
+    contexts: NDArray[np.float16] | None = None
 
     @property
     def bounds(self) -> tuple[int, ...]:
@@ -107,8 +108,9 @@ def pieces(found: Sequence[Features], known: Pieces) -> Rows:
     ends = np.cumsum(rows.lengths)
     with TemporaryFile() as file:
         contexts = np.memmap(file, np.float16, "w+", shape=(int(ends[-1]), WIDTH))
+    entry, bias = encoder(ENTRY).values()
     for one, end in zip(found, ends, strict=True):
-        contexts[end - len(one.pieces) : end] = known.contexts(one.pieces)
+        contexts[end - len(one.pieces) : end] = known.contexts(one.pieces) @ entry + bias
     return replace(rows, contexts=contexts)
 
 
@@ -186,7 +188,7 @@ def _start(random: np.random.Generator, given: Rows, categories: int) -> dict[st
     if given.contexts is not None:
         sizes["pieces"] = (sizes["pieces"][0], 0.02)
         sizes["projection"] = ((WIDTH, EMBEDDING), 0.06)
-        whole, known = whole + WIDTH, whole_text()
+        whole, known = whole + WIDTH, encoder(WHOLE_TEXT)
     sizes |= {
         "first": ((3, EMBEDDING, 2 * FILTERS), 0.08),
         "first_bias": ((2 * FILTERS,), 0.0),

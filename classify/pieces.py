@@ -28,11 +28,14 @@ from numpy.typing import NDArray
 from .runtime import session
 from .text import Places
 
-WIDTH = 512  # numbers of a piece's vector, and of its context
+WIDTH = 512  # numbers of a piece's vector
+CONTEXT = 1280  # numbers of its context
 SIZE = 128  # numbers of a meaning
 UNKNOWN = 0  # the piece of what is in no vocabulary
 SHIPPED = Path(__file__).parent / "model" / "pieces.npz"
-# The encoder's layers over the contexts of a whole text; training starts from them (network.py).
+# What the encoder makes of contexts before it adds them up: WIDTH numbers, weights and bias.
+ENTRY = ("entry", "entry_bias")
+# Its layers over the sum; training starts from them (network.py).
 WHOLE_TEXT = (
     "whole_first",
     "whole_past_first",
@@ -55,7 +58,7 @@ class Pieces:
     packed: NDArray[np.uint8]  # [piece, bytes]: 4 bits a number, step and least as 16-bit floats
     axes: Vectors  # [WIDTH, SIZE]: the main directions
     weights: Vectors  # of each piece: near 1 for a rare one, near 0 for a common one, 0 for none
-    layers: Any  # onnxruntime.InferenceSession: vectors [piece, WIDTH] to contexts
+    layers: Any  # onnxruntime.InferenceSession: vectors to contexts
 
     def find(self, text: str) -> Places:
         """The pieces of a text, in order."""
@@ -70,7 +73,7 @@ class Pieces:
         return numbers
 
     def contexts(self, pieces: Places) -> Vectors:
-        """The context [piece, WIDTH] of each piece of a text, one at least."""
+        """The context [piece, CONTEXT] of each piece of a text, one at least."""
         made: list[Vectors] = self.layers.run(None, {"vectors": self.vectors(pieces)})
         return made[0]
 
@@ -109,7 +112,7 @@ def load(path: Path = SHIPPED) -> Pieces:
         )
 
 
-def whole_text(path: Path = SHIPPED) -> dict[str, Vectors]:
-    """The encoder's own WHOLE_TEXT."""
+def encoder(names: tuple[str, ...], path: Path = SHIPPED) -> dict[str, Vectors]:
+    """The encoder's own weights, of ENTRY or WHOLE_TEXT."""
     with np.load(path) as kept:
-        return {name: kept[name].astype(np.float32) for name in WHOLE_TEXT}
+        return {name: kept[name].astype(np.float32) for name in names}

@@ -14,9 +14,9 @@ pieces.npy
     A row of bytes for each piece: its vector in four bits a number, which costs 1 % of its angle,
     and the two 16-bit floats that turn them back. Read where it lies, not loaded.
 pieces.onnx
-    The encoder's convolutions over two, three and five pieces, two layers each, and what it makes
-    of their results: the vectors of a text's pieces become contexts. Weights and, while it counts,
-    numbers in eight bits, which costs 1 % of an angle and makes it three times as fast.
+    The encoder's convolutions over two, three and five pieces, two layers each: the vectors of a
+    text's pieces become contexts. Weights and, while it counts, numbers in eight bits, which costs
+    1 % of an angle and makes it three times as fast.
 pieces.npz
     `axes`, the main directions of the vectors; `weights`, how telling each piece is, by how often
     it stands in the vocabulary's and in our own corpus; the encoder's layers over a whole text, as
@@ -37,7 +37,7 @@ from onnx import TensorProto
 
 from postroom.classify.examples import read_path
 from postroom.classify.graph import Graph
-from postroom.classify.pieces import WHOLE_TEXT
+from postroom.classify.pieces import CONTEXT, ENTRY, WHOLE_TEXT
 
 _CHUNKS = 17  # the rows of the encoder's table lie in so many, one after the other
 _WIDTH, _AXES = 512, 128
@@ -50,7 +50,8 @@ _CONVOLUTIONS = (
 )  # pieces that each looks at; how many of them before its own
 _ENDLESS = 2**31  # an end of a slice that is no end
 _MOST = 64  # of a weight in seven bits
-_THEIR_NAMES = dict(zip(WHOLE_TEXT, ("d0", "p1", "d1", "d2", "p3", "d3"), strict=True))
+_THEIRS = ("cnn_W", "cnn_b", "d0", "p1", "d1", "d2", "p3", "d3")
+_THEIR_NAMES = dict(zip(ENTRY + WHOLE_TEXT, _THEIRS, strict=True))
 
 
 def main() -> None:
@@ -120,11 +121,9 @@ def _written(weights: Any, out: Path) -> bytes:
     vectors = _eight_bits(graph, "vectors")
     of_branches = [_convolved(graph, weights, vectors, *one) for one in _CONVOLUTIONS]
     graph.add("Concat", ["vectors", *of_branches], "seen", axis=1)
-    normed = _normed(graph, weights, "seen", "")
-    made = _times(graph, weights, _eight_bits(graph, normed), "cnn_W", "cnn_b")
-    graph.add("Identity", [made], "contexts")
+    graph.add("Identity", [_normed(graph, weights, "seen", "")], "contexts")
     model = graph.model(
-        {"vectors": (TensorProto.FLOAT, ["pieces", _WIDTH])}, {"contexts": ["pieces", _WIDTH]}
+        {"vectors": (TensorProto.FLOAT, ["pieces", _WIDTH])}, {"contexts": ["pieces", CONTEXT]}
     )
     out.write_bytes(model.SerializeToString(deterministic=True))
     return out.read_bytes()

@@ -71,7 +71,7 @@ def test_a_context_tells_what_stands_beside_a_piece() -> None:
 @pytest.mark.parametrize("count", [1, 2, 5, features.MOST_PIECES])
 def test_every_piece_has_a_context(count: int) -> None:
     contexts = TABLE.contexts(np.arange(count) % 7)
-    assert contexts.shape == (count, pieces.WIDTH)
+    assert contexts.shape == (count, pieces.CONTEXT)
     assert np.isfinite(contexts).all()
 
 
