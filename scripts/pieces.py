@@ -43,11 +43,8 @@ _CHUNKS = 17  # the rows of the encoder's table lie in so many, one after the ot
 _WIDTH, _AXES = 512, 128
 _COMMON = 1e-3  # frequency at which a piece counts half (smooth inverse frequency)
 _CORPUS = Path("classify/corpus")
-_CONVOLUTIONS = (
-    (2, 0),
-    (3, 1),
-    (5, 2),
-)  # pieces that each looks at; how many of them before its own
+# The pieces that each looks at, and how many of them stand before its own.
+_CONVOLUTIONS = ((2, 0), (3, 1), (5, 2))
 _ENDLESS = 2**31  # an end of a slice that is no end
 _MOST = 64  # of a weight in seven bits
 _THEIRS = ("cnn_W", "cnn_b", "d0", "p1", "d1", "d2", "p3", "d3")
@@ -125,8 +122,9 @@ def _written(weights: Any, out: Path) -> bytes:
     model = graph.model(
         {"vectors": (TensorProto.FLOAT, ["pieces", _WIDTH])}, {"contexts": ["pieces", CONTEXT]}
     )
-    out.write_bytes(model.SerializeToString(deterministic=True))
-    return out.read_bytes()
+    layers = model.SerializeToString(deterministic=True)
+    out.write_bytes(layers)
+    return layers
 
 
 def _convolved(graph: Graph, weights: Any, vectors: str, width: int, before: int) -> str:
