@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from alembic import command
 from alembic.config import Config as AlembicConfig
-from sqlalchemy import event, update
+from sqlalchemy import update
 
 from postroom.actions import outbox
 from postroom.actions.answered import answered, answers
@@ -19,6 +19,7 @@ from postroom.store.engine import Database
 from postroom.store.schema import ACTION
 from postroom.store.upgrade import upgrade
 from tests.fakes import post
+from tests.fakes.store import plans
 
 CONFIG = post.config()
 
@@ -99,20 +100,13 @@ def test_counting_costs_the_same_after_many_replies(database: Database) -> None:
     Where the limit may be high, by the index alone.
     """
     with database.reading() as connection:
-        asked: list[str] = []
-        event.listen(connection, "before_cursor_execute", lambda _c, _k, sql, *_: asked.append(sql))
-        answered(connection, facts(), 0, post.NOW, CONFIG.reply)
-        plans = [
-            " ".join(row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}",
-                     ("1",) * sql.count("?")))
-            for sql in tuple(asked)
-        ]  # fmt: skip
+        found = plans(connection, lambda: answered(connection, facts(), 0, post.NOW, CONFIG.reply))
     indexes = (
         "COVERING INDEX ix_attempt_committed_at_outcome_action",
         "INDEX ix_attempt_author_committed_at",
         "INDEX ix_attempt_sender_committed_at",
         "COVERING INDEX ix_attempt_domain_committed_at_outcome_action",
     )
-    assert len(plans) == len(indexes)
-    for plan, index in zip(plans, indexes, strict=True):
-        assert f"SEARCH attempt USING {index} " in plan
+    assert len(found) == len(indexes)
+    for steps, index in zip(found, indexes, strict=True):
+        assert f"SEARCH attempt USING {index} " in " ".join(steps)

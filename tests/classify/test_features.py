@@ -1,8 +1,6 @@
 """Features: the same everywhere, linear, and not to be hurt by what a message holds."""
 
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -13,6 +11,7 @@ from postroom.classify import concepts, features
 from postroom.classify.text import fold
 from postroom.envelope import Address
 from postroom.message import Attachment, Automatic, AutomaticKind, Message
+from tests.fakes.other_process import said
 
 VOCABULARY = concepts.load()
 ORDER = Message(
@@ -84,17 +83,7 @@ def test_features_are_the_same_in_another_process() -> None:
         "f = features.extract(m, concepts.load())\n"
         "print(f.ids.tolist(), [round(float(w), 6) for w in f.weights])\n"
     )
-    runs = {
-        subprocess.run(
-            [sys.executable, "-c", code],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=60,
-        ).stdout
-        for seed in ("1", "2")
-    }
+    runs = {said(code, PYTHONHASHSEED=seed) for seed in ("1", "2")}
     assert len(runs) == 1
 
 

@@ -1,8 +1,6 @@
 """Likeness: the same is like itself, the like is found in the store, people's words count."""
 
 import asyncio
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +24,7 @@ from postroom.store import likeness, messages
 from postroom.store.engine import Database
 from postroom.verdict import Verdict
 from tests.fakes.llm import LlmServer
+from tests.fakes.other_process import said
 from tests.fakes.store import a_database
 
 CLASSIFIER = Classifier(ClassificationSection())
@@ -76,15 +75,7 @@ print(time.process_time() - time.thread_time() - begun)
 
 def test_a_look_at_many_messages_keeps_no_other_thread_busy() -> None:
     """What a helper of BLAS takes while it waits is far more than the look itself."""
-    said = subprocess.run(
-        [sys.executable, "-c", _A_LOOK],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=Path(__file__).parents[2],
-    )
-    assert float(said.stdout) < 0.002
+    assert float(said(_A_LOOK)) < 0.002
 
 
 def test_a_stored_vector_points_where_it_did() -> None:

@@ -1,8 +1,11 @@
 """A real, migrated SQLite database per test, migrated once per run."""
 
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+
+from sqlalchemy import Connection, event
 
 from postroom.store.engine import Database
 from postroom.store.upgrade import upgrade
@@ -13,6 +16,22 @@ def a_database(folder: Path) -> Database:
     path = folder / "postroom.sqlite"
     path.write_bytes(_migrated())
     return Database(f"sqlite:///{path}")
+
+
+def plans(connection: Connection, ask: Callable[[], object]) -> list[list[str]]:
+    """Of each statement that `ask` runs, the steps in which SQLite would find its rows."""
+    asked: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda _c, _k, sql, *_: asked.append(sql))
+    ask()
+    return [
+        [
+            row.detail
+            for row in connection.exec_driver_sql(
+                f"EXPLAIN QUERY PLAN {sql}", ("1",) * sql.count("?")
+            )
+        ]
+        for sql in tuple(asked)
+    ]
 
 
 @cache

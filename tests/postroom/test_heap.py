@@ -6,9 +6,6 @@ time take and free blocks of the size of large messages.
 
 import asyncio
 import platform
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -16,6 +13,7 @@ from postroom import service
 from postroom.config import Config, ReadingSection
 from postroom.reading.pool import WorkerPool
 from tests.fakes import jobs
+from tests.fakes.other_process import said
 
 pytestmark = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc alone has it")
 
@@ -29,15 +27,7 @@ print(left_by_threads())
 
 
 def test_threads_keep_nothing_of_large_blocks() -> None:
-    said = subprocess.run(
-        [sys.executable, "-c", _BY_HAND],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-        cwd=Path(__file__).parents[2],
-    )
-    assert float(said.stdout) < _LEFT_MB
+    assert float(said(_BY_HAND)) < _LEFT_MB
 
 
 def test_a_worker_keeps_nothing_of_large_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

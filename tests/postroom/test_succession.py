@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -69,6 +69,12 @@ class Room:
     def steer(self, name: str) -> None:
         (self.folder / name).touch()
 
+    async def replace_all(self) -> None:
+        """Every part gets a successor, and those before stay beside them."""
+        self.steer("stay")
+        self.change()
+        await self.until(lambda: len(self.up()) == 2 * _PARTS)
+
     def change(self) -> None:
         """The configuration changes, and the service is told."""
         with self.configuration.open("a", encoding="utf-8") as configuration:
@@ -97,81 +103,73 @@ class Room:
         return [int(path.name.rpartition(".")[2]) for path in found]
 
 
+def play(folder: Path, scene: Callable[[Room], Awaitable[None]]) -> None:
+    """A scene in a room that is open."""
+    room = Room(folder)
+
+    async def whole() -> None:
+        async with room.open():
+            await scene(room)
+
+    asyncio.run(whole())
+
+
 def test_parts_are_told_by_signals_that_none_but_their_main_threads_can_take(
     tmp_path: Path,
 ) -> None:
-    room = Room(tmp_path)
-
-    async def scene() -> None:
-        async with room.open():
-            room.steer("stay")
-            room.change()
-            await room.until(lambda: len(room.up()) == 2 * _PARTS)
-
-    asyncio.run(scene())
+    play(tmp_path, Room.replace_all)
 
 
 def test_a_stop_in_the_moment_in_which_a_successor_speaks_ends_the_service(
     tmp_path: Path,
 ) -> None:
-    room = Room(tmp_path)
+    async def scene(room: Room) -> None:
+        room.steer("hold")
+        room.steer("stop")
+        room.change()
+        await room.until(lambda: len(room.begun("milter")) == 2)
+        (tmp_path / "hold").unlink()
+        while len(room.up("milter")) < 2:
+            time.sleep(0.01)  # the supervisor, in this thread, shall hear of both at once
+        async with asyncio.timeout(20):
+            await asyncio.shield(room.running)
+        assert len(room.begun("worker")) == 1
 
-    async def scene() -> None:
-        async with room.open():
-            room.steer("hold")
-            room.steer("stop")
-            room.change()
-            await room.until(lambda: len(room.begun("milter")) == 2)
-            (tmp_path / "hold").unlink()
-            while len(room.up("milter")) < 2:
-                time.sleep(0.01)  # the supervisor, in this thread, shall hear of both at once
-            async with asyncio.timeout(20):
-                await asyncio.shield(room.running)
-            assert len(room.begun("worker")) == 1
-
-    asyncio.run(scene())
+    play(tmp_path, scene)
 
 
 def test_a_part_that_is_started_anew_beside_a_retiring_one_harms_nothing(tmp_path: Path) -> None:
-    room = Room(tmp_path)
+    async def scene(room: Room) -> None:
+        await room.replace_all()
+        room.steer("hold")
+        os.kill(room.up("milter")[-1], signal.SIGKILL)
+        await room.until(lambda: len(room.begun("milter")) == 3)
+        room.change()  # neither of the two milters listens
+        await room.until(lambda: len(room.begun("milter")) == 4)
+        (tmp_path / "hold").unlink()
+        await room.until(lambda: len(room.up("worker")) == 3)
 
-    async def scene() -> None:
-        async with room.open():
-            room.steer("stay")
-            room.change()
-            await room.until(lambda: len(room.up()) == 2 * _PARTS)
-            room.steer("hold")
-            os.kill(room.up("milter")[-1], signal.SIGKILL)
-            await room.until(lambda: len(room.begun("milter")) == 3)
-            room.change()  # neither of the two milters listens
-            await room.until(lambda: len(room.begun("milter")) == 4)
-            (tmp_path / "hold").unlink()
-            await room.until(lambda: len(room.up("worker")) == 3)
-
-    asyncio.run(scene())
+    play(tmp_path, scene)
 
 
 def test_who_connects_to_a_part_that_died_waits_for_the_next_but_for_no_more_than_one(
     tmp_path: Path,
 ) -> None:
-    room = Room(tmp_path)
+    async def scene(room: Room) -> None:
+        room.steer("hold")
+        first = room.up("lmtp")[-1]
+        os.kill(first, signal.SIGKILL)
+        await room.until(lambda: fake.is_gone(first))
+        assert room.takes_connections("lmtp")
+        await room.until(lambda: len(room.begun("lmtp")) == 2)
+        assert room.takes_connections("lmtp")
+        os.kill(room.begun("lmtp")[-1], signal.SIGKILL)
+        await room.until(lambda: not room.takes_connections("lmtp"))
+        (tmp_path / "hold").unlink()
+        await room.until(lambda: len(room.up("lmtp")) == 2)
+        assert room.takes_connections("lmtp")
 
-    async def scene() -> None:
-        async with room.open():
-            room.steer("hold")
-            first = room.up("lmtp")[-1]
-            os.kill(first, signal.SIGKILL)
-            await room.until(lambda: fake.is_gone(first))
-            assert room.takes_connections("lmtp")
-            await room.until(lambda: len(room.begun("lmtp")) == 2)
-            assert room.takes_connections("lmtp")
-            os.kill(room.begun("lmtp")[-1], signal.SIGKILL)
-            await room.until(lambda: not room.takes_connections("lmtp"))
-            (tmp_path / "hold").unlink()
-            await room.until(lambda: len(room.up("lmtp")) == 2)
-            assert room.takes_connections("lmtp")
-
-    asyncio.run(scene())
+    play(tmp_path, scene)
 
 
 def test_no_signal_is_lost_behind_another() -> None:
