@@ -111,6 +111,15 @@ class Answers:
         ]
         return np.array(rows).reshape(self.sums.shape)
 
+    def chosen(self, mails: NDArray[np.int64]) -> "Answers":
+        """Those of some of the mails."""
+        return replace(
+            self,
+            sums=self.sums[mails],
+            signs=tuple(self.signs[mail] for mail in mails.tolist()),
+            truth=self.truth[mails],
+        )
+
 
 def joined(parts: Sequence[Answers]) -> Answers:
     """All of several, one at least."""

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from .calibration import Calibration
+from .cascade import Cascade
 from .examples import Example
 from .judge import Classes, Figures, Numbers
 
@@ -50,7 +51,7 @@ def write(
     groups: int,
     figures: tuple[Figures, ...],
     strangers: tuple[Figures, ...],
-    calibration: Calibration,
+    cascade: Cascade,
     probabilities: Numbers,
     truth: Classes,
     threshold: float,
@@ -60,13 +61,14 @@ def write(
         f"# Model card: {name}\n",
         "What it is: a linear model over hashed words, letters, concepts, structure and the "
         "meaning of pieces of words (features.py), and two small networks that read words and "
-        "pieces in their order (network.py); their logits are added and calibrated by Platt's "
+        "pieces in their order (network.py), the second only where the others are unsure "
+        "(cascade.py); their logits are added and calibrated by Platt's "
         "scaling with a slope that depends on the message (calibration.py). It proposes a "
         "category for a message at a company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
         _data(examples, groups),
-        _splits(calibration),
+        _splits(cascade),
         _summary(figures, threshold),
         _strangers(strangers, threshold),
         *(_segment(figure) for figure in figures if "clear" not in figure.name),
@@ -88,23 +90,31 @@ def _data(examples: Sequence[Example], groups: int) -> str:
     return "\n".join(lines)
 
 
-def _splits(calibration: Calibration) -> str:
+def _splits(cascade: Cascade) -> str:
+    return (
+        "## Splits\n\n"
+        "Five folds, grouped by sender address, by sender domain (domains with up to 25 mails), "
+        "by thread (subject without prefixes, digits as one) and by opening text (near-"
+        "duplicates): a group stands on one side. Every figure below is of mail left out, with "
+        "calibrations fitted on the other folds.\n\n"
+        "Sums are divided by a temperature; the lead of the best answer over chance, in log odds, "
+        "is multiplied by a slope, and an offset added. Without the network of pieces:\n\n"
+        f"{_formula(cascade.early)}\n\n"
+        f"Where that is below {cascade.enough}, with it:\n\n{_formula(cascade.whole)}\n"
+    )
+
+
+def _formula(calibration: Calibration) -> str:
     factors = ", ".join(
         f"{name} {value:+.2f}"
         for name, value in (calibration.categories | calibration.languages).items()
     )
     return (
-        "## Splits\n\n"
-        "Five folds, grouped by sender address, by sender domain (domains with up to 25 mails), "
-        "by thread (subject without prefixes, digits as one) and by opening text (near-"
-        "duplicates): a group stands on one side. Every figure below is of mail left out, with a "
-        "calibration fitted on the other folds.\n\n"
-        f"Sums are divided by {calibration.temperature:.2f}; the lead of the best answer over "
-        f"chance, in log odds, is multiplied by a slope, and {calibration.offset:+.2f} added. The "
-        f"slope is exp({calibration.slope:.2f} - {calibration.unfamiliar:.2f} x share of unknown "
+        f"temperature {calibration.temperature:.2f}, offset {calibration.offset:+.2f}, slope "
+        f"exp({calibration.slope:.2f} - {calibration.unfamiliar:.2f} x share of unknown "
         f"words - {calibration.inbox:.2f} x how much it reads like mail between people + "
         f"{calibration.words:.2f} x (logarithm of one more than its words - 3.5)); by the best "
-        f"answer and by language: {factors or 'none'}.\n"
+        f"answer and by language: {factors or 'none'}."
     )
 
 

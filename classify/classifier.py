@@ -119,8 +119,12 @@ class Classifier:
     def vector(self, message: Message) -> similar.Vector:
         """What the message is like, for finding others like it."""
         found = features.extract(message, self._concepts)
-        scores = self._score(found)
-        return similar.vector(found, scores.contributions if scores else None)
+        try:
+            said = self._model.contributions(found) if self._model else None
+        except ModelError as error:
+            self._degrade(error)
+            said = None
+        return similar.vector(found, said)
 
     def classify(
         self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None

@@ -4,7 +4,7 @@ In: weights, facts. Out: one file holding the graph and, as metadata, everything
 to know about it. Built from ONNX's own node types, not converted from scikit-learn, whose
 converter tokenises differently. The same weights and facts give the same bytes.
 
-Limits: the large tables are stored as 16-bit floats.
+Limits: large tables are stored in 8 bits a number, with a step for each row.
 """
 
 import hashlib
@@ -25,15 +25,35 @@ from .linear import DESK, WORLDS
 from .network import DILATION, LOUD, QUIET
 from .pieces import CONTEXT, ENTRY, encoder
 
-_LARGE = 10_000  # rows of a table that is stored as 16-bit floats
+_LARGE = 10_000  # rows of a table that is stored in 8 bits a number
+_MOST = 127  # of such a number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Packed:
+    """A table in 8 bits a number: a row is its numbers times its step."""
+
+    numbers: NDArray[np.int8]  # [row, width]
+    steps: NDArray[np.float16]  # [row]
+
+
+def packed(table: NDArray[np.floating[Any]]) -> Packed:
+    """The table; each number is off by half a step at most, 1/254 of the largest of its row."""
+    steps = (np.abs(table).max(axis=1) / _MOST).astype(np.float16)
+    numbers = table / np.maximum(steps, np.finfo(np.float16).smallest_subnormal)[:, None]
+    return Packed(
+        numbers=np.rint(numbers.clip(-_MOST, _MOST)).astype(np.int8),
+        steps=steps,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stored:
     """The weights of a model as they are written."""
 
-    table: NDArray[np.float16]  # [buckets, worlds * categories + worlds + 1], as in linear.py
-    meaning: NDArray[np.float32]  # [numbers of a meaning, the same but the last], likewise
+    table: Packed  # [buckets, worlds * categories + worlds], as in linear.py
+    known: NDArray[np.bool_]  # [buckets], its last column
+    meaning: NDArray[np.float32]  # [numbers of a meaning, worlds * categories + worlds], likewise
     bias: NDArray[np.float32]  # [worlds * categories + worlds]
     networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words and pieces, as network.py names
 
@@ -46,7 +66,9 @@ class Stored:
     def name(self) -> str:
         """A name that changes with any weight."""
         arrays: tuple[NDArray[Any], ...] = (
-            self.table,
+            self.table.numbers,
+            self.table.steps,
+            self.known,
             self.meaning,
             self.bias,
             *chain.from_iterable(one.values() for one in self.networks),
@@ -60,7 +82,8 @@ def stored(fitted: Fitted) -> Stored:
     table = fitted.linear.table
     words, pieces = fitted.networks
     return Stored(
-        table=table[: features.BUCKETS].astype(np.float16),
+        table=packed(table[: features.BUCKETS, :-1]),
+        known=table[: features.BUCKETS, -1] > 0,
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
         networks=(words, _folded(pieces)),
@@ -83,13 +106,27 @@ def _folded(pieces: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.floa
 
 def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     """Writes the model file; replaces it only once the new one is whole."""
-    graph = Graph()
-    _linear(graph, stored)
-    words, pieces = stored.networks
-    _network(graph, words, "words", ("words", "stems", "concepts", "parts"))
-    _network(graph, pieces, "pieces", ("pieces", "piece parts"), contexts="contexts")
-    _heard(graph)
-    graph.add("Add", ["linear", "in order"], "logits")
+    early, pieces = Graph(), Graph()
+    of_words, of_pieces = stored.networks
+    _linear(early, stored)
+    _network(early, of_words, "words", ("words", "stems", "concepts", "parts"))
+    _heard(early, "words", "is inbox")
+    early.add("Add", ["linear", "words heard"], "early")
+    _network(pieces, of_pieces, "pieces", ("pieces", "piece parts"), contexts="contexts")
+    _heard(pieces, "pieces", "inbox")
+    graph, classes = Graph(), stored.classes
+    graph.where_given(
+        "ids",
+        early,
+        {
+            "early sums": ("early", [classes]),
+            "contributions": ("by feature and known", [0, classes + 1]),
+            "by meaning": ("meant", [classes]),
+            "by words": ("words heard", [classes]),
+            "is mail between people": ("is inbox", [1]),
+        },
+    )
+    graph.where_given("pieces", pieces, {"by pieces": ("pieces heard", [classes])})
     model = graph.model(
         inputs={
             "ids": (TensorProto.INT64, ["features"]),
@@ -102,13 +139,15 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "pieces": (TensorProto.INT64, ["pieces"]),
             "contexts": (TensorProto.FLOAT, ["pieces", CONTEXT]),
             "piece parts": (TensorProto.INT64, ["pieces"]),
+            "inbox": (TensorProto.FLOAT, [1]),
         },
         outputs={
-            "logits": [stored.classes],
-            "contributions": ["features", stored.classes + 1],
-            "meant": [stored.classes],
-            "in order": [stored.classes],
-            "is inbox": [1],
+            "early sums": [classes],
+            "contributions": ["features", classes + 1],
+            "by meaning": [classes],
+            "by words": [classes],
+            "is mail between people": [1],
+            "by pieces": [classes],
         },
     )
     helper.set_model_props(model, {"postroom": json.dumps(facts, sort_keys=True)})
@@ -121,15 +160,10 @@ def _linear(graph: Graph, stored: Stored) -> None:
     """The rows of all features, weighted and added up; the experts, mixed by the gate."""
     gate = len(WORLDS) * stored.classes
     known = gate + len(WORLDS)
-    for name, at in (("first", 0), ("second", 1), ("gate at", gate), ("known at", known),
-                     ("end", known + 1)):  # fmt: skip
+    for name, at in (("first", 0), ("second", 1), ("gate at", gate), ("known at", known)):
         graph.integers(name, at)
-    graph.add("Gather", [graph.constant("table", stored.table), "ids"], "rows", axis=0)
-    graph.add("Cast", ["rows"], "values", to=TensorProto.FLOAT)
-    graph.add("Unsqueeze", ["weights", "second"], "column")
-    graph.add("Mul", ["values", "column"], "by feature")
-    graph.add("Slice", ["by feature", "first", "known at", "second"], "words say")
-    graph.add("ReduceSum", ["words say", "first"], "said", keepdims=0)
+    by_feature = _rows(graph, "features", stored.table, "ids", weighted="weights")
+    graph.add("ReduceSum", [by_feature, "first"], "said", keepdims=0)
     graph.add("MatMul", ["meaning", graph.constant("meaning weights", stored.meaning)], "means")
     graph.add("Sum", ["said", "means", graph.constant("bias", stored.bias)], "sums")
     graph.add("Slice", ["sums", "gate at", "known at", "first"], "gate")
@@ -145,12 +179,32 @@ def _linear(graph: Graph, stored: Stored) -> None:
     graph.add("Mul", ["share of row", graph.constant("mixing", mixing)], "mixed by")
     for given, axis, made in (
         ("sums", "first", "linear"), ("means", "first", "meant"),
-        ("by feature", "second", "experts say"),
+        (by_feature, "second", "experts say"),
     ):  # fmt: skip
         graph.add("Slice", [given, "first", "gate at", axis], f"{made} by world")
         graph.add("MatMul", [f"{made} by world", "mixed by"], made)
-    graph.add("Slice", ["by feature", "known at", "end", "second"], "known")
-    graph.add("Concat", ["experts say", "known"], "contributions", axis=1)
+    graph.add("Gather", [graph.constant("known words", stored.known), "ids"], "is known", axis=0)
+    graph.add("Cast", ["is known"], "known or not", to=TensorProto.FLOAT)
+    graph.add("Mul", ["known or not", "weights"], "known weights")
+    graph.add("Unsqueeze", ["known weights", "second"], "known")
+    graph.add("Concat", ["experts say", "known"], "by feature and known", axis=1)
+
+
+def _rows(graph: Graph, name: str, table: Packed, chosen: str, weighted: str = "") -> str:
+    """The name of the chosen rows of a table, [chosen, width]; `weighted`: times that of each."""
+    for what, array in (("numbers", table.numbers), ("steps", table.steps)):
+        constant = graph.constant(f"{what} of {name}", array)
+        graph.add("Gather", [constant, chosen], f"packed {what} of {name}", axis=0)
+        graph.add("Cast", [f"packed {what} of {name}"], f"{what} there of {name}",
+                  to=TensorProto.FLOAT)  # fmt: skip
+    steps = f"steps there of {name}"
+    if weighted:
+        steps = graph.add("Mul", [steps, weighted], f"weighted steps of {name}")
+    axis = graph.integers(f"axis of {name}", 1)
+    graph.add("Unsqueeze", [steps, axis], f"column of steps of {name}")
+    return graph.add(
+        "Mul", [f"numbers there of {name}", f"column of steps of {name}"], f"rows of {name}"
+    )
 
 
 def _network(
@@ -162,6 +216,7 @@ def _network(
 ) -> None:
     """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
     vectors, seen = [], [f"{kind} attended flat", f"{kind} highest"]
+    graph.integers("leading axis", 0)
     if contexts:
         projection = graph.constant(f"{kind} projection", weights["projection"])
         graph.add("MatMul", [contexts, projection], f"{kind} projected")
@@ -169,15 +224,14 @@ def _network(
         seen.append(_whole_text(graph, weights, contexts))
     for name in given:
         table = weights[name.removeprefix("piece ")]
-        stored = table.astype(np.float16) if len(table) > _LARGE else table
-        graph.add(
-            "Gather", [graph.constant(f"table of {name}", stored), name], f"rows of {name}", axis=0
-        )
-        graph.add("Cast", [f"rows of {name}"], f"of {name}", to=TensorProto.FLOAT)
-        vectors.append(f"of {name}")
+        if len(table) > _LARGE:
+            vectors.append(_rows(graph, name, packed(table), name))
+        else:
+            rows = graph.constant(f"table of {name}", table)
+            vectors.append(graph.add("Gather", [rows, name], f"of {name}", axis=0))
     graph.add("Sum", vectors, f"{kind} by token")
     graph.add("Transpose", [f"{kind} by token"], f"{kind} by width", perm=[1, 0])
-    graph.add("Unsqueeze", [f"{kind} by width", "first"], f"{kind} tokens")
+    graph.add("Unsqueeze", [f"{kind} by width", "leading axis"], f"{kind} tokens")
     _gated(graph, "first", kind, "tokens", "near", weights, dilation=1)
     _gated(graph, "second", kind, "near", "farther", weights, dilation=DILATION)
     graph.add("Add", [f"{kind} near", f"{kind} farther"], f"{kind} beside")
@@ -198,7 +252,7 @@ def _network(
         graph.add("Gemm", [f"{kind} {before}", *constants], f"{kind} {made}")
         if name == "hidden":
             graph.add("Relu", [f"{kind} {made}"], f"{kind} hidden")
-    graph.add("Squeeze", [f"{kind} answers", "first"], f"said of {kind}")
+    graph.add("Squeeze", [f"{kind} answers", "leading axis"], f"said of {kind}")
 
 
 def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts: str) -> str:
@@ -209,7 +263,7 @@ def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts:
         whole = graph.add("Cast", [half], name, to=TensorProto.FLOAT)
         return graph.add("MatMul", [given, whole], f"by {name}")
 
-    together = graph.add("ReduceSum", [contexts, "first"], "contexts together", keepdims=1)
+    together = graph.add("ReduceSum", [contexts, "leading axis"], "contexts together", keepdims=1)
     count = graph.add("Shape", [contexts], "count of contexts", start=0, end=1)
     counted = graph.add("Cast", [count], "contexts counted", to=TensorProto.FLOAT)
     root = graph.add("Sqrt", [counted], "contexts' root")
@@ -227,16 +281,15 @@ def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts:
     return graph.add("Mul", ["text's direction", loud], "whole text")
 
 
-def _heard(graph: Graph) -> None:
-    """How much of the networks' word is heard, as fitting.py's `Fitted.in_order` says."""
-    for kind, heard in zip(("words", "pieces"), HEARD, strict=True):
-        loudness = graph.constant(f"loudness of {kind}", np.array([heard], dtype=np.float32))
-        graph.add("Mul", [f"said of {kind}", loudness], f"heard of {kind}")
-    graph.add("Add", ["heard of words", "heard of pieces"], "said in order")
+def _heard(graph: Graph, kind: str, inbox: str) -> None:
+    """How much of a network's word is heard, as fitting.py's `Fitted.networks_say` says."""
     less = graph.constant("less heard", np.array([LESS_HEARD], dtype=np.float32))
-    graph.add("Mul", ["is inbox", less], "not heard")
-    graph.add("Sub", ["one", "not heard"], "share heard")
-    graph.add("Mul", ["said in order", "share heard"], "in order")
+    loudness = graph.constant(f"loudness of {kind}", np.array([HEARD[kind]], dtype=np.float32))
+    graph.add("Mul", [inbox, less], "not heard")
+    whole = graph.constant("whole", np.ones(1, dtype=np.float32))
+    graph.add("Sub", [whole, "not heard"], "share heard")
+    graph.add("Mul", [f"said of {kind}", loudness], f"loud {kind}")
+    graph.add("Mul", [f"loud {kind}", "share heard"], f"{kind} heard")
 
 
 def _gated(

@@ -7,7 +7,7 @@ networks, which read words and pieces in their order; their logits are added. Ne
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
 
-from . import calibration, features, linear
-from .calibration import Answers, Calibration, Signs
+from . import cascade, features, linear
+from .calibration import Answers, Signs
+from .cascade import Cascade, Stages
 from .concepts import Concepts
 from .features import Features
 from .judge import Classes, Figures, Numbers, judge
@@ -26,7 +27,7 @@ COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a ta
 FOLDS = 5
 # How much of each network's word is heard, and which share of it less in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = (0.8, 1.3), 0.5
+HEARD, LESS_HEARD = {"words": 1.0, "pieces": 1.3}, 0.5
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
@@ -66,7 +67,7 @@ class Fold:
     """Some mails, and what a model said that was trained on the rest."""
 
     mails: NDArray[np.int64]
-    answers: Answers
+    answers: Stages
 
 
 def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
@@ -94,20 +95,19 @@ class Fitted:
     linear: Linear
     networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words, and of pieces
 
-    def in_order(self, data: Data, chosen: NDArray[np.int64]) -> Numbers:
-        """What the networks say [mail, category], as much as they are heard."""
+    def networks_say(self, data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, ...]:
+        """What each network says [mail, category], as much as it is heard."""
         from . import network
 
-        said = sum(
-            heard * network.logits(rows, chosen, weights)
-            for heard, rows, weights in zip(HEARD, data.in_order, self.networks, strict=True)
+        share = 1.0 - LESS_HEARD * self.linear.inbox(data.rows[chosen])
+        return tuple(
+            heard * network.logits(rows, chosen, weights) * share[:, None]
+            for heard, rows, weights in zip(
+                HEARD.values(), data.in_order, self.networks, strict=True
+            )
         )
-        in_order: Numbers = (
-            said * (1.0 - LESS_HEARD * self.linear.inbox(data.rows[chosen]))[:, None]
-        )
-        return in_order
 
-    def answers(self, data: Data, chosen: NDArray[np.int64]) -> Answers:
+    def answers(self, data: Data, chosen: NDArray[np.int64]) -> Stages:
         """What the model says of the chosen mails."""
         rows, known = data.rows[chosen], data.known[chosen]
         signs = zip(
@@ -117,8 +117,9 @@ class Fitted:
             [data.languages[mail] for mail in chosen.tolist()],
             strict=True,
         )
-        return Answers(
-            sums=self.linear.logits(rows) + self.in_order(data, chosen),
+        of_words, of_pieces = self.networks_say(data, chosen)
+        early = Answers(
+            sums=self.linear.logits(rows) + of_words,
             signs=tuple(
                 Signs(familiarity=min(known, 1.0), inbox=inbox, words=words, language=language)
                 for known, inbox, words, language in signs
@@ -126,6 +127,7 @@ class Fitted:
             truth=data.truth[chosen],
             names=data.categories,
         )
+        return Stages(early=early, whole=replace(early, sums=early.sums + of_pieces))
 
 
 def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
@@ -190,9 +192,9 @@ def _strata(data: Data) -> Classes:
     return strata
 
 
-def calibrate(folds: Sequence[Fold]) -> Calibration:
-    """The calibration of what was said of mail left out."""
-    return calibration.fit(calibration.joined([fold.answers for fold in folds]))
+def calibrate(folds: Sequence[Fold]) -> Cascade:
+    """The calibrations, by what was said of mail left out."""
+    return cascade.fit(cascade.joined([fold.answers for fold in folds]))
 
 
 def cross_calibrated(folds: Sequence[Fold], data: Data) -> Numbers:
@@ -205,7 +207,7 @@ def cross_calibrated(folds: Sequence[Fold], data: Data) -> Numbers:
 
 
 def strangers(
-    data: Data, calibrated: Calibration, threshold: float, seed: int, done: Callable[[], None]
+    data: Data, calibrated: Cascade, threshold: float, seed: int, done: Callable[[], None]
 ) -> tuple[Figures, ...]:
     """The figures of each large source of several classes, by a model that never saw the source.
 
@@ -228,7 +230,7 @@ def strangers(
 
 
 def _of_stranger(
-    data: Data, name: str, fitted: Fitted, calibrated: Calibration, threshold: float
+    data: Data, name: str, fitted: Fitted, calibrated: Cascade, threshold: float
 ) -> Figures:
     left = np.flatnonzero(np.array(data.sources) == name)
     probabilities = fitted.answers(data, left).calibrated(calibrated)

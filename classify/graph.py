@@ -13,6 +13,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+# Bytes of a constant that a branch takes from the whole graph: its own are held twice while loaded.
+_LARGE = 1 << 20
 _OPSET = 17  # read by onnxruntime 1.12 and later
 
 
@@ -36,6 +38,32 @@ class Graph:
     def integers(self, name: str, *values: int) -> str:
         """The name of a constant of some integers."""
         return self.constant(name, np.array(values, dtype=np.int64))
+
+    def where_given(
+        self, name: str, made: "Graph", results: dict[str, tuple[str, list[int]]]
+    ) -> None:
+        """What another graph makes, where the input of that name is not empty; otherwise zeros.
+
+        `results` says of each result its name there, and its shape where there is nothing.
+        """
+        size = self.add("Size", [name], f"size of {name}")
+        given = self.add("Cast", [size], f"is {name} given", to=TensorProto.BOOL)
+        nothing = [
+            helper.make_node("Constant", [], [inner], value=numpy_helper.from_array(
+                np.zeros(shape, dtype=np.float32)))
+            for inner, shape in results.values()
+        ]  # fmt: skip
+        outputs = [
+            helper.make_tensor_value_info(inner, TensorProto.FLOAT, [None] * len(shape))
+            for inner, shape in results.values()
+        ]
+        own = [one for one in made._constants if len(one.raw_data) < _LARGE]
+        self._constants += [one for one in made._constants if len(one.raw_data) >= _LARGE]
+        self.add(
+            "If", [given], *results,
+            then_branch=helper.make_graph(made._nodes, name, [], outputs, own),
+            else_branch=helper.make_graph(nothing, f"no {name}", [], outputs),
+        )  # fmt: skip
 
     def model(
         self, inputs: dict[str, tuple[int, list[Any]]], outputs: dict[str, list[Any]]

@@ -1,8 +1,10 @@
 """The ONNX model: loaded once, asked for every message, some milliseconds each.
 
 In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
-said. The graph (made by export.py) adds up a table of hashed weights (Gather, Mul, ReduceSum), a
-small one for the meaning of the text (MatMul) and two networks that read words and pieces in order.
+said. The graph (made by export.py) has two parts; each is run where its input is given. The early
+one adds up a table of hashed weights (Gather, Mul, ReduceSum), a small one for the meaning of the
+text (MatMul) and a network that reads words in order. The other is a network that reads pieces of
+words, asked where the early one is unsure (cascade.py).
 Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
 half of a model can be swapped: categories, versions of features and concepts, calibration.
 
@@ -10,6 +12,7 @@ Limits: several threads may ask at once; each answer is made on one.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,12 +24,13 @@ from postroom.failure import PermanentFailure
 
 from . import features
 from .calibration import Calibration, Signs
+from .cascade import Cascade
 from .concepts import Concepts
 from .features import Features
 from .runtime import session
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 6  # of the metadata and the graph's answers
+FORMAT = 7  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -46,7 +50,7 @@ class Facts:
 
     name: str  # identity: changes with every weight
     categories: tuple[str, ...]
-    calibration: Calibration
+    cascade: Cascade
     training: dict[str, Any]  # digest and size of the data, seed, figures: for `model info`
 
 
@@ -58,7 +62,7 @@ class Scores:
     signs: Signs  # what says how far the answer can be trusted
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
     meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
-    in_order: NDArray[np.float32]  # [category]: what the words in their order added
+    in_order: NDArray[np.float32]  # [category]: what words and, where asked, pieces in order added
 
 
 class Model:
@@ -69,13 +73,11 @@ class Model:
         self._pieces = concepts.pieces
         self._session = _opened(path)
         self.facts = _facts(path, self._session, concepts)
+        self._nothing = _nothing(self._session)
 
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
-        try:
-            sums, table, meant, in_order, inbox = self._session.run(None, self._given(found))
-        except Exception as error:  # onnxruntime's errors have no common base
-            raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
+        early, table, meant, in_order, inbox, _ = self._run(self._early(found))
         contributions, known = table[:, :-1], table[:, -1]
         words = found.is_word
         whole = float(found.weights[words].sum())
@@ -85,18 +87,37 @@ class Model:
             words=int(np.count_nonzero(words)),
             language=found.language,
         )
+        by_pieces = np.zeros_like(in_order)
+
+        def look_again() -> Sequence[float]:
+            by_pieces[:] = self._run(self._in_pieces(found, inbox))[-1]
+            sums: list[float] = (early + by_pieces).tolist()
+            return sums
+
         names = self.facts.categories
-        probabilities = self.facts.calibration.probabilities(sums.tolist(), names, signs)
+        probabilities = self.facts.cascade.probabilities(early.tolist(), names, signs, look_again)
         largest_first = sorted(zip(names, probabilities, strict=True), key=lambda one: -one[1])
         return Scores(
             probabilities=dict(largest_first),
             signs=signs,
             contributions=contributions,
             meaning=meant,
-            in_order=in_order,
+            in_order=in_order + by_pieces,
         )
 
-    def _given(self, found: Features) -> dict[str, NDArray[Any]]:
+    def contributions(self, found: Features) -> NDArray[np.float32]:
+        """What each feature said [id, category]. Raises ModelError when the runtime fails."""
+        table: NDArray[np.float32] = self._run(self._early(found))[1]
+        return table[:, :-1]
+
+    def _run(self, given: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+        try:
+            made: list[NDArray[np.float32]] = self._session.run(None, self._nothing | given)
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
+        return made
+
+    def _early(self, found: Features) -> dict[str, NDArray[Any]]:
         tokens = found.sequence
         return {
             "ids": found.ids,
@@ -106,9 +127,14 @@ class Model:
             "stems": tokens.stems,
             "concepts": tokens.concepts,
             "parts": tokens.parts,
+        }
+
+    def _in_pieces(self, found: Features, inbox: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        return {
             "pieces": found.pieces,
             "contexts": self._pieces.contexts(found.pieces),
             "piece parts": found.piece_parts,
+            "inbox": inbox,
         }
 
 
@@ -121,6 +147,15 @@ def _opened(path: Path) -> Any:
         raise ModelError(
             path, "is no ONNX model; reinstall it or run `postroom model train`", error
         ) from error
+
+
+def _nothing(session: Any) -> dict[str, NDArray[Any]]:
+    """Each input of the graph, empty, or zeros where its size is fixed."""
+    kinds = {"tensor(int64)": np.int64, "tensor(float)": np.float32}
+    return {
+        one.name: np.zeros([n if isinstance(n, int) else 0 for n in one.shape], kinds[one.type])
+        for one in session.get_inputs()
+    }
 
 
 def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
@@ -140,7 +175,11 @@ def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
         return Facts(
             name=str(facts["name"]),
             categories=tuple(str(category) for category in facts["categories"]),
-            calibration=Calibration(**facts["calibration"]),
+            cascade=Cascade(
+                early=Calibration(**facts["early"]),
+                whole=Calibration(**facts["whole"]),
+                enough=float(facts["enough"]),
+            ),
             training=dict(facts["training"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -4,7 +4,7 @@ In: labelled mail (examples.py). Out: an ONNX file, its card (card.py) and the f
 command, `postroom model train --out FILE`; the same data and seed give the same bytes. Training
 needs the extra `train` (scikit-learn, JAX, onnx), which running does not.
 
-The steps: features, grouped folds, a model for each fold, the calibration on what the folds left
+The steps: features, grouped folds, a model for each fold, the calibrations on what the folds left
 out, the figures on calibrations that did not see them, each source by a model that never saw it,
 and last the model on everything. The arithmetic is fitting.py's and network.py's.
 
@@ -23,7 +23,7 @@ import numpy as np
 from postroom.classification import CATEGORIES
 
 from . import card, features, fitting, linear
-from .calibration import Calibration
+from .cascade import Cascade
 from .concepts import Concepts
 from .concepts import load as load_concepts
 from .evaluation import by_segment, segment
@@ -77,10 +77,10 @@ def train(
     figures = by_segment(
         probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
     )
-    calibration = fitting.calibrate(folds)
-    strangers = fitting.strangers(data, calibration, threshold, seed, done)
+    cascade = fitting.calibrate(folds)
+    strangers = fitting.strangers(data, cascade, threshold, seed, done)
     fitted = fitting.fit(data, np.arange(len(examples)), seed)
-    name = _write(out, fitted, data, calibration, concepts, examples, seed, figures)
+    name = _write(out, fitted, data, cascade, concepts, examples, seed, figures)
     done()
     report = Report(
         name=name,
@@ -97,7 +97,7 @@ def train(
         groups=report.groups,
         figures=figures,
         strangers=strangers,
-        calibration=calibration,
+        cascade=cascade,
         probabilities=probabilities,
         truth=data.truth,
         threshold=threshold,
@@ -147,7 +147,7 @@ def _write(
     out: Path,
     fitted: Fitted,
     data: Data,
-    calibration: Calibration,
+    cascade: Cascade,
     concepts: Concepts,
     examples: Sequence[Example],
     seed: int,
@@ -165,7 +165,7 @@ def _write(
         "buckets": features.BUCKETS,
         "concepts": concepts.digest,
         "categories": list(data.categories),
-        "calibration": asdict(calibration),
+        **asdict(cascade),
         "training": {
             "mails": len(examples),
             "digest": _digest(examples),

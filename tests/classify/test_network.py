@@ -37,14 +37,18 @@ FACTS = {
     "concepts": VOCABULARY.digest,
     "name": "some",
     "categories": ["one", "two", "three"],
-    "calibration": {"languages": {}, "categories": {}},
+    "early": {"languages": {}, "categories": {}},
+    "whole": {"temperature": 1.5, "languages": {}, "categories": {}},
     "training": {},
 }
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("enough", [0.0, 1.0])
 @pytest.mark.parametrize("worlds", [(0, 0, 0), (1, 2, 1), (2, 1, 2, 1, 0, 0)])
-def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[int, ...]) -> None:
+def test_the_shipped_graph_says_what_was_trained(
+    tmp_path: Path, worlds: tuple[int, ...], enough: float
+) -> None:
     messages = (MESSAGES * 2)[: len(worlds)]
     found = [features.extract(message, VOCABULARY) for message in messages]
     every = np.arange(len(found))
@@ -63,11 +67,12 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[i
         categories=("one", "two", "three"),
     )
     fitted = fitting.fit(data, every, 0)
-    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS)
+    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS | {"enough": enough})
     model = Model(tmp_path / "some.onnx", VOCABULARY)
     wanted = fitted.answers(data, every)
-    probabilities_wanted = wanted.calibrated(model.facts.calibration)
-    in_order = fitted.in_order(data, every)
+    probabilities_wanted = wanted.calibrated(model.facts.cascade)
+    of_words, of_pieces = fitted.networks_say(data, every)
+    in_order = of_words + (of_pieces if enough else 0.0)
     linear = fitted.linear.logits(data.rows)
     for number, one in enumerate(found):
         scores = model.score(one)
@@ -75,9 +80,9 @@ def test_the_shipped_graph_says_what_was_trained(tmp_path: Path, worlds: tuple[i
         if not any(worlds):  # with one expert, what features said adds up
             said = scores.contributions.sum(axis=0) + scores.meaning + fitted.linear.bias[:3]
             assert said == pytest.approx(linear[number], abs=0.02)
-        assert scores.signs.inbox == pytest.approx(wanted.signs[number].inbox, abs=0.01)
-        assert scores.signs.familiarity == pytest.approx(wanted.signs[number].familiarity)
-        assert scores.signs.words == wanted.signs[number].words
+        assert scores.signs.inbox == pytest.approx(wanted.early.signs[number].inbox, abs=0.01)
+        assert scores.signs.familiarity == pytest.approx(wanted.early.signs[number].familiarity)
+        assert scores.signs.words == wanted.early.signs[number].words
         probabilities = [scores.probabilities[name] for name in data.categories]
         assert probabilities == pytest.approx(probabilities_wanted[number], abs=0.02)
 

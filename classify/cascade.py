@@ -1,0 +1,79 @@
+"""Two stages of a model: the whole of it is asked only where a cheaper part is unsure.
+
+In: the sums of the early part (the linear model and the network of words), and a way to ask for
+those of the whole (the network of pieces besides). Out: a probability for each category. Where the
+early part is as sure as `ENOUGH`, its answer stands; so most mail costs a third of the rest (Viola
+and Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001). Each stage has
+a calibration of its own (calibration.py), the whole's fitted on mail that gets so far: that mail is
+harder, and the same sums say less there.
+
+Limits: an early answer that is sure and wrong is not found out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import calibration
+from .calibration import Answers, Calibration, Signs
+from .judge import Numbers
+
+ENOUGH = 0.95  # early confidence from which the whole is not asked
+_LEAST = 200  # unsure mails needed to fit the whole's calibration on them alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cascade:
+    """The calibrations of both stages."""
+
+    early: Calibration
+    whole: Calibration
+    enough: float = ENOUGH
+
+    def probabilities(
+        self,
+        early: Sequence[float],
+        names: Sequence[str],
+        signs: Signs,
+        whole: Callable[[], Sequence[float]],
+    ) -> list[float]:
+        """Of each category; `whole` is called for the sums of the whole where they are needed."""
+        said = self.early.probabilities(early, names, signs)
+        if max(said) >= self.enough:
+            return said
+        return self.whole.probabilities(whole(), names, signs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """What both stages of models said of the same mails, on which they were not trained."""
+
+    early: Answers
+    whole: Answers
+
+    def calibrated(self, by: Cascade) -> Numbers:
+        """The probabilities [mail, category]."""
+        said = self.early.calibrated(by.early)
+        unsure = said.max(axis=1) < by.enough
+        said[unsure] = self.whole.chosen(np.flatnonzero(unsure)).calibrated(by.whole)
+        return said
+
+
+def joined(parts: Sequence[Stages]) -> Stages:
+    """All of several, one at least."""
+    return Stages(
+        early=calibration.joined([part.early for part in parts]),
+        whole=calibration.joined([part.whole for part in parts]),
+    )
+
+
+def fit(stages: Stages) -> Cascade:
+    """The calibrations, by mail that the models were not trained on."""
+    early = calibration.fit(stages.early)
+    unsure: NDArray[np.int64] = np.flatnonzero(stages.early.calibrated(early).max(axis=1) < ENOUGH)
+    whole = stages.whole
+    if len(unsure) >= _LEAST:
+        whole = whole.chosen(unsure)
+    return Cascade(early=early, whole=calibration.fit(whole))
