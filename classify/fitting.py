@@ -27,7 +27,7 @@ COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a ta
 FOLDS = 5
 # How much of each network's word is heard, and which share of it less in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = {"words": 0.8, "pieces": 1.3}, 0.5
+HEARD, LESS_HEARD = {"words": 0.8, "pieces": 1.3}, 0.7
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
 _NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"

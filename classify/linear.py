@@ -31,7 +31,7 @@ class Expert:
     # penalty lets rare words say more (inverse document frequency; Sparck Jones, 1972).
     rarity: float = 0.25
     everywhere: float = 0.25  # likewise what every mail has: the numbers of its meaning
-    balance: float = 0.0  # 1: every category weighs the same, 0: as much as it has mail
+    balance: float = 0.0  # 1: every class weighs the same, 0: as much as it has mail
 
 
 # The worlds' experts: of mail to a desk, of our written mail between people, of archives. The last
@@ -42,7 +42,8 @@ _EXPERTS = (
     Expert(shares=(0.1, 1.4, 0.3)),
     Expert(shares=(0.0, 0.0, 1.0), strength=5.0, rarity=0.5, everywhere=0.5, balance=0.5),
 )
-_GATE = Expert(shares=(1.0, 1.0, 1.0))
+# How much mail of a world the training has says little of how much a site gets.
+_GATE = Expert(shares=(1.0, 1.0, 1.0), balance=0.5)
 _KNOWN = 2  # mails that must hold a word before it counts as known
 _NEVER = -10.0  # logit of what the training has not
 

@@ -193,7 +193,7 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
         "empty": b"",
         "other-features": whole.replace(b'"features": ', b'"features":-'),
         "other-concepts": whole.replace(b'"concepts": ', b'"concepts":-'),
-        "older-format": whole.replace(b'"format": 6', b'"format": 5'),
+        "older-format": whole.replace(b'"format": 7', b'"format": 6'),
         "no-facts": whole.replace(b'"format"', b'"formal"'),
     }
     for name, content in written.items():
@@ -227,7 +227,7 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
 
 @pytest.mark.slow
 def test_a_model_of_an_older_format_is_refused_with_its_mend(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="was made for format 5, this is 6: train it anew"):
+    with pytest.raises(ModelError, match="was made for format 6, this is 7: train it anew"):
         Model(broken_models(tmp_path)["older-format"], concepts.load())
 
 
