@@ -2,10 +2,10 @@
 
 In: the sums of the early part (the linear model and the network of words), and a way to ask for
 those of the whole (the network of pieces besides). Out: a probability for each category. Where the
-early part is as sure as `ENOUGH`, its answer stands; so most mail costs a third of the rest (Viola
-and Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001). Each stage has
-a calibration of its own (calibration.py), the whole's fitted on mail that gets so far: that mail is
-harder, and the same sums say less there.
+early part is as sure as `ENOUGH`, its answer stands, and plain mail costs a third of other mail
+(Viola and Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001). Each
+stage has a calibration of its own (calibration.py), the whole's fitted on mail that gets so far:
+that mail is harder, and the same sums say less there.
 
 Limits: an early answer that is sure and wrong is not found out.
 """

@@ -12,7 +12,7 @@ Limits: several threads may ask at once; each answer is made on one.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ class Model:
 
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
-        early, table, meant, in_order, inbox, _ = self._run(self._early(found))
+        early, table, meant, in_order, inbox, _ = self._run(lambda: self._early(found))
         contributions, known = table[:, :-1], table[:, -1]
         words = found.is_word
         whole = float(found.weights[words].sum())
@@ -90,7 +90,7 @@ class Model:
         by_pieces = np.zeros_like(in_order)
 
         def look_again() -> Sequence[float]:
-            by_pieces[:] = self._run(self._in_pieces(found, inbox))[-1]
+            by_pieces[:] = self._run(lambda: self._in_pieces(found, inbox))[-1]
             sums: list[float] = (early + by_pieces).tolist()
             return sums
 
@@ -107,12 +107,13 @@ class Model:
 
     def contributions(self, found: Features) -> NDArray[np.float32]:
         """What each feature said [id, category]. Raises ModelError when the runtime fails."""
-        table: NDArray[np.float32] = self._run(self._early(found))[1]
+        table: NDArray[np.float32] = self._run(lambda: self._early(found))[1]
         return table[:, :-1]
 
-    def _run(self, given: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
+    def _run(self, given: Callable[[], dict[str, NDArray[Any]]]) -> list[NDArray[np.float32]]:
+        """The graph's answers to what is given, part of which the runtime makes too."""
         try:
-            made: list[NDArray[np.float32]] = self._session.run(None, self._nothing | given)
+            made: list[NDArray[np.float32]] = self._session.run(None, self._nothing | given())
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
         return made

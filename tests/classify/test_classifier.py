@@ -10,6 +10,7 @@ import pytest
 
 from postroom.classify import concepts, features
 from postroom.classify.classifier import Classifier, combine
+from postroom.classify.pieces import Pieces
 from postroom.classify.rulebook import Findings, RuleError
 from postroom.classify.scorer import SHIPPED, Model, ModelError
 from postroom.classify.shelf import Shelf
@@ -223,6 +224,19 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
     assert any("rules went alone" in reason for reason in by_rule.reasons)
     unknown = classifier.classify(PLAIN[0][1])
     assert (unknown.category, unknown.confidence, unknown.review) == ("other", 0.0, True)
+
+
+def test_a_fault_of_the_runtime_at_the_second_stage_leaves_the_rules_to_go_alone(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(pieces: Pieces, found: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(Pieces, "contexts", fails)
+    classifier = Classifier(ClassificationSection())
+    unsure = classifier.classify(mail("zzqx vrrt", language="en"))
+    assert (unsure.category, unsure.confidence, unsure.review) == ("other", 0.0, True)
+    assert "degraded" in capsys.readouterr().out
 
 
 @pytest.mark.slow
