@@ -113,6 +113,7 @@ class MailRoom:
             "postroom_resolvers": [self.dns.address],
             "postroom_submit": f"{LOOPBACK}:{self.smtp}",
             "postroom_metrics": f"{LOOPBACK}:{self.metrics}",
+            "postroom_options": {"lmtp": {"deadline": 90}, "erp": {"timeout": 15}},
             "postroom_zone": {"addresses": [LOOPBACK], "tls_reports": world.INFO},
             "postroom_systemd": False,
         }

@@ -73,6 +73,10 @@ def test_a_fresh_host_becomes_a_mail_room(room: MailRoom) -> None:
     assert room.erp.token not in told and PASSWORD not in told
     token = room.root.folder / "etc/postroom/erp.token"
     assert token.stat().st_mode & 0o777 == 0o400
+    # postroom_options: a key in a table that the role writes, and what systemd must know of it.
+    settings = json.loads(room.postroom("config", "--json").stdout)
+    assert (settings["lmtp"]["deadline"], settings["erp"]["timeout"]) == (90, 15)
+    assert "\nTimeoutStopSec=240\n" in room.root.read("/etc/systemd/system/postroom.service")
 
 
 def test_the_second_run_changes_nothing(room: MailRoom) -> None:

@@ -23,11 +23,12 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
-def _variables() -> dict[str, Any]:
+def _variables(options: dict[str, Any]) -> dict[str, Any]:
     """Defaults and vars of the role, with templates in them resolved."""
     plain: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     plain |= {"postroom_erp_token": "x", "postroom_canary_mailbox": "canary@example.com"}
     plain["postroom_mailboxes"] = ["info@example.com"]
+    plain["postroom_options"] = options
     engine = Environment(undefined=StrictUndefined)
     for name, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items():
         text = yaml.safe_dump(value)
@@ -36,8 +37,8 @@ def _variables() -> dict[str, Any]:
     return plain
 
 
-def _written(folder: Path) -> list[Path]:
-    variables = _variables()
+def _written(folder: Path, options: dict[str, Any] | None = None) -> list[Path]:
+    variables = _variables(options or {})
     engine = Environment(
         loader=FileSystemLoader(ROLE / "templates"), undefined=StrictUndefined, trim_blocks=True
     )
@@ -51,14 +52,26 @@ def _written(folder: Path) -> list[Path]:
     return [folder / name for name in units]
 
 
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({}, 210),
+        ({"dns": {"deadline": 2}, "lmtp": {"max_connections": 20}}, 210),
+        ({"milter": {"deadline": 30}}, 220),
+        ({"lmtp": {"deadline": 90.5}}, 241),
+        ({"milter": {"deadline": 30}, "lmtp": {"deadline": "90"}, "worker": {"lease": 600}}, 790),
+    ],
+)
 def test_systemd_leaves_the_parts_to_their_supervisor_for_as_long_as_they_may_take(
-    tmp_path: Path,
+    tmp_path: Path, options: dict[str, Any], seconds: int
 ) -> None:
-    service = next(path for path in _written(tmp_path) if path.name == "postroom.service")
+    units = _written(tmp_path, options)
+    service = next(path for path in units if path.name == "postroom.service")
     settings = dict(re.findall(r"(?m)^(\w+)=(.*)$", service.read_text()))
     assert settings["KillMode"] == "mixed"
-    config = Config()
-    assert float(settings["TimeoutStopSec"]) > sum(patience_s(config, part) for part in PARTS)
+    assert settings["TimeoutStopSec"] == str(seconds)
+    config = Config.model_validate(options)
+    assert seconds > sum(patience_s(config, part) for part in PARTS)
 
 
 @needs_systemd
