@@ -11,6 +11,9 @@ everything goes on as it was. Milter and LMTP are replaced without a gap: the su
 beside the old part, inherits its sockets (succession.py) and says when it listens; then the old one
 takes no new connection and ends what it has. A successor that does not come up is ended, the old
 part goes on, and nothing else is replaced; the next SIGHUP tries again.
+
+systemd is told that the service is up when milter and LMTP listen; if one of them does not, when it
+has had the time to: the others serve meanwhile.
 """
 
 import asyncio
@@ -26,6 +29,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY, CollectorRegistry, multiprocess
 
 from . import maillog
+from .announcing import announce_ready
 from .child import Child, begin, patience_s
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
@@ -38,7 +42,7 @@ _WITH_SOCKETS = ("milter", "lmtp")  # and with rules
 SUPERVISED_VARIABLE = "POSTROOM_SUPERVISED"
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)
 _STABLE_AFTER_S = 30.0
-_COMES_UP_S = 30.0  # a successor, which finds the machine at work; usually two seconds
+_COMES_UP_S = 30.0  # a part, which may find the machine at work; usually two seconds
 
 
 class Supervisor:
@@ -71,6 +75,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
+        loop.call_later(_COMES_UP_S, announce_ready)  # again, it changes nothing
         serve_metrics(self._config, self._counters, self.parts)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
@@ -100,6 +105,8 @@ class Supervisor:
                     child = self._children[part] = await self._start(part, left)
                     if part in _WITH_SOCKETS:
                         await child.listens()
+                        if all(map(self._is_listening, _WITH_SOCKETS)):
+                            announce_ready()
                     if left is not None:
                         left.pass_on(child.estate)
                         left = None

@@ -38,13 +38,17 @@ class Room:
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
-        """The service runs until it is stopped, at the latest at the end of the block."""
+        """The service runs until it is stopped, at the latest at the end of the block.
+
+        It is up when the block begins, or on the way there when it is held.
+        """
+        begins = self.begun if (self.folder / "hold").exists() else self.up
         config = load(self.configuration)
         with prepared(config):
             service = Supervisor(config, self.configuration, self._command)
             self.running = asyncio.create_task(service.run())
             try:
-                await self.until(lambda: len(self.up()) == _PARTS)
+                await self.until(lambda: len(begins()) == _PARTS)
                 yield
             finally:
                 if not self.running.done():
@@ -170,6 +174,26 @@ def test_who_connects_to_a_part_that_died_waits_for_the_next_but_for_no_more_tha
         assert room.takes_connections("lmtp")
 
     play(tmp_path, scene)
+
+
+def test_systemd_is_told_that_the_service_is_up_when_its_sockets_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "hold").touch()
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        systemd.setblocking(False)
+
+        async def scene(room: Room) -> None:
+            with pytest.raises(BlockingIOError):
+                systemd.recv(64)
+            (tmp_path / "hold").unlink()
+            async with asyncio.timeout(20):
+                assert await asyncio.get_running_loop().sock_recv(systemd, 64) == b"READY=1"
+            assert room.takes_connections("milter") and room.takes_connections("lmtp")
+
+        play(tmp_path, scene)
 
 
 def test_no_signal_is_lost_behind_another() -> None:
