@@ -70,7 +70,8 @@ class MailRoom:
             check=False,
             env=ansible_environment(self.folder),
         )  # fmt: skip
-        assert (done.returncode != 0) == fails, done.stdout[-12_000:] + done.stderr[-4_000:]
+        if (done.returncode != 0) != fails:
+            raise AssertionError(done.stdout[-12_000:] + done.stderr[-4_000:] + self.journal())
         return done.stdout
 
     def variables(self) -> dict[str, Any]:

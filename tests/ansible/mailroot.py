@@ -13,8 +13,8 @@ distribution from its public archive. What it makes is kept as a tar file in
 $XDG_CACHE_HOME/postroom, named after everything it was made from, so that a second run starts in
 seconds.
 
-Limits: root only, as chroot and namespaces need it; no systemd inside. Ubuntu on a Debian machine
-needs /usr/share/keyrings/ubuntu-archive-keyring.gpg, or debootstrap refuses.
+Limits: root only, as chroot and namespaces need it; no systemd inside (booted.py has one). Ubuntu
+on a Debian machine needs /usr/share/keyrings/ubuntu-archive-keyring.gpg, or debootstrap refuses.
 """
 
 import hashlib
@@ -25,10 +25,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Self
 
 from tests.sandbox.waiting import wait_until
 
-_PACKAGES = ("python3", "python3-apt", "python3-venv", "ca-certificates", "openssl", "zstd")
+# The script that keeps a root: $1 is its folder, $2 what it sees as /srv. It says "ready" once.
 _KEEPER = """
 set -e
 mount --make-rprivate /
@@ -54,6 +55,10 @@ _NOTHING_STARTS = "#!/bin/sh\nexit 101\n"
 class MailRoot:
     """One root; use it as a context manager. `shared` is what it sees read-only as /srv."""
 
+    packages: tuple[str, ...] = (
+        *("python3", "python3-apt", "python3-venv", "ca-certificates", "openssl", "zstd"),
+    )
+
     def __init__(self, shared: Path) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="postroom-root-"))
         self.folder.chmod(0o755)  # the users inside pass through
@@ -62,9 +67,10 @@ class MailRoot:
         self._started: list[subprocess.Popen[bytes]] = []
         self.pid = 0  # of the process inside, for nsenter
 
-    def __enter__(self) -> "MailRoot":
+    def __enter__(self) -> Self:
         try:
-            _unpack(_archive(), self.folder)
+            _unpack(_archive(self.packages), self.folder)
+            shutil.copyfile("/etc/resolv.conf", self.folder / "etc/resolv.conf")
             self._keep()
         except BaseException:
             self.close()
@@ -76,15 +82,7 @@ class MailRoot:
 
     def close(self) -> None:
         """Ends everything inside, then deletes the folder."""
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.kill()
-            keeper.wait(20)
-            assert keeper.stdout is not None
-            keeper.stdout.close()
-            for started in self._started:
-                started.wait(20)  # killed by the kernel with everything else inside
-            _wait_until_gone(self.pid)
+        self._end()
         # The mounts were private to the keeper; what is left here are plain files.
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -117,7 +115,8 @@ class MailRoot:
 
     def enter(self) -> list[str]:
         """What to put before a command that shall run inside."""
-        return ["nsenter", "-t", str(self.pid), "-m", "-p", "-r", "-w", "--"]
+        namespaces = ("-m", "-p", "-u", "-i", "-C")
+        return ["nsenter", "-t", str(self.pid), *namespaces, "-r", "-w", "--"]
 
     def read(self, path: str) -> str:
         """A file inside, as this machine sees it."""
@@ -131,21 +130,46 @@ class MailRoot:
         policy = self.folder / "usr/sbin/policy-rc.d"
         policy.write_text(_NOTHING_STARTS)
         policy.chmod(0o755)
-        shutil.copyfile("/etc/resolv.conf", self.folder / "etc/resolv.conf")
-        self._keeper = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--", "unshare", "--mount", "--pid", "--fork",
-             "--kill-child", "sh", "-c", _KEEPER, "keeper", str(self.folder),
-             str(self._shared)],
+        told = self._begin(("--mount", "--pid"), _KEEPER)
+        if told != "ready":
+            raise RuntimeError(f"the root's namespaces could not be made: {told}")
+
+    def _begin(self, namespaces: tuple[str, ...], script: str, *given: str) -> str:
+        """Starts the keeper with a script; "ready", or all that it printed before it ended."""
+        self._keeper = keeper = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "KILL", "--", "unshare", *namespaces, "--fork",
+             "--kill-child", "sh", "-c", script, "keeper", str(self.folder), str(self._shared),
+             *given],
             stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
         )  # fmt: skip
-        assert self._keeper.stdout is not None
-        if self._keeper.stdout.readline().strip() != "ready":
-            raise RuntimeError("the root's namespaces could not be made")
-        own = self._keeper.pid
-        children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
-        self.pid = int(children[0])
+        assert keeper.stdout is not None
+        told = []
+        for line in keeper.stdout:
+            if line.strip() == "ready":
+                children = Path(f"/proc/{keeper.pid}/task/{keeper.pid}/children").read_text()
+                self.pid = int(children.split()[0])
+                return "ready"
+            told.append(line.strip())
+        return " ".join(told)
+
+    def _end(self) -> None:
+        """Ends the keeper, and the kernel everything inside; the folder stays."""
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        keeper.kill()
+        keeper.wait(20)
+        assert keeper.stdout is not None
+        keeper.stdout.close()
+        for started in self._started:
+            started.wait(20)  # killed by the kernel with everything else inside
+        self._started.clear()
+        if self.pid:
+            _wait_until_gone(self.pid)
+        self.pid = 0
 
 
 def release() -> tuple[str, str]:
@@ -194,10 +218,10 @@ def _apt_source(code_name: str) -> str | None:
     return None
 
 
-def _archive() -> Path:
+def _archive(packages: tuple[str, ...]) -> Path:
     """The root as a tar file, made when there is none that was made from the same."""
     distribution, code_name = release()
-    made_from = (*_PACKAGES, distribution, code_name, platform.machine(), Path(__file__).name)
+    made_from = (*packages, distribution, code_name, platform.machine(), Path(__file__).name)
     key = hashlib.sha256("\n".join((*made_from, _recipe())).encode()).hexdigest()[:16]
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "postroom"
     cache.mkdir(parents=True, exist_ok=True)
@@ -205,7 +229,7 @@ def _archive() -> Path:
     if not archive.exists():
         with tempfile.TemporaryDirectory(prefix="postroom-bootstrap-") as place:
             root = Path(place) / "root"
-            _bootstrap(root, distribution, code_name)
+            _bootstrap(root, packages, distribution, code_name)
             partial = archive.with_suffix(".partial")
             _call("tar", "-C", str(root), "-cf", str(partial), ".")
             partial.rename(archive)
@@ -216,14 +240,14 @@ def _recipe() -> str:
     return Path(__file__).read_text().partition("def _bootstrap")[2]
 
 
-def _bootstrap(root: Path, distribution: str, code_name: str) -> None:
-    packages = ",".join(_PACKAGES)
+def _bootstrap(root: Path, packages: tuple[str, ...], distribution: str, code_name: str) -> None:
     place = mirror(distribution, code_name)
     universe = ["--components=main,universe"] if distribution == "ubuntu" else []
     # debootstrap of one distribution may not know the last releases of the other by name.
     script = [] if (_SCRIPTS / code_name).exists() else [str(_SCRIPTS / _LIKE[distribution])]
+    include = f"--include={','.join(packages)}"
     _call(
-        *("debootstrap", "--variant=minbase", "--force-check-gpg", f"--include={packages}"),
+        *("debootstrap", "--variant=minbase", "--force-check-gpg", include),
         *(*universe, code_name, str(root), place, *script),
     )
     components = "main universe" if universe else "main"

@@ -12,7 +12,7 @@ from ansible.plugins.connection import ConnectionBase  # type: ignore[import-unt
 DOCUMENTATION = """
 name: mailroot
 short_description: Run modules inside a root kept by a process of the tests
-description: Commands are run by nsenter(1) in the keeper's mount and process namespaces.
+description: Commands are run by nsenter(1) in the keeper's namespaces.
 author: Postroom
 options: {}
 """
@@ -62,7 +62,8 @@ class Connection(ConnectionBase):  # type: ignore[misc]
     def _run(self, command: list[str], content: bytes | None) -> Any:
         keeper = str(self._play_context.remote_addr)
         return subprocess.run(
-            ["nsenter", "-t", keeper, "-m", "-p", "-r", "-w", "--", *command],
+            # As MailRoot.enter says, which a plugin cannot import.
+            ["nsenter", "-t", keeper, "-m", "-p", "-u", "-i", "-C", "-r", "-w", "--", *command],
             input=content or b"",
             capture_output=True,
             check=False,
