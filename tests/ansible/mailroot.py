@@ -247,6 +247,8 @@ def _bootstrap(root: Path, packages: tuple[str, ...], distribution: str, code_na
     script = [] if (_SCRIPTS / code_name).exists() else [str(_SCRIPTS / _LIKE[distribution])]
     include = f"--include={','.join(packages)}"
     _call(
+        # In namespaces of its own: what it mounts and starts ends with it, however it ends.
+        *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--"),
         *("debootstrap", "--variant=minbase", "--force-check-gpg", include),
         *(*universe, code_name, str(root), place, *script),
     )
