@@ -21,9 +21,10 @@ a rule's `review: true` holds whatever the confidence.
 Limits: synchronous, some milliseconds; asked from several threads at once it is safe.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -47,6 +48,7 @@ _UNSURE = 0.5  # a model less sure than this contradicts nobody
 _MACHINE = 0.6  # the most a machine's mail can be sure of a business category
 _NO_BUSINESS = ("spam", "other")
 _TOLD = 4  # features named in the reasons
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +121,7 @@ class Classifier:
     def vector(self, message: Message) -> similar.Vector:
         """What the message is like, for finding others like it."""
         found = features.extract(message, self._concepts)
-        try:
-            said = self._model.contributions(found) if self._model else None
-        except ModelError as error:
-            self._degrade(error)
-            said = None
-        return similar.vector(found, said)
+        return similar.vector(found, self._ask(lambda model: model.contributions(found)))
 
     def classify(
         self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
@@ -132,7 +129,7 @@ class Classifier:
         """What the message is; never raises for anything in it."""
         found = features.extract(message, self._concepts)
         findings = self._rules.apply(message, verdict, envelope, found)
-        scores = self._score(found)
+        scores = self._ask(lambda model: model.score(found))
         probabilities = dict(scores.probabilities) if scores else {}
         filtered = spam_verdict(message, envelope, self._section.spam_filters)
         if filtered and probabilities:
@@ -163,11 +160,12 @@ class Classifier:
             template=findings.template,
         )
 
-    def _score(self, found: Features) -> Scores | None:
+    def _ask(self, question: Callable[[Model], T]) -> T | None:
+        """What the model says; None where it cannot be used, or no longer."""
         if self._model is None:
             return None
         try:
-            return self._model.score(found)
+            return question(self._model)
         except ModelError as error:
             self._degrade(error)
             return None
