@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.ansible.mailroot import MailRoot
+from tests.ansible.mailroot import MailRoot, own_release, release
 from tests.fakes.dns import DnsServer
 from tests.fakes.smtp_sink import SmtpSink
 from tests.sandbox import world
@@ -34,6 +35,18 @@ _SANDBOX = (
     "import ctypes, os, sys; call = ctypes.CDLL(None).prctl; call(65, 1, 0, 0, 0);"
     " call(38, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
+_SAME_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+# What a module of tests needs that makes a root.
+NEEDS = [
+    pytest.mark.e2e,
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a root and enter it"),
+    pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed"),
+    pytest.mark.skipif(
+        release() == own_release() and not Path(f"/usr/bin/{_SAME_PYTHON}").exists(),
+        reason=f"wheels made here are for {_SAME_PYTHON}, which this release does not have",
+    ),
+]
 
 
 class MailRoom:
@@ -56,6 +69,16 @@ class MailRoom:
             self.sink = stack.enter_context(SmtpSink(self.folder / "sent"))
             self.erp = stack.enter_context(Erp(self.folder))
             yield
+
+    def make_certificate(self) -> None:
+        """What certbot would bring: key and certificate of the host in one file."""
+        host = f"mx.{world.COMPANY}"
+        self.root.run(
+            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
+            *("-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}"),
+            *("-keyout", "/etc/ssl/mail_room.pem", "-out", "/etc/ssl/mail_room.crt"),
+        )
+        self.root.run("sh", "-c", "cat /etc/ssl/mail_room.crt >>/etc/ssl/mail_room.pem")
 
     def play(self, *arguments: str, playbook: str = "mail_room", fails: bool = False) -> str:
         """Runs a playbook of the collection; what Ansible printed."""

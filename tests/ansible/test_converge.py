@@ -5,18 +5,15 @@ One root for the module; the tests tell its life in order, each standing on the 
 
 import json
 import os
-import shutil
 import smtplib
 import ssl
-import sys
 from collections.abc import Iterator
 from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
-from tests.ansible.mailroom import LOGIN, PASSWORD, MailRoom
-from tests.ansible.mailroot import MailRoot, own_release, release
+from tests.ansible.mailroom import LOGIN, NEEDS, PASSWORD, MailRoom
+from tests.ansible.mailroot import MailRoot, release
 from tests.ansible.wheels import rebuilt, wheels
 from tests.sandbox import world
 from tests.sandbox.mails import Mail, Writer
@@ -25,18 +22,7 @@ from tests.sandbox.smtp_client import send
 from tests.sandbox.soak import order_mail
 from tests.sandbox.waiting import wait_until
 
-_SAME_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a root and enter it"),
-    pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed"),
-    pytest.mark.skipif(
-        release() == own_release() and not Path(f"/usr/bin/{_SAME_PYTHON}").exists(),
-        reason=f"wheels made here are for {_SAME_PYTHON}, which this release does not have",
-    ),
-]
+pytestmark = NEEDS
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +47,7 @@ def test_a_check_of_a_fresh_host_ends_well_and_does_nothing(room: MailRoom) -> N
 
 
 def test_a_fresh_host_becomes_a_mail_room(room: MailRoom) -> None:
-    room.root.run(
-        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
-        *("-subj", f"/CN=mx.{world.COMPANY}", "-addext", f"subjectAltName=DNS:mx.{world.COMPANY}"),
-        *("-keyout", "/etc/ssl/mail_room.pem", "-out", "/etc/ssl/mail_room.crt"),
-    )
-    room.root.run("sh", "-c", "cat /etc/ssl/mail_room.crt >>/etc/ssl/mail_room.pem")
+    room.make_certificate()
     told = room.play("-e", "postroom_doctor=false")
     assert f"{world.COMPANY}. IN MX 10 mx.{world.COMPANY}." in told
     assert "_domainkey" in told

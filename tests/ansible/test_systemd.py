@@ -5,39 +5,26 @@ One root for the module; the tests tell its life in order, each standing on the 
 
 import contextlib
 import os
-import shutil
 import smtplib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.ansible.booted import BootedRoom, BootedRoot, Forbidden
-from tests.ansible.mailroot import own_release, release
+from tests.ansible.mailroom import NEEDS
 from tests.ansible.wheels import rebuilt, wheels
-from tests.sandbox import world
 from tests.sandbox.mails import Mail, Writer
 from tests.sandbox.postfix import LOOPBACK
 from tests.sandbox.smtp_client import send
 from tests.sandbox.soak import order_mail
 from tests.sandbox.waiting import wait_until
 
-_SAME_PYTHON = f"python{sys.version_info[0]}.{sys.version_info[1]}"
 _TIMERS = ("backup", "canary", "dmarc", "purge")
 _SOCKETS = ("/run/postroom/milter.sock", "/run/postroom/lmtp.sock")
 _NO_DOCTOR = ("-e", "postroom_doctor=false")  # of the zone he knows only once it is published
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.slow,
-    pytest.mark.skipif(os.geteuid() != 0, reason="only root may make a root and enter it"),
-    pytest.mark.skipif(shutil.which("debootstrap") is None, reason="debootstrap is not installed"),
-    pytest.mark.skipif(
-        release() == own_release() and not Path(f"/usr/bin/{_SAME_PYTHON}").exists(),
-        reason=f"wheels made here are for {_SAME_PYTHON}, which this release does not have",
-    ),
-]
+pytestmark = NEEDS
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +42,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BootedRoom]:
 
 
 def test_a_fresh_host_becomes_a_mail_room(room: BootedRoom) -> None:
-    room.root.run(
-        *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30"),
-        *("-subj", f"/CN=mx.{world.COMPANY}", "-addext", f"subjectAltName=DNS:mx.{world.COMPANY}"),
-        *("-keyout", "/etc/ssl/mail_room.pem", "-out", "/etc/ssl/mail_room.crt"),
-    )
-    room.root.run("sh", "-c", "cat /etc/ssl/mail_room.crt >>/etc/ssl/mail_room.pem")
+    room.make_certificate()
     room.play(*_NO_DOCTOR)
     room.publish()
     room.play("--tags", "keys,verify")
