@@ -30,11 +30,13 @@ _SOURCES = {
     "written_en_de": ("mail written for the purpose, English and German", "ours"),
 }
 _OUR_CORPUS = re.compile(r"(?:ru|en|de|fr|es|fres)-[a-z0-9]+")  # files of classify/corpus
-_PIECES = (
-    "pieces.model, pieces.npy, pieces.onnx and pieces.npz are made by scripts/pieces.py from "
-    "vocabulary, vectors and layers of Google's Universal Sentence Encoder, multilingual, version "
-    "3 (Apache-2.0, see pieces.LICENSE); how telling a piece is comes from our own corpus. The "
-    "second network's layers over the whole text are that encoder's, trained on."
+_MADE = (
+    "pieces.model, pieces.npy and pieces.npz are made by scripts/pieces.py from vocabulary and "
+    "vectors of Google's Universal Sentence Encoder, multilingual, version 3 (Apache-2.0, see "
+    "pieces.LICENSE); how telling a piece is comes from our own corpus. encoder.model, "
+    "encoder.npy, encoder.onnx and encoder.npz are made by scripts/encoder.py from "
+    "multilingual-e5-small (MIT, see encoder.LICENSE); the model's last layers are that "
+    "encoder's, trained on."
 )
 # What the figures are measured against.
 _TARGETS = (
@@ -60,10 +62,11 @@ def write(
     parts = [
         f"# Model card: {name}\n",
         "What it is: a linear model over hashed words, letters, concepts, structure and the "
-        "meaning of pieces of words (features.py), and two small networks that read words and "
-        "pieces in their order (network.py), the second only where the others are unsure "
-        "(cascade.py); their logits are added and calibrated by Platt's "
-        "scaling with a slope that depends on the message (calibration.py). It proposes a "
+        "meaning of pieces of words (features.py), a small network that reads words in their "
+        "order (network.py) and, only where those are unsure (cascade.py), a sentence encoder for "
+        "many languages, its upper half trained on (encoder.py, transformer.py); their logits are "
+        "added and calibrated by Platt's scaling with a slope that depends on the message "
+        "(calibration.py). It proposes a "
         "category for a message at a company's address; rules and thresholds dispose.\n",
         "Not for: judging people, or acting without the checks of decide.py. It has not seen "
         "languages other than those below; text it does not know comes out unsure.\n",
@@ -86,7 +89,7 @@ def _data(examples: Sequence[Example], groups: int) -> str:
             what, licence = "mail written for this project, classify/corpus", "ours"
         certain = sum(e.is_certain for e in examples if e.source == source)
         lines.append(f"| {source} | {mails} | {certain} | {what} | {licence} |")
-    lines.append(f"\n{len(examples)} mails in {groups} groups.\n\n{_PIECES}\n")
+    lines.append(f"\n{len(examples)} mails in {groups} groups.\n\n{_MADE}\n")
     return "\n".join(lines)
 
 
@@ -98,7 +101,7 @@ def _splits(cascade: Cascade) -> str:
         "duplicates): a group stands on one side. Every figure below is of mail left out, with "
         "calibrations fitted on the other folds.\n\n"
         "Sums are divided by a temperature; the lead of the best answer over chance, in log odds, "
-        "is multiplied by a slope, and an offset added. Without the network of pieces:\n\n"
+        "is multiplied by a slope, and an offset added. Without the encoder:\n\n"
         f"{_formula(cascade.early)}\n\n"
         f"Where that is below {cascade.enough}, with it:\n\n{_formula(cascade.whole)}\n"
     )

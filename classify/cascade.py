@@ -1,8 +1,8 @@
 """Two stages of a model: the whole of it is asked only where a cheaper part is unsure.
 
 In: the sums of the early part (the linear model and the network of words), and a way to ask for
-those of the whole (the network of pieces besides). Out: a probability for each category. Where the
-early part is as sure as `ENOUGH`, its answer stands, and plain mail costs a third of other mail
+those of the whole (the sentence encoder besides). Out: a probability for each category. Where the
+early part is as sure as `ENOUGH`, its answer stands, and plain mail costs a tenth of other mail
 (Viola and Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001). Each
 stage has a calibration of its own (calibration.py), the whole's fitted on mail that gets so far:
 that mail is harder, and the same sums say less there.
@@ -20,7 +20,7 @@ from . import calibration
 from .calibration import Answers, Calibration, Signs
 from .judge import Numbers
 
-ENOUGH = 0.95  # early confidence from which the whole is not asked
+ENOUGH = 0.93  # early confidence from which the whole is not asked
 _LEAST = 200  # unsure mails needed to fit the whole's calibration on them alone
 
 

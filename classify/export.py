@@ -10,7 +10,6 @@ Limits: large tables are stored in 8 bits a number, with a step for each row.
 import hashlib
 import json
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from . import features
+from . import features, layers
+from .encoder import TRAINED, WIDTH
 from .fitting import HEARD, LESS_HEARD, Fitted
 from .graph import Graph
 from .linear import DESK, WORLDS
-from .network import DILATION, LOUD, QUIET
-from .pieces import CONTEXT, ENTRY, encoder
+from .network import DILATION
 
 _LARGE = 10_000  # rows of a table that is stored in 8 bits a number
 _MOST = 127  # of such a number
@@ -55,7 +54,8 @@ class Stored:
     known: NDArray[np.bool_]  # [buckets], its last column
     meaning: NDArray[np.float32]  # [numbers of a meaning, worlds * categories + worlds], likewise
     bias: NDArray[np.float32]  # [worlds * categories + worlds]
-    networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words and pieces, as network.py names
+    words: layers.Weights  # of the network, as network.py names them
+    upper: layers.Weights  # of the encoder's upper half, as transformer.py names them
 
     @property
     def classes(self) -> int:
@@ -71,7 +71,8 @@ class Stored:
             self.known,
             self.meaning,
             self.bias,
-            *chain.from_iterable(one.values() for one in self.networks),
+            *self.words.values(),
+            *self.upper.values(),
         )
         digest = hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()
         return f"mixed-{digest[:12]}"
@@ -80,40 +81,25 @@ class Stored:
 def stored(fitted: Fitted) -> Stored:
     """The weights of a model as they are written."""
     table = fitted.linear.table
-    words, pieces = fitted.networks
     return Stored(
         table=packed(table[: features.BUCKETS, :-1]),
         known=table[: features.BUCKETS, -1] > 0,
         meaning=table[features.BUCKETS :, :-1].astype(np.float32),
         bias=fitted.linear.bias.astype(np.float32),
-        networks=(words, _folded(pieces)),
+        words=fitted.words,
+        upper=fitted.upper,
     )
-
-
-def _folded(pieces: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The weights of the network of pieces for contexts as pieces.py gives them.
-
-    Training reads what the encoder makes of them (ENTRY). A token's share of that is projected, and
-    a product of two matrices is one; the bias goes to the part of the message, as each token has
-    one.
-    """
-    entry, bias = encoder(ENTRY).values()
-    projection = QUIET * pieces["projection"]
-    parts = pieces["parts"] + bias @ projection
-    own = {"projection": entry @ projection, "parts": parts, "entry": entry, "entry_bias": bias}
-    return pieces | own
 
 
 def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
     """Writes the model file; replaces it only once the new one is whole."""
-    early, pieces = Graph(), Graph()
-    of_words, of_pieces = stored.networks
+    early, later = Graph(), Graph()
     _linear(early, stored)
-    _network(early, of_words, "words", ("words", "stems", "concepts", "parts"))
+    _network(early, stored.words)
     _heard(early, "words", "is inbox")
     early.add("Add", ["linear", "words heard"], "early")
-    _network(pieces, of_pieces, "pieces", ("pieces", "piece parts"), contexts="contexts")
-    _heard(pieces, "pieces", "inbox")
+    _upper_half(later, stored.upper)
+    _heard(later, "encoder", "inbox")
     graph, classes = Graph(), stored.classes
     graph.where_given(
         "ids",
@@ -126,7 +112,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "is mail between people": ("is inbox", [1]),
         },
     )
-    graph.where_given("pieces", pieces, {"by pieces": ("pieces heard", [classes])})
+    graph.where_given("contexts", later, {"by encoder": ("encoder heard", [classes])})
     model = graph.model(
         inputs={
             "ids": (TensorProto.INT64, ["features"]),
@@ -136,8 +122,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "stems": (TensorProto.INT64, ["tokens"]),
             "concepts": (TensorProto.INT64, ["tokens"]),
             "parts": (TensorProto.INT64, ["tokens"]),
-            "pieces": (TensorProto.INT64, ["pieces"]),
-            "contexts": (TensorProto.FLOAT, ["pieces", CONTEXT]),
+            "contexts": (TensorProto.FLOAT, ["pieces", WIDTH]),
             "piece parts": (TensorProto.INT64, ["pieces"]),
             "inbox": (TensorProto.FLOAT, [1]),
         },
@@ -147,7 +132,7 @@ def write(out: Path, stored: Stored, facts: dict[str, Any]) -> None:
             "by meaning": [classes],
             "by words": [classes],
             "is mail between people": [1],
-            "by pieces": [classes],
+            "by encoder": [classes],
         },
     )
     helper.set_model_props(model, {"postroom": json.dumps(facts, sort_keys=True)})
@@ -207,78 +192,76 @@ def _rows(graph: Graph, name: str, table: Packed, chosen: str, weighted: str = "
     )
 
 
-def _network(
-    graph: Graph,
-    weights: dict[str, NDArray[np.float32]],
-    kind: str,
-    given: tuple[str, ...],
-    contexts: str = "",
-) -> None:
+def _network(graph: Graph, weights: layers.Weights) -> None:
     """What network.py's `_logits` does, for one message: arrays are [1, width, token]."""
-    vectors, seen = [], [f"{kind} attended flat", f"{kind} highest"]
+    vectors = []
     graph.integers("leading axis", 0)
-    if contexts:
-        projection = graph.constant(f"{kind} projection", weights["projection"])
-        graph.add("MatMul", [contexts, projection], f"{kind} projected")
-        vectors.append(f"{kind} projected")
-        seen.append(_whole_text(graph, weights, contexts))
-    for name in given:
-        table = weights[name.removeprefix("piece ")]
-        if len(table) > _LARGE:
-            vectors.append(_rows(graph, name, packed(table), name))
+    for name in ("words", "stems", "concepts", "parts"):
+        if len(weights[name]) > _LARGE:
+            vectors.append(_rows(graph, name, packed(weights[name]), name))
         else:
-            rows = graph.constant(f"table of {name}", table)
+            rows = graph.constant(f"table of {name}", weights[name])
             vectors.append(graph.add("Gather", [rows, name], f"of {name}", axis=0))
-    graph.add("Sum", vectors, f"{kind} by token")
-    graph.add("Transpose", [f"{kind} by token"], f"{kind} by width", perm=[1, 0])
-    graph.add("Unsqueeze", [f"{kind} by width", "leading axis"], f"{kind} tokens")
-    _gated(graph, "first", kind, "tokens", "near", weights, dilation=1)
-    _gated(graph, "second", kind, "near", "farther", weights, dilation=DILATION)
-    graph.add("Add", [f"{kind} near", f"{kind} farther"], f"{kind} beside")
-    graph.add("Concat", [f"{kind} beside", f"{kind} tokens"], f"{kind} seen", axis=1)
-    queries = graph.constant(f"{kind} queries", weights["queries"].T)
-    graph.add("MatMul", [queries, f"{kind} seen"], f"{kind} asked")
-    graph.add("Softmax", [f"{kind} asked"], f"{kind} attention", axis=2)
-    graph.add("Transpose", [f"{kind} seen"], f"{kind} seen by token", perm=[0, 2, 1])
-    graph.add("MatMul", [f"{kind} attention", f"{kind} seen by token"], f"{kind} attended")
-    graph.add("Flatten", [f"{kind} attended"], f"{kind} attended flat", axis=1)
-    graph.add("ReduceMax", [f"{kind} seen"], f"{kind} highest", axes=[2], keepdims=0)
-    graph.add("Concat", seen, f"{kind} whole", axis=1)
-    for name, before, made in (("hidden", "whole", "before"), ("output", "hidden", "answers")):
-        constants = [
-            graph.constant(f"{kind} {name} weights", weights[name]),
-            graph.constant(f"{kind} {name} bias", weights[f"{name}_bias"]),
-        ]
-        graph.add("Gemm", [f"{kind} {before}", *constants], f"{kind} {made}")
+    graph.add("Sum", vectors, "by token")
+    graph.add("Transpose", ["by token"], "by width", perm=[1, 0])
+    graph.add("Unsqueeze", ["by width", "leading axis"], "tokens")
+    _gated(graph, "first", "tokens", "near", weights, dilation=1)
+    _gated(graph, "second", "near", "farther", weights, dilation=DILATION)
+    graph.add("Add", ["near", "farther"], "beside")
+    graph.add("Concat", ["beside", "tokens"], "seen", axis=1)
+    graph.add("MatMul", [graph.constant("queries", weights["queries"].T), "seen"], "asked")
+    graph.add("Softmax", ["asked"], "attention", axis=2)
+    graph.add("Transpose", ["seen"], "seen by token", perm=[0, 2, 1])
+    graph.add("MatMul", ["attention", "seen by token"], "attended")
+    graph.add("Flatten", ["attended"], "attended flat", axis=1)
+    graph.add("ReduceMax", ["seen"], "highest", axes=[2], keepdims=0)
+    graph.add("Concat", ["attended flat", "highest"], "message", axis=1)
+    _answered(graph, "words", "message", *(
+        (weights[name], weights[f"{name}_bias"]) for name in ("hidden", "output")
+    ))  # fmt: skip
+
+
+def _upper_half(graph: Graph, weights: layers.Weights) -> None:
+    """What transformer.py's `_Network` does, for one message: arrays are [piece, WIDTH]."""
+    rows = graph.constant("table of parts of pieces", weights["parts.weight"])
+    graph.add("Gather", [rows, "piece parts"], "of piece parts", axis=0)
+    now = graph.add("Add", ["contexts", "of piece parts"], "pieces")
+    for number in range(TRAINED):
+        own = f"layers.{number}."
+        one = {name.removeprefix(own): w for name, w in weights.items() if name.startswith(own)}
+        now = layers.write(graph, one, now, f"layer {number}")
+    queries = graph.constant("queries of pieces", weights["queries.weight"].T)
+    graph.add("MatMul", [now, queries], "asked by piece")
+    graph.add("Softmax", ["asked by piece"], "attention by piece", axis=0)
+    graph.add("Transpose", ["attention by piece"], "attention to pieces", perm=[1, 0])
+    graph.add("MatMul", ["attention to pieces", now], "attended pieces")
+    whole = graph.integers("one row", 1, -1)
+    graph.add("Reshape", ["attended pieces", whole], "attended pieces flat")
+    graph.add("ReduceMean", [now], "mean of pieces", axes=[0], keepdims=1)
+    graph.add("ReduceMax", [now], "highest of pieces", axes=[0], keepdims=1)
+    seen = ["attended pieces flat", "mean of pieces", "highest of pieces"]
+    graph.add("Concat", seen, "whole of pieces", axis=1)
+    graph.integers("leading axis", 0)
+    _answered(graph, "encoder", "whole of pieces", *(
+        (weights[f"{name}.weight"].T, weights[f"{name}.bias"]) for name in ("hidden", "output")
+    ))  # fmt: skip
+
+
+_WeightsAndBias = tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
+def _answered(
+    graph: Graph, kind: str, given: str, hidden: _WeightsAndBias, output: _WeightsAndBias
+) -> None:
+    """A hidden layer, and the logits."""
+    now = given
+    for name, both in (("hidden", hidden), ("logits", output)):
+        constants = [graph.constant(f"{kind} {name} {what}", array)
+                     for what, array in zip(("weights", "bias"), both, strict=True)]  # fmt: skip
+        now = graph.add("Gemm", [now, *constants], f"{kind} {name}")
         if name == "hidden":
-            graph.add("Relu", [f"{kind} {made}"], f"{kind} hidden")
-    graph.add("Squeeze", [f"{kind} answers", "leading axis"], f"said of {kind}")
-
-
-def _whole_text(graph: Graph, weights: dict[str, NDArray[np.float32]], contexts: str) -> str:
-    """The name of what network.py's `_whole_text` says, [1, width]."""
-
-    def times(given: str, name: str) -> str:
-        half = graph.constant(f"{name} weights", weights[name].astype(np.float16))
-        whole = graph.add("Cast", [half], name, to=TensorProto.FLOAT)
-        return graph.add("MatMul", [given, whole], f"by {name}")
-
-    together = graph.add("ReduceSum", [contexts, "leading axis"], "contexts together", keepdims=1)
-    count = graph.add("Shape", [contexts], "count of contexts", start=0, end=1)
-    counted = graph.add("Cast", [count], "contexts counted", to=TensorProto.FLOAT)
-    root = graph.add("Sqrt", [counted], "contexts' root")
-    entered = times(graph.add("Div", [together, root], "contexts' mean"), "entry")
-    bias = graph.constant("entry bias", weights["entry_bias"])
-    mean = graph.add("Add", [entered, graph.add("Mul", [root, bias], "biases' mean")], "text")
-    one = graph.add("Relu", [times(mean, "whole_first")], "text after 1")
-    graph.add("Add", [times(mean, "whole_past_first"), times(one, "whole_second")], "text at 2")
-    two = graph.add("Relu", ["text at 2"], "text after 2")
-    three = graph.add("Relu", [times(two, "whole_third")], "text after 3")
-    graph.add("Add", [times(two, "whole_past_third"), times(three, "whole_fourth")], "text at 4")
-    graph.add("Tanh", ["text at 4"], "text meant")
-    graph.add("LpNormalization", ["text meant"], "text's direction", axis=1, p=2)
-    loud = graph.constant("loud", np.array([LOUD], dtype=np.float32))
-    return graph.add("Mul", ["text's direction", loud], "whole text")
+            now = graph.add("Relu", [now], f"{kind} heard of")
+    graph.add("Squeeze", [now, "leading axis"], f"said of {kind}")
 
 
 def _heard(graph: Graph, kind: str, inbox: str) -> None:
@@ -293,14 +276,12 @@ def _heard(graph: Graph, kind: str, inbox: str) -> None:
 
 
 def _gated(
-    graph: Graph, name: str, kind: str, given: str, made: str,
-    weights: dict[str, NDArray[np.float32]], dilation: int,
-) -> None:  # fmt: skip
-    own = f"{kind} {name}"
-    filters = graph.constant(f"{own} filters", weights[name].transpose(2, 1, 0))
-    bias = graph.constant(f"{own} filter bias", weights[f"{name}_bias"])
-    graph.add("Conv", [f"{kind} {given}", filters, bias], f"{own} both",
+    graph: Graph, name: str, given: str, made: str, weights: layers.Weights, dilation: int
+) -> None:
+    filters = graph.constant(f"{name} filters", weights[name].transpose(2, 1, 0))
+    bias = graph.constant(f"{name} filter bias", weights[f"{name}_bias"])
+    graph.add("Conv", [given, filters, bias], f"{name} both",
               dilations=[dilation], pads=[dilation, dilation])  # fmt: skip
-    graph.add("Split", [f"{own} both"], f"{own} values", f"{own} gates", axis=1)
-    graph.add("Sigmoid", [f"{own} gates"], f"{own} open")
-    graph.add("Mul", [f"{own} values", f"{own} open"], f"{kind} {made}")
+    graph.add("Split", [f"{name} both"], f"{name} values", f"{name} gates", axis=1)
+    graph.add("Sigmoid", [f"{name} gates"], f"{name} open")
+    graph.add("Mul", [f"{name} values", f"{name} open"], made)

@@ -63,14 +63,11 @@ _SALTS = np.array([zlib.crc32(name.encode()) << 20 | 1 for name in CHANNELS], dt
 PARTS = 6
 _NEW, _SUBJECT, _WHO, _SIGNED, _FILES, _OLD = range(PARTS)
 _MEANT = ((_NEW, np.float32(1.5)), (_SUBJECT, np.float32(1.0)))  # and their shares
-# What the networks read, in this order, and how many tokens of each at most.
+# What the network of words reads, in this order, and how many tokens of each at most.
 _READ = ((_SUBJECT, 20), (_WHO, 6), (_FILES, 12), (_NEW, 150), (_SIGNED, 14), (_OLD, 25))
 LONGEST_SEQUENCE = sum(count for _, count in _READ)
-# Likewise, how many pieces it reads.
-_READ_IN_PIECES = (
-    (_SUBJECT, 24), (_WHO, 8), (_FILES, 16), (_NEW, 160), (_SIGNED, 16), (_OLD, 40),
-)  # fmt: skip
-MOST_PIECES = sum(count for _, count in _READ_IN_PIECES)
+# Likewise the sentence encoder, and how many pieces of each at most.
+READ_IN_PIECES = ((_SUBJECT, 24), (_FILES, 16), (_NEW, 128), (_OLD, 24))
 
 
 def _row(*names: str) -> NDArray[np.int64]:
@@ -116,8 +113,6 @@ _REPLY = re.compile(r"\s{0,5}(re|aw|ответ|отв|antw|sv)\s{0,3}(\[\d{1,3}\
 _FORWARD = re.compile(r"\s{0,5}(fw|fwd|wg|tr|пересл|пер)\s{0,3}:", re.I)
 
 
-_NO_PIECE, _NO_PART = np.array([pieces.UNKNOWN]), np.array([_NEW + 1])  # of an empty message
-
 _Found = tuple[Hashes, Places, Places, Places]  # hashes, channels, starts, ends of some features
 
 
@@ -136,8 +131,7 @@ class Features:
     text: Folded
     meaning: NDArray[np.float32]  # of new text, then of subject: MEANING numbers
     sequence: Sequence  # the words in order
-    pieces: Places  # of these words, in order, as the other network reads them; one at least
-    piece_parts: Places  # of each piece: 1 + the part of the message it stands in
+    texts: tuple[str, ...]  # what was looked at, in the order of the parts
 
     @property
     def is_empty(self) -> bool:
@@ -186,12 +180,8 @@ def extract(message: Message, concepts: Concepts) -> Features:
     keys = _keys(hashes, channels)
     ids, channel, weights = _count(keys)
     known = concepts.pieces
-    pieces_of = [known.find(one) for one in texts]
     begins = np.zeros(len(text.starts), dtype=np.int64)
     begins[tokens] = named + 1
-    read = [(part, pieces_of[part][:most]) for part, most in _READ_IN_PIECES]
-    in_order = np.concatenate([some for _, some in read])
-    piece_parts = np.array([part + 1 for part, _ in read]).repeat([len(some) for _, some in read])
     return Features(
         ids=ids,
         weights=weights,
@@ -201,10 +191,11 @@ def extract(message: Message, concepts: Concepts) -> Features:
         starts=starts,
         ends=ends,
         text=text,
-        meaning=np.concatenate([share * known.meaning(pieces_of[part]) for part, share in _MEANT]),
+        meaning=np.concatenate(
+            [share * known.meaning(known.find(texts[part])) for part, share in _MEANT]
+        ),
         sequence=sequence(text, begins, _READ),
-        pieces=in_order if len(in_order) else _NO_PIECE,
-        piece_parts=piece_parts if len(in_order) else _NO_PART,
+        texts=texts,
     )
 
 

@@ -1,12 +1,14 @@
 """Models fitted and calibrated on labelled mail, and what they say of mail left out.
 
 In: `Data`, the mail as arrays. Out: `Fitted` models, held-out answers, probabilities of them. The
-arithmetic of train.py, without files. A model is a linear one, which knows many words, and two
-networks, which read words and pieces in their order; their logits are added. Needs the extra
-`train`.
+arithmetic of train.py, without files. A model is a linear one, which knows many words, a network
+that reads words in their order, and the upper half of a sentence encoder; their logits are added.
+Needs the extra `train`.
 """
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,7 +17,7 @@ from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
 
-from . import cascade, features, linear
+from . import cascade, encoder, features, linear
 from .calibration import Answers, Signs
 from .cascade import Cascade, Stages
 from .concepts import Concepts
@@ -27,10 +29,11 @@ COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a ta
 FOLDS = 5
 # How much of each network's word is heard, and which share of it less in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = {"words": 0.8, "pieces": 1.3}, 0.7
+HEARD, LESS_HEARD = {"words": 0.8, "encoder": 2.0}, 0.7
+_AT_ONCE = 4  # models fitted at a time; each takes up to 2 GB of memory
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
-_NEEDED = "needs scikit-learn, JAX and Optax: pip install 'postroom[train]'"
+_NEEDED = "needs scikit-learn, PyTorch: pip install 'postroom[train]'"
 
 
 class TrainingError(PermanentFailure):
@@ -50,7 +53,8 @@ class Data:
 
     rows: Any  # scipy CSR matrix [mails, COLUMNS]: buckets, then the meaning
     known: Any  # the same, words of the text only
-    in_order: Any  # network.Rows of words, and of pieces
+    words: Any  # network.Rows
+    contexts: Any  # transformer.Contexts
     truth: Classes
     weights: Numbers
     groups: Classes
@@ -60,6 +64,14 @@ class Data:
     worlds: Classes  # of linear.WORLDS
     is_certain: NDArray[np.bool_]
     categories: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """Mails to train a model on, and those it is judged on."""
+
+    kept: NDArray[np.int64]
+    left: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,21 +102,22 @@ def matrix(found: Sequence[Features], *, words_only: bool) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fitted:
-    """A model: a linear one and two networks, trained on the same mail."""
+    """A model: a linear one, a network and an encoder, trained on the same mail."""
 
     linear: Linear
-    networks: tuple[dict[str, NDArray[np.float32]], ...]  # of words, and of pieces
+    words: dict[str, NDArray[np.float32]]  # the network's, as network.py names them
+    upper: dict[str, NDArray[np.float32]]  # the encoder's upper half, as transformer.py does
 
     def networks_say(self, data: Data, chosen: NDArray[np.int64]) -> tuple[Numbers, ...]:
-        """What each network says [mail, category], as much as it is heard."""
-        from . import network
+        """What the network of words says [mail, category], and the encoder; as each is heard."""
+        from . import network, transformer
 
         share = 1.0 - LESS_HEARD * self.linear.inbox(data.rows[chosen])
+        of_words = network.logits(data.words, chosen, self.words)
+        of_encoder = transformer.logits(data.contexts, chosen, self.upper)
         return tuple(
-            heard * network.logits(rows, chosen, weights) * share[:, None]
-            for heard, rows, weights in zip(
-                HEARD.values(), data.in_order, self.networks, strict=True
-            )
+            heard * said * share[:, None]
+            for heard, said in zip(HEARD.values(), (of_words, of_encoder), strict=True)
         )
 
     def answers(self, data: Data, chosen: NDArray[np.int64]) -> Stages:
@@ -117,7 +130,7 @@ class Fitted:
             [data.languages[mail] for mail in chosen.tolist()],
             strict=True,
         )
-        of_words, of_pieces = self.networks_say(data, chosen)
+        of_words, of_encoder = self.networks_say(data, chosen)
         early = Answers(
             sums=self.linear.logits(rows) + of_words,
             signs=tuple(
@@ -127,12 +140,12 @@ class Fitted:
             truth=data.truth[chosen],
             names=data.categories,
         )
-        return Stages(early=early, whole=replace(early, sums=early.sums + of_pieces))
+        return Stages(early=early, whole=replace(early, sums=early.sums + of_encoder))
 
 
 def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
     """A model trained on the chosen mails."""
-    from . import network
+    from . import network, transformer
 
     count = len(data.categories)
     weights = data.weights[chosen]
@@ -145,18 +158,25 @@ def fit(data: Data, chosen: NDArray[np.int64], seed: int) -> Fitted:
             data.worlds[chosen],
             count,
         ),
-        networks=tuple(
-            network.fit(rows, chosen, data.truth, data.weights, count, seed)
-            for rows in data.in_order
-        ),
+        words=network.fit(data.words, chosen, data.truth, data.weights, count, seed),
+        upper=transformer.fit(data.contexts, chosen, data.truth, data.weights, count, seed),
     )
 
 
-def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> tuple[Fold, ...]:
-    """What models say of the grouped folds they were not trained on; `done` is told of each.
+def fits(data: Data, each: Sequence[NDArray[np.int64]], seed: int) -> Iterator[Fitted]:
+    """A model for each choice of mails, in their order, several at a time.
 
-    Raises TrainingError when there are too few groups.
+    Each counts on one thread, and so gives the same weights however many cores there are.
     """
+    import torch
+
+    count = min(os.cpu_count() or 1, _AT_ONCE)
+    with ThreadPoolExecutor(count, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        yield from pool.map(lambda chosen: fit(data, chosen, seed), each)
+
+
+def grouped(data: Data, seed: int) -> tuple[Split, ...]:
+    """The grouped folds. Raises TrainingError when there are too few groups."""
     from sklearn.model_selection import (  # type: ignore[import-untyped]
         StratifiedGroupKFold,
     )
@@ -164,21 +184,37 @@ def cross_validate(data: Data, seed: int, done: Callable[[], None]) -> tuple[Fol
     if len(set(data.groups.tolist())) < FOLDS * 2:
         raise TrainingError("too few senders and threads to hold some out; add mail")
     strata_of = _strata(data)
-    folds = []
     splitter = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for kept, left in splitter.split(strata_of, strata_of, data.groups):
-        folds.append(Fold(mails=left, answers=fit(data, kept, seed).answers(data, left)))
-        done()
-    return tuple(folds)
+    return tuple(Split(kept=kept, left=left)
+                 for kept, left in splitter.split(strata_of, strata_of, data.groups))  # fmt: skip
 
 
-def in_order(found: Sequence[Features], concepts: Concepts) -> Any:
-    """(words, pieces) of all mails in order, for the networks. Raises TrainingError without JAX."""
+def by_source(data: Data) -> tuple[Split, ...]:
+    """Large sources of several classes held out, some at a time.
+
+    They are spread so that those of one language are not together.
+    """
+    of = np.array(data.sources)
+    judged = [
+        name for name in sorted(set(data.sources))
+        if (of == name).sum() >= _STRANGERS and len(set(data.truth[of == name])) > 1
+    ]  # fmt: skip
+    splits = []
+    for number in range(ROUNDS_OF_STRANGERS):
+        is_left = np.isin(of, judged[number::ROUNDS_OF_STRANGERS])
+        if is_left.any() and len(set(data.truth[~is_left])) > 1:
+            splits.append(Split(kept=np.flatnonzero(~is_left), left=np.flatnonzero(is_left)))
+    return tuple(splits)
+
+
+def in_order(found: Sequence[Features], concepts: Concepts) -> tuple[Any, Any]:
+    """(words, contexts) of all mails in order. Raises TrainingError without PyTorch."""
     try:
-        from . import network
+        from . import network, transformer
     except ImportError as error:
         raise TrainingError(_NEEDED, error) from error
-    return network.words(found, len(concepts.names)), network.pieces(found, concepts.pieces)
+    texts = [one.texts for one in found]
+    return network.words(found, len(concepts.names)), transformer.contexts(texts, encoder.load())
 
 
 def _strata(data: Data) -> Classes:
@@ -207,31 +243,13 @@ def cross_calibrated(folds: Sequence[Fold], data: Data) -> Numbers:
 
 
 def strangers(
-    data: Data, calibrated: Cascade, threshold: float, seed: int, done: Callable[[], None]
+    data: Data, left: NDArray[np.int64], fitted: Fitted, calibrated: Cascade, threshold: float
 ) -> tuple[Figures, ...]:
-    """The figures of each large source of several classes, by a model that never saw the source.
-
-    Sources are held out some at a time, spread so that those of one language are not together.
-    """
-    of, figures = np.array(data.sources), []
-    names = sorted(set(data.sources))
-    judged = [
-        n for n in names if (of == n).sum() >= _STRANGERS and len(set(data.truth[of == n])) > 1
-    ]
-    for number in range(ROUNDS_OF_STRANGERS):
-        held_out = judged[number::ROUNDS_OF_STRANGERS]
-        kept = np.flatnonzero(~np.isin(of, held_out))
-        if held_out and len(set(data.truth[kept])) > 1:
-            fitted = fit(data, kept, seed)
-            figures += [_of_stranger(data, name, fitted, calibrated, threshold)
-                        for name in held_out]  # fmt: skip
-        done()
-    return tuple(sorted(figures, key=lambda figure: figure.name))
-
-
-def _of_stranger(
-    data: Data, name: str, fitted: Fitted, calibrated: Cascade, threshold: float
-) -> Figures:
-    left = np.flatnonzero(np.array(data.sources) == name)
+    """The figures of each source of the mails left, by a model that never saw these sources."""
     probabilities = fitted.answers(data, left).calibrated(calibrated)
-    return judge(f"{name}, never seen", probabilities, data.truth[left], data.categories, threshold)
+    of = np.array(data.sources)[left]
+    return tuple(
+        judge(f"{name}, never seen", probabilities[of == name], data.truth[left][of == name],
+              data.categories, threshold)
+        for name in sorted(set(of.tolist()))
+    )  # fmt: skip

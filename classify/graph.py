@@ -1,7 +1,7 @@
 """An ONNX graph, put together node by node.
 
 In: nodes and constants, by name. Out: a model, checked. Used where one is written: export.py for
-the model that training makes, scripts/pieces.py for the layers that read pieces of words. Needs
+the model that training makes, scripts/encoder.py for the first layers of the encoder. Needs
 onnx (the extra `train`), which running does not.
 """
 

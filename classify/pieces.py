@@ -1,19 +1,17 @@
-"""Pieces of words in many languages, what they mean, and what they mean where they stand.
+"""Pieces of words in many languages, and what they mean.
 
 In: text. Out: numbers of pieces (SentencePiece; Kudo, Subword Regularization, 2018); a vector for
 each; and the meaning of a text: the mean of its pieces' vectors along their main directions, rare
 pieces counting more (smooth inverse frequency; Arora et al., A Simple but Tough-to-Beat Baseline
 for Sentence Embeddings, 2017). Pieces of different languages that mean the same lie close together,
 so what the model learns from one language carries over; and no word is unknown, since every word is
-made of pieces. A piece's context is its vector after the encoder's convolutions, which have looked
-at what stands beside it.
+made of pieces. What a piece means where it stands, encoder.py says.
 
 The files (model/pieces.*) are made by scripts/pieces.py, which says from what. The table is read
 where it lies, so that all processes share it.
 
 Limits: letters that are neither Latin nor Cyrillic are one unknown piece. A meaning knows no order
-and no negation; contexts and the network that reads them (network.py) do. The convolutions count in
-whole numbers of eight bits: contexts of two machines may differ in the third digit.
+and no negation; the networks do.
 """
 
 from dataclasses import dataclass
@@ -25,25 +23,11 @@ import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
 
-from .runtime import session
 from .text import Places
 
 WIDTH = 512  # numbers of a piece's vector
-CONTEXT = 1280  # numbers of its context
 SIZE = 128  # numbers of a meaning
-UNKNOWN = 0  # the piece of what is in no vocabulary
 SHIPPED = Path(__file__).parent / "model" / "pieces.npz"
-# What the encoder makes of contexts before it adds them up: WIDTH numbers, weights and bias.
-ENTRY = ("entry", "entry_bias")
-# Its layers over the sum; training starts from them (network.py).
-WHOLE_TEXT = (
-    "whole_first",
-    "whole_past_first",
-    "whole_second",
-    "whole_third",
-    "whole_past_third",
-    "whole_fourth",
-)
 _HALF = WIDTH // 2  # bytes of a row that hold numbers, two each
 
 Vectors = NDArray[np.float32]
@@ -58,24 +42,11 @@ class Pieces:
     packed: NDArray[np.uint8]  # [piece, bytes]: 4 bits a number, step and least as 16-bit floats
     axes: Vectors  # [WIDTH, SIZE]: the main directions
     weights: Vectors  # of each piece: near 1 for a rare one, near 0 for a common one, 0 for none
-    layers: Any  # onnxruntime.InferenceSession: vectors to contexts
 
     def find(self, text: str) -> Places:
         """The pieces of a text, in order."""
         found: list[int] = self.vocabulary.encode(text.encode("utf-8", "replace"))
         return np.array(found, dtype=np.int64)
-
-    def vectors(self, pieces: NDArray[np.integer[Any]]) -> Vectors:
-        """The vector [piece, WIDTH] of each."""
-        numbers, step, least = self._unpacked(pieces)
-        numbers *= step[:, None]
-        numbers += least[:, None]
-        return numbers
-
-    def contexts(self, pieces: Places) -> Vectors:
-        """The context [piece, CONTEXT] of each piece of a text, one at least."""
-        made: list[Vectors] = self.layers.run(None, {"vectors": self.vectors(pieces)})
-        return made[0]
 
     def meaning(self, pieces: Places) -> Vectors:
         """What some pieces mean together, a unit vector [SIZE]; all zero for none."""
@@ -108,11 +79,4 @@ def load(path: Path = SHIPPED) -> Pieces:
             packed=np.load(path.with_suffix(".npy"), mmap_mode="r"),
             axes=kept["axes"].astype(np.float32),
             weights=kept["weights"].astype(np.float32),
-            layers=session(path.with_suffix(".onnx")),
         )
-
-
-def encoder(names: tuple[str, ...], path: Path = SHIPPED) -> dict[str, Vectors]:
-    """The encoder's own weights, of ENTRY or WHOLE_TEXT."""
-    with np.load(path) as kept:
-        return {name: kept[name].astype(np.float32) for name in names}

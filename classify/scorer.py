@@ -3,8 +3,8 @@
 In: `Features`. Out: `Scores`: a calibrated probability for each category and what each feature
 said. The graph (made by export.py) has two parts; each is run where its input is given. The early
 one adds up a table of hashed weights (Gather, Mul, ReduceSum), a small one for the meaning of the
-text (MatMul) and a network that reads words in order. The other is a network that reads pieces of
-words, asked where the early one is unsure (cascade.py).
+text (MatMul) and a network that reads words in order. The other is the upper half of a sentence
+encoder (encoder.py), asked where the early one is unsure (cascade.py).
 Everything that belongs to the weights stands in the same file, as ONNX metadata, so that no
 half of a model can be swapped: categories, versions of features and concepts, calibration.
 
@@ -22,15 +22,16 @@ from numpy.typing import NDArray
 
 from postroom.failure import PermanentFailure
 
-from . import features
+from . import encoder, features
 from .calibration import Calibration, Signs
 from .cascade import Cascade
 from .concepts import Concepts
+from .encoder import Encoder
 from .features import Features
 from .runtime import session
 
 SHIPPED = Path(__file__).parent / "model" / "postroom.onnx"
-FORMAT = 7  # of the metadata and the graph's answers
+FORMAT = 8  # of the metadata and the graph's answers
 
 
 class ModelError(PermanentFailure):
@@ -62,7 +63,7 @@ class Scores:
     signs: Signs  # what says how far the answer can be trusted
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
     meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
-    in_order: NDArray[np.float32]  # [category]: what words and, where asked, pieces in order added
+    in_order: NDArray[np.float32]  # [category]: what words in order, and the encoder, added
 
 
 class Model:
@@ -70,9 +71,9 @@ class Model:
 
     def __init__(self, path: Path, concepts: Concepts) -> None:
         """Loads the file. Raises ModelError: missing, corrupt, or made for other features."""
-        self._pieces = concepts.pieces
+        self._encoder = _reader()
         self._session = _opened(path)
-        self.facts = _facts(path, self._session, concepts)
+        self.facts = _facts(path, self._session, concepts, self._encoder)
         self._nothing = _nothing(self._session)
 
     def score(self, found: Features) -> Scores:
@@ -87,11 +88,11 @@ class Model:
             words=int(np.count_nonzero(words)),
             language=found.language,
         )
-        by_pieces = np.zeros_like(in_order)
+        by_encoder = np.zeros_like(in_order)
 
         def look_again() -> Sequence[float]:
-            by_pieces[:] = self._run(lambda: self._in_pieces(found, inbox))[-1]
-            sums: list[float] = (early + by_pieces).tolist()
+            by_encoder[:] = self._run(lambda: self._in_context(found, inbox))[-1]
+            sums: list[float] = (early + by_encoder).tolist()
             return sums
 
         names = self.facts.categories
@@ -102,7 +103,7 @@ class Model:
             signs=signs,
             contributions=contributions,
             meaning=meant,
-            in_order=in_order + by_pieces,
+            in_order=in_order + by_encoder,
         )
 
     def contributions(self, found: Features) -> NDArray[np.float32]:
@@ -130,13 +131,20 @@ class Model:
             "parts": tokens.parts,
         }
 
-    def _in_pieces(self, found: Features, inbox: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+    def _in_context(self, found: Features, inbox: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
+        read = self._encoder.read(found.texts)
         return {
-            "pieces": found.pieces,
-            "contexts": self._pieces.contexts(found.pieces),
-            "piece parts": found.piece_parts,
+            "contexts": self._encoder.contexts(read.pieces),
+            "piece parts": read.parts,
             "inbox": inbox,
         }
+
+
+def _reader() -> Encoder:
+    try:
+        return encoder.load()
+    except Exception as error:  # onnxruntime's and sentencepiece's errors have no common base
+        raise ModelError(encoder.SHIPPED, "cannot be read; reinstall Postroom", error) from error
 
 
 def _opened(path: Path) -> Any:
@@ -159,7 +167,7 @@ def _nothing(session: Any) -> dict[str, NDArray[Any]]:
     }
 
 
-def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
+def _facts(path: Path, session: Any, concepts: Concepts, reader: Encoder) -> Facts:
     written = session.get_modelmeta().custom_metadata_map.get("postroom", "")
     try:
         facts = json.loads(written)
@@ -168,6 +176,7 @@ def _facts(path: Path, session: Any, concepts: Concepts) -> Facts:
             "features": features.VERSION,
             "buckets": features.BUCKETS,
             "concepts": concepts.digest,
+            "encoder": reader.digest,
         }
         for key, value in wanted.items():
             if facts[key] != value:

@@ -2,11 +2,12 @@
 
 In: labelled mail (examples.py). Out: an ONNX file, its card (card.py) and the figures. One
 command, `postroom model train --out FILE`; the same data and seed give the same bytes. Training
-needs the extra `train` (scikit-learn, JAX, onnx), which running does not.
+needs the extra `train` (scikit-learn, PyTorch, onnx), which running does not.
 
 The steps: features, grouped folds, a model for each fold, the calibrations on what the folds left
 out, the figures on calibrations that did not see them, each source by a model that never saw it,
-and last the model on everything. The arithmetic is fitting.py's and network.py's.
+and last the model on everything. The arithmetic is fitting.py's, network.py's and
+transformer.py's.
 
 Limits: judged on grouped folds of the same sources: mail of a company the training never saw in
 any form may do worse.
@@ -22,7 +23,7 @@ import numpy as np
 
 from postroom.classification import CATEGORIES
 
-from . import card, features, fitting, linear
+from . import card, encoder, features, fitting, linear
 from .cascade import Cascade
 from .concepts import Concepts
 from .concepts import load as load_concepts
@@ -32,7 +33,7 @@ from .fitting import Data, Fitted, TrainingError
 from .judge import Figures
 from .scorer import FORMAT, SHIPPED, Model
 
-STEPS = fitting.FOLDS + fitting.ROUNDS_OF_STRANGERS + 1  # of a training, about equally long
+STEPS = fitting.FOLDS + fitting.ROUNDS_OF_STRANGERS + 1  # of a training at most, about equally long
 _UNCERTAIN = 0.6  # weight of a mail on which careful people could differ
 # Weight by source: a pile of one class must not teach that most mail is of that class; real mail
 # counts a little more than written, which is twice as much.
@@ -67,19 +68,29 @@ def train(
 ) -> Report:
     """Makes a model from labelled mail, writes it and its card beside it.
 
-    `done` is told of each of the STEPS. Raises TrainingError when the data do not suffice or a
+    `done` is told of each of up to STEPS. Raises TrainingError when the data do not suffice or a
     package is missing.
     """
     concepts = load_concepts()
     data = _data(examples, concepts)
-    folds = fitting.cross_validate(data, seed, done)
-    probabilities = fitting.cross_calibrated(folds, data)
+    every = np.arange(len(examples))
+    folds, rounds = fitting.grouped(data, seed), fitting.by_source(data)
+    models = fitting.fits(data, [*(one.kept for one in (*folds, *rounds)), every], seed)
+    answered = []
+    for fold, model in zip(folds, models, strict=False):
+        answered.append(fitting.Fold(mails=fold.left, answers=model.answers(data, fold.left)))
+        done()
+    probabilities = fitting.cross_calibrated(answered, data)
     figures = by_segment(
         probabilities, data.truth, data.segments, data.is_certain, data.categories, threshold
     )
-    cascade = fitting.calibrate(folds)
-    strangers = fitting.strangers(data, cascade, threshold, seed, done)
-    fitted = fitting.fit(data, np.arange(len(examples)), seed)
+    cascade = fitting.calibrate(answered)
+    strangers: list[Figures] = []
+    for one, model in zip(rounds, models, strict=False):
+        strangers += fitting.strangers(data, one.left, model, cascade, threshold)
+        done()
+    strangers.sort(key=lambda figure: figure.name)
+    fitted = next(models)
     name = _write(out, fitted, data, cascade, concepts, examples, seed, figures)
     done()
     report = Report(
@@ -88,7 +99,7 @@ def train(
         mails=len(examples),
         groups=len(set(data.groups.tolist())),
         figures=figures,
-        strangers=strangers,
+        strangers=tuple(strangers),
     )
     card.write(
         _card_path(out),
@@ -96,7 +107,7 @@ def train(
         examples=examples,
         groups=report.groups,
         figures=figures,
-        strangers=strangers,
+        strangers=report.strangers,
         cascade=cascade,
         probabilities=probabilities,
         truth=data.truth,
@@ -127,8 +138,10 @@ def _data(examples: Sequence[Example], concepts: Concepts) -> Data:
         _SOURCES.get(example.source, _OTHER_SOURCES) * (1.0 if example.is_certain else _UNCERTAIN)
         for example in examples
     ]
+    words, contexts = fitting.in_order(found, concepts)
     return Data(
-        in_order=fitting.in_order(found, concepts),
+        words=words,
+        contexts=contexts,
         rows=fitting.matrix(found, words_only=False),
         known=fitting.matrix(found, words_only=True),
         truth=np.array([categories.index(example.label) for example in examples]),
@@ -164,6 +177,7 @@ def _write(
         "features": features.VERSION,
         "buckets": features.BUCKETS,
         "concepts": concepts.digest,
+        "encoder": encoder.load().digest,
         "categories": list(data.categories),
         **asdict(cascade),
         "training": {

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from postroom.classify import concepts, features
+from postroom.classify import concepts, encoder, features
 from postroom.classify.classifier import Classifier, combine
-from postroom.classify.pieces import Pieces
+from postroom.classify.encoder import Encoder
 from postroom.classify.rulebook import Findings, RuleError
 from postroom.classify.scorer import SHIPPED, Model, ModelError
 from postroom.classify.shelf import Shelf
@@ -194,7 +194,7 @@ def broken_models(tmp_path: Path) -> dict[str, Path]:
         "empty": b"",
         "other-features": whole.replace(b'"features": ', b'"features":-'),
         "other-concepts": whole.replace(b'"concepts": ', b'"concepts":-'),
-        "older-format": whole.replace(b'"format": 7', b'"format": 6'),
+        "older-format": whole.replace(b'"format": 8', b'"format": 7'),
         "no-facts": whole.replace(b'"format"', b'"formal"'),
     }
     for name, content in written.items():
@@ -229,19 +229,32 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
 def test_a_fault_of_the_runtime_at_the_second_stage_leaves_the_rules_to_go_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(pieces: Pieces, found: object) -> None:
+    def fails(given: Encoder, pieces: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(Pieces, "contexts", fails)
+    monkeypatch.setattr(Encoder, "contexts", fails)
     classifier = Classifier(ClassificationSection())
     unsure = classifier.classify(mail("zzqx vrrt", language="en"))
     assert (unsure.category, unsure.confidence, unsure.review) == ("other", 0.0, True)
     assert "degraded" in capsys.readouterr().out
 
 
+def test_a_missing_encoder_leaves_the_rules_to_go_alone_and_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def missing() -> Encoder:
+        raise FileNotFoundError
+
+    monkeypatch.setattr(encoder, "load", missing)
+    classifier = Classifier(ClassificationSection())
+    assert "encoder.npz: cannot be read; reinstall Postroom" in classifier.model_fault
+    assert classifier.classify(PLAIN[0][1]).review
+    assert "degraded" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 def test_a_model_of_an_older_format_is_refused_with_its_mend(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="was made for format 6, this is 7: train it anew"):
+    with pytest.raises(ModelError, match="was made for format 7, this is 8: train it anew"):
         Model(broken_models(tmp_path)["older-format"], concepts.load())
 
 

@@ -1,19 +1,10 @@
-"""The network: the graph that is shipped says what was trained, and order is read."""
-
-from pathlib import Path
+"""The network: it learns from the order of words, the same from the same, and order is read."""
 
 import numpy as np
 import pytest
+import torch
 
-from postroom.classify import (
-    concepts,
-    export,
-    features,
-    fitting,
-    scorer,
-    sequence,
-)
-from postroom.classify.scorer import Model
+from postroom.classify import concepts, features, network, sequence
 from postroom.envelope import Address
 from postroom.message import Attachment, Message
 
@@ -30,61 +21,63 @@ MESSAGES = [
         attachments=(Attachment(filename="Заявка.xlsx", type="text/csv", size=1, sha256=""),),
     ),
 ]
-FACTS = {
-    "format": scorer.FORMAT,
-    "features": features.VERSION,
-    "buckets": features.BUCKETS,
-    "concepts": VOCABULARY.digest,
-    "name": "some",
-    "categories": ["one", "two", "three"],
-    "early": {"languages": {}, "categories": {}},
-    "whole": {"temperature": 1.5, "languages": {}, "categories": {}},
-    "training": {},
-}
+ORDERED = [
+    Message(raw=b"", new_text=f"{'abcdefghij'[n % 10] * 5} {text} {n}")
+    for n in range(64)
+    for text in ("the bill is paid not broken", "the bill is broken not paid")
+]
+
+
+def rows(messages: list[Message]) -> network.Rows:
+    found = [features.extract(message, VOCABULARY) for message in messages]
+    return network.words(found, len(VOCABULARY.names))
+
+
+def fitted(given: network.Rows, seed: int) -> network.Weights:
+    every = np.arange(len(given.lengths))
+    return network.fit(given, every, every % 2, np.ones(len(every)), 2, seed)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("enough", [0.0, 1.0])
-@pytest.mark.parametrize("worlds", [(0, 0, 0), (1, 2, 1), (2, 1, 2, 1, 0, 0)])
-def test_the_shipped_graph_says_what_was_trained(
-    tmp_path: Path, worlds: tuple[int, ...], enough: float
-) -> None:
-    messages = (MESSAGES * 2)[: len(worlds)]
-    found = [features.extract(message, VOCABULARY) for message in messages]
-    every = np.arange(len(found))
-    data = fitting.Data(
-        rows=fitting.matrix(found, words_only=False),
-        known=fitting.matrix(found, words_only=True),
-        in_order=fitting.in_order(found, VOCABULARY),
-        truth=every % len(MESSAGES),
-        weights=np.ones(len(found)),
-        groups=every,
-        languages=("en",) * len(found),
-        segments=("",) * len(found),
-        sources=("",) * len(found),
-        worlds=np.array(worlds),
-        is_certain=np.ones(len(found), dtype=bool),
-        categories=("one", "two", "three"),
+def test_what_only_the_order_of_words_tells_is_learnt() -> None:
+    given = rows(ORDERED)
+    every = np.arange(len(ORDERED))
+    said = network.logits(given, every, fitted(given, 0))
+    assert (said.argmax(axis=1) == every % 2).mean() > 0.95
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_seed_of_others_alone() -> None:
+    given = rows(MESSAGES)
+    before = torch.get_rng_state()
+    first, second, other = (fitted(given, seed) for seed in (3, 3, 4))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all((first[name] == second[name]).all() for name in first)
+    assert any((first[name] != other[name]).any() for name in first)
+    assert {array.dtype for array in first.values()} == {np.dtype(np.float32)}
+    assert first["first"].shape == (3, network.EMBEDDING, 2 * network.FILTERS)
+    assert first["second"].shape == (3, network.FILTERS, 2 * network.FILTERS)
+
+
+@pytest.mark.slow
+def test_what_is_said_of_a_mail_does_not_depend_on_the_mails_beside_it() -> None:
+    given = rows(MESSAGES * 30)
+    weights = fitted(given, 0)
+    together = network.logits(given, np.arange(len(MESSAGES) * 30), weights)
+    alone = [network.logits(given, np.array([mail]), weights)[0] for mail in range(len(MESSAGES))]
+    assert together == pytest.approx(np.tile(alone, (30, 1)), abs=1e-4)
+    assert len(np.unique(alone, axis=0)) == len(MESSAGES)
+
+
+def test_what_follows_the_last_token_of_a_mail_changes_nothing() -> None:
+    given = rows(MESSAGES[:1])
+    untrained = network._start(np.random.default_rng(0), given, 3)
+    known = {name: torch.from_numpy(array) for name, array in untrained.items()}
+    short, long = (
+        network._logits(known, given.batch(np.array([0]), length)).numpy()
+        for length in (int(given.lengths[0]), given.bounds[-1])
     )
-    fitted = fitting.fit(data, every, 0)
-    export.write(tmp_path / "some.onnx", export.stored(fitted), FACTS | {"enough": enough})
-    model = Model(tmp_path / "some.onnx", VOCABULARY)
-    wanted = fitted.answers(data, every)
-    probabilities_wanted = wanted.calibrated(model.facts.cascade)
-    of_words, of_pieces = fitted.networks_say(data, every)
-    in_order = of_words + (of_pieces if enough else 0.0)
-    linear = fitted.linear.logits(data.rows)
-    for number, one in enumerate(found):
-        scores = model.score(one)
-        assert scores.in_order == pytest.approx(in_order[number], abs=0.02)
-        if not any(worlds):  # with one expert, what features said adds up
-            said = scores.contributions.sum(axis=0) + scores.meaning + fitted.linear.bias[:3]
-            assert said == pytest.approx(linear[number], abs=0.02)
-        assert scores.signs.inbox == pytest.approx(wanted.early.signs[number].inbox, abs=0.01)
-        assert scores.signs.familiarity == pytest.approx(wanted.early.signs[number].familiarity)
-        assert scores.signs.words == wanted.early.signs[number].words
-        probabilities = [scores.probabilities[name] for name in data.categories]
-        assert probabilities == pytest.approx(probabilities_wanted[number], abs=0.02)
+    assert short == pytest.approx(long, abs=1e-5)
 
 
 def test_a_sequence_has_each_part_in_its_turn_and_no_more_than_its_share() -> None:

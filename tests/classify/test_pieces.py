@@ -50,31 +50,6 @@ def test_any_text_has_pieces_of_the_table(text: str) -> None:
     assert np.isfinite(TABLE.meaning(found)).all()
 
 
-def test_a_piece_has_its_own_vector() -> None:
-    found = TABLE.find("pump pump")
-    vectors = TABLE.vectors(found)
-    assert vectors.shape == (2, pieces.WIDTH)
-    assert (vectors[0] == vectors[1]).all() and np.linalg.norm(vectors[0]) > 1.0
-
-
-def test_a_context_tells_what_stands_beside_a_piece() -> None:
-    order = int(TABLE.find("order")[0])
-    seen = []
-    for text in ("please order ten pumps", "the order of the court", "please order ten pumps"):
-        found = TABLE.find(text)
-        (place,) = np.flatnonzero(found == order)
-        seen.append(TABLE.contexts(found)[place])
-    assert (seen[0] == seen[2]).all()
-    assert np.abs(seen[0] - seen[1]).max() > 0.1
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, features.MOST_PIECES])
-def test_every_piece_has_a_context(count: int) -> None:
-    contexts = TABLE.contexts(np.arange(count) % 7)
-    assert contexts.shape == (count, pieces.CONTEXT)
-    assert np.isfinite(contexts).all()
-
-
 def test_features_hold_the_meaning_of_text_and_subject() -> None:
     message = Message(raw=b"", new_text="the pump is broken", subject="")
     found = features.extract(message, concepts.load())
