@@ -107,16 +107,21 @@ def fit(
         for number, index in enumerate(random.permutation(len(batches))):
             length, mails = batches[index]
             said = _logits(trained, given.batch(mails, length), chance)
-            wrong = functional.cross_entropy(
-                said, torch.from_numpy(truth[mails]), reduction="none", label_smoothing=_SMOOTHING
-            )
-            share = torch.from_numpy(weights[mails].astype(np.float32))
             optimiser.zero_grad()
-            torch.autograd.backward(wrong @ share / share.sum())
+            torch.autograd.backward(loss(said, truth[mails], weights[mails]))
             torch.nn.utils.clip_grad_norm_(trained.values(), _CLIP)
             optimiser.param_groups[0]["lr"] = _rate(epoch + number / len(batches))
             optimiser.step()
     return {name: value.detach().numpy() for name, value in trained.items()}
+
+
+def loss(said: Tensor, truth: Classes, weights: Numbers) -> Tensor:
+    """The mean cross-entropy of what is said [mail, category], by the weight of each mail."""
+    wrong = functional.cross_entropy(
+        said, torch.from_numpy(truth), reduction="none", label_smoothing=_SMOOTHING
+    )
+    share = torch.from_numpy(weights.astype(np.float32))
+    return wrong @ share / share.sum()
 
 
 def logits(given: Rows, chosen: NDArray[np.int64], weights: Weights) -> Numbers:

@@ -34,14 +34,12 @@ from torch.nn import functional
 from . import encoder, features
 from .encoder import EPSILON, HEADS, TRAINED, WIDTH, Encoder
 from .judge import Classes, Numbers
-
-Weights = dict[str, NDArray[np.float32]]
+from .network import Weights, loss
 
 QUERIES, HIDDEN = 4, 192
 _EPOCHS, _BATCH, _RATE, _DECAY, _CLIP = 3, 32, 1e-3, 1e-2, 1.0
 _CAREFUL = 0.15  # of the rate, for what knows much before it sees our mail
 _WARMING = 0.05  # of all steps
-_SMOOTHING = 0.05  # of the labels: readers err too
 _DROPPED_PIECES, _DROPPED = 0.1, 0.2
 _TOGETHER = 50  # batches whose mails are sorted by length
 _LOCK = Lock()  # of PyTorch's own chance, which is one for all threads
@@ -178,13 +176,8 @@ def fit(
             group["lr"] = group["share"] * _rate(step / len(batches))
         with _quickly():
             said = network(given.batch(mails), chance)
-        wrong = functional.cross_entropy(
-            said.float(), torch.from_numpy(truth[mails]),
-            reduction="none", label_smoothing=_SMOOTHING,
-        )  # fmt: skip
-        share = torch.from_numpy(weights[mails].astype(np.float32))
         optimiser.zero_grad()
-        torch.autograd.backward(wrong @ share / share.sum())
+        torch.autograd.backward(loss(said.float(), truth[mails], weights[mails]))
         nn.utils.clip_grad_norm_(network.parameters(), _CLIP)
         optimiser.step()
     return {name: value.detach().numpy() for name, value in network.state_dict().items()}
@@ -192,9 +185,10 @@ def fit(
 
 def logits(given: Contexts, chosen: NDArray[np.int64], weights: Weights) -> Numbers:
     """What the upper half says [mail, category] of the chosen mails."""
-    with _LOCK:
+    with torch.device("meta"):  # nothing is drawn: all weights are given
         network = _Network(len(weights["output.bias"]))
-    network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+    known = {name: torch.from_numpy(value) for name, value in weights.items()}
+    network.load_state_dict(known, assign=True)
     answers = np.zeros((len(chosen), len(weights["output.bias"])))
     order = np.argsort(given.lengths[chosen], kind="stable")
     with torch.inference_mode(), _quickly():

@@ -21,13 +21,13 @@ pieces.npz
 import sys
 import unicodedata
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import sentencepiece
 from numpy.typing import NDArray
+from sentencepiece.sentencepiece_model_pb2 import ModelProto  # type: ignore[import-untyped]
 
 from postroom.classify.examples import read_path
 
@@ -95,36 +95,13 @@ def _packed(vectors: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _with(model: bytes, kept: set[int]) -> bytes:
-    """The vocabulary's file without the other pieces: each is a message in field 1."""
-    out, number = bytearray(), 0
-    for field, whole in _fields(model):
-        if field == 1:
-            if number in kept:
-                out += whole
-            number += 1
-        else:
-            out += whole
-    return bytes(out)
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, bytes]]:
-    """(number, key and content) of each field of a protocol buffer; all have lengths."""
-    at = 0
-    while at < len(message):
-        begin = at
-        key, at = _varint(message, at)
-        length, at = _varint(message, at)
-        at += length
-        yield key >> 3, message[begin:at]
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        value |= (message[at] & 0x7F) << shift
-        shift, at = shift + 7, at + 1
-        if message[at - 1] < 0x80:
-            return value, at
+    """The vocabulary's file without the other pieces."""
+    read = ModelProto.FromString(model)
+    pieces = [piece for number, piece in enumerate(read.pieces) if number in kept]
+    del read.pieces[:]
+    read.pieces.extend(pieces)
+    written: bytes = read.SerializeToString(deterministic=True)
+    return written
 
 
 if __name__ == "__main__":

@@ -5,22 +5,10 @@ import pytest
 import torch
 
 from postroom.classify import concepts, features, network, sequence
-from postroom.envelope import Address
-from postroom.message import Attachment, Message
+from postroom.message import Message
+from tests.classify.mails import MESSAGES
 
 VOCABULARY = concepts.load()
-MESSAGES = [
-    Message(raw=b"", subject="Order 5", new_text="please send five boxes of paper"),
-    Message(raw=b""),
-    Message(
-        raw=b"",
-        author=Address(local="snab", domain="stroy.example", name="Отдел снабжения"),
-        subject="заявка",
-        new_text="нужны болты М8х30, двести штук " * 60,
-        quoted_text="прайс",
-        attachments=(Attachment(filename="Заявка.xlsx", type="text/csv", size=1, sha256=""),),
-    ),
-]
 ORDERED = [
     Message(raw=b"", new_text=f"{'abcdefghij'[n % 10] * 5} {text} {n}")
     for n in range(64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from postroom.classify import concepts, encoder, features, transformer
+from postroom.classify import concepts, encoder, features, network, transformer
 from postroom.message import Message
 
 TEXTS = (
@@ -21,7 +21,7 @@ def given() -> transformer.Contexts:
     return transformer.contexts(found, encoder.load())
 
 
-def fitted(given: transformer.Contexts, seed: int = 0) -> transformer.Weights:
+def fitted(given: transformer.Contexts, seed: int = 0) -> network.Weights:
     return transformer.fit(given, EVERY, EVERY % 2, np.ones(len(TEXTS)), 2, seed)
 
 
