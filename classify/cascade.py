@@ -1,8 +1,8 @@
 """Two stages of a model: the whole of it is asked only where a cheaper part is unsure.
 
-In: the sums of the early part (the linear model and the network of words), and a way to ask for
-those of the whole (the sentence encoder besides). Out: a probability for each category. Where the
-early part is as sure as `ENOUGH`, its answer stands, and plain mail costs a tenth of other mail
+In: what the early part says (the linear model and the network of words), and what the whole does
+(the sentence encoder besides). Out: a calibration for each, and whether the first is enough. Where
+the early part is as sure as `ENOUGH`, its answer stands, and plain mail costs a tenth of other mail
 (Viola and Jones, Rapid Object Detection using a Boosted Cascade of Simple Features, 2001). Each
 stage has a calibration of its own (calibration.py), the whole's fitted on mail that gets so far:
 that mail is harder, and the same sums say less there.
@@ -10,14 +10,14 @@ that mail is harder, and the same sums say less there.
 Limits: an early answer that is sure and wrong is not found out.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import calibration
-from .calibration import Answers, Calibration, Signs
+from .calibration import Answers, Calibration
 from .judge import Numbers
 
 ENOUGH = 0.93  # early confidence from which the whole is not asked
@@ -32,18 +32,9 @@ class Cascade:
     whole: Calibration
     enough: float = ENOUGH
 
-    def probabilities(
-        self,
-        early: Sequence[float],
-        names: Sequence[str],
-        signs: Signs,
-        whole: Callable[[], Sequence[float]],
-    ) -> list[float]:
-        """Of each category; `whole` is called for the sums of the whole where they are needed."""
-        said = self.early.probabilities(early, names, signs)
-        if max(said) >= self.enough:
-            return said
-        return self.whole.probabilities(whole(), names, signs)
+    def is_enough(self, early: Sequence[float]) -> bool:
+        """Do these probabilities of the early part stand?"""
+        return max(early) >= self.enough
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,10 @@ A trusted spam filter's verdict (evidence.py) changes the model's probabilities 
 is looked into. After it: a message that a machine wrote is never sure of a business category, and
 a rule's `review: true` holds whatever the confidence.
 
-Limits: synchronous, some milliseconds; asked from several threads at once it is safe.
+A classification has two halves: `begin` takes about a millisecond, `finish` ten times that where
+the message `takes_long`; `classify` is both.
+
+Limits: synchronous; asked from several threads at once it is safe.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -40,7 +43,7 @@ from .evidence import SpamVerdict, spam_verdict, weighed
 from .features import Features
 from .rulebook import Findings, Rulebook, RuleError
 from .rulefile import load_rules
-from .scorer import Model, ModelError, Scores
+from .scorer import Early, Model, ModelError, Scores
 from .shelf import Shelf, live_model
 
 _CERTAIN = 0.99  # a rule this sure is not questioned
@@ -60,6 +63,23 @@ class _Answer:
     source: str = "model"
     review: bool = False
     reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """Half a classification."""
+
+    message: Message
+    envelope: Envelope | None
+    found: Features
+    findings: Findings  # of the rules
+    model: Model | None
+    early: Early | None  # none where there is no model to be used
+
+    @property
+    def takes_long(self) -> bool:
+        """The encoder has to be asked."""
+        return self.early is not None and not self.early.is_enough
 
 
 class Classifier:
@@ -121,15 +141,37 @@ class Classifier:
     def vector(self, message: Message) -> similar.Vector:
         """What the message is like, for finding others like it."""
         found = features.extract(message, self._concepts)
-        return similar.vector(found, self._ask(lambda model: model.contributions(found)))
+        return similar.vector(
+            found, self._ask(self._model, lambda model: model.contributions(found))
+        )
 
     def classify(
         self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
     ) -> Classification:
         """What the message is; never raises for anything in it."""
+        return self.finish(self.begin(message, verdict, envelope))
+
+    def begin(
+        self, message: Message, verdict: Verdict | None = None, envelope: Envelope | None = None
+    ) -> Begun:
+        """What the rules and the model's early part say; never raises for anything in it."""
         found = features.extract(message, self._concepts)
-        findings = self._rules.apply(message, verdict, envelope, found)
-        scores = self._ask(lambda model: model.score(found))
+        model = self._model  # a reload may put another in its place before the end
+        return Begun(
+            message=message,
+            envelope=envelope,
+            findings=self._rules.apply(message, verdict, envelope, found),
+            model=model,
+            early=self._ask(model, lambda known: known.early(found)),
+            found=found,
+        )
+
+    def finish(self, begun: Begun) -> Classification:
+        """What the message is; never raises for anything in it."""
+        message, envelope, findings, early = (
+            begun.message, begun.envelope, begun.findings, begun.early
+        )  # fmt: skip
+        scores = self._ask(begun.model, lambda known: known.whole(early)) if early else None
         probabilities = dict(scores.probabilities) if scores else {}
         filtered = spam_verdict(message, envelope, self._section.spam_filters)
         if filtered and probabilities:
@@ -140,7 +182,7 @@ class Classifier:
         metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
         if scores:
             metrics.FAMILIARITY.observe(scores.signs.familiarity)
-            self._compare(found, scores, envelope)
+            self._compare(begun.found, scores, envelope)
         return Classification(
             category=answer.category,
             confidence=round(answer.confidence, 4),
@@ -149,23 +191,23 @@ class Classifier:
             reasons=(
                 *findings.reasons,
                 *_filter_said(filtered),
-                *self._told(answer, found, scores),
+                *self._told(answer, begun.found, scores),
             ),
             review=unsure or answer.review or findings.review,
             priority=findings.priority or "normal",
             labels=findings.labels,
-            model=self.model_name,
+            model=scores.facts.name if scores else "",
             blocked=findings.blocked,
             folder=findings.folder,
             template=findings.template,
         )
 
-    def _ask(self, question: Callable[[Model], T]) -> T | None:
-        """What the model says; None where it cannot be used, or no longer."""
-        if self._model is None:
+    def _ask(self, model: Model | None, question: Callable[[Model], T]) -> T | None:
+        """What a model says; None where it cannot be used, or no longer."""
+        if model is None:
             return None
         try:
-            return question(self._model)
+            return question(model)
         except ModelError as error:
             self._degrade(error)
             return None
@@ -193,10 +235,11 @@ class Classifier:
 
     def _compare(self, found: Features, scores: Scores, envelope: Envelope | None) -> None:
         """Asks the candidate too; its word goes to log and metrics alone."""
-        if self._shadow is None:
+        shadow = self._shadow
+        if shadow is None:
             return
         try:
-            other = self._shadow.score(found)
+            other = shadow.score(found)
         except ModelError as error:
             maillog.degraded(part="shadow", reason=str(error))
             self._shadow = None
@@ -211,7 +254,7 @@ class Classifier:
                 live_confidence=round(share, 4),
                 candidate=candidate,
                 candidate_confidence=round(likely, 4),
-                model=self._shadow.facts.name,
+                model=shadow.facts.name,
             )
 
     def _degrade(self, error: ModelError) -> None:
@@ -220,12 +263,12 @@ class Classifier:
         maillog.degraded(part="model", reason=str(error))
 
     def _told(self, answer: _Answer, found: Features, scores: Scores | None) -> Iterator[str]:
-        if scores is None or self._model is None:
+        if scores is None:
             yield f"no model: {self.model_fault}; rules went alone"
         else:
             best, share = next(iter(scores.probabilities.items()))
             yield f"model: {best} ({share:.2f})"
-            yield from _explained(best, self._model.facts.categories, found, scores)
+            yield from _explained(best, found, scores)
         yield from answer.reasons
 
 
@@ -268,9 +311,7 @@ def _of_a_machine(answer: _Answer, message: Message) -> _Answer:
     return replace(answer, confidence=_MACHINE, reasons=(*answer.reasons, reason))
 
 
-def _explained(
-    category: str, categories: tuple[str, ...], found: Features, scores: Scores
-) -> Iterator[str]:
+def _explained(category: str, found: Features, scores: Scores) -> Iterator[str]:
     """The features that spoke loudest for a category against the others, in plain words."""
     if found.is_empty:
         yield "there are no words in text or subject"
@@ -278,7 +319,7 @@ def _explained(
         yield f"only {scores.signs.familiarity:.0%} of the words are known to the model"
     if scores.signs.inbox > 0.5:
         yield f"reads like mail between people ({scores.signs.inbox:.0%})"
-    column = categories.index(category)
+    column = scores.facts.categories.index(category)
     said = scores.contributions
     gain = (said[:, column] - said.sum(axis=1) / said.shape[1]) * found.can_be_told
     gains: dict[tuple[str, str], float] = {}

@@ -12,7 +12,7 @@ Limits: several threads may ask at once; each answer is made on one.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +56,25 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Early:
+    """What the early part says of one message: what the whole goes on from."""
+
+    found: Features
+    sums: NDArray[np.float32]  # [category]: logits
+    probabilities: list[float]  # by the model's order of categories
+    is_enough: bool  # the answer stands, the encoder is not asked
+    signs: Signs  # what says how far the answer can be trusted
+    contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
+    meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
+    in_order: NDArray[np.float32]  # [category]: what words in order added
+    inbox: NDArray[np.float32]  # [1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """The model's answer for one message."""
 
+    facts: Facts  # of the model
     probabilities: dict[str, float]  # category -> calibrated probability, largest first
     signs: Signs  # what says how far the answer can be trusted
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
@@ -78,37 +94,58 @@ class Model:
 
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
-        early, table, meant, in_order, inbox, _ = self._run(lambda: self._early(found))
+        return self.whole(self.early(found))
+
+    def early(self, found: Features) -> Early:
+        """What the early part says; a millisecond. Raises ModelError when the runtime fails."""
+        sums, table, meant, in_order, inbox, _ = self._run(lambda: self._for_early(found))
         contributions, known = table[:, :-1], table[:, -1]
         words = found.is_word
-        whole = float(found.weights[words].sum())
+        weight = float(found.weights[words].sum())
         signs = Signs(
-            familiarity=min(float(known[words].sum()) / whole, 1.0) if whole else 0.0,
+            familiarity=min(float(known[words].sum()) / weight, 1.0) if weight else 0.0,
             inbox=float(inbox[0]),
             words=int(np.count_nonzero(words)),
             language=found.language,
         )
-        by_encoder = np.zeros_like(in_order)
-
-        def look_again() -> Sequence[float]:
-            by_encoder[:] = self._run(lambda: self._in_context(found, inbox))[-1]
-            sums: list[float] = (early + by_encoder).tolist()
-            return sums
-
-        names = self.facts.categories
-        probabilities = self.facts.cascade.probabilities(early.tolist(), names, signs, look_again)
-        largest_first = sorted(zip(names, probabilities, strict=True), key=lambda one: -one[1])
-        return Scores(
-            probabilities=dict(largest_first),
+        cascade = self.facts.cascade
+        said = cascade.early.probabilities(sums.tolist(), self.facts.categories, signs)
+        return Early(
+            found=found,
+            sums=sums,
+            probabilities=said,
+            is_enough=cascade.is_enough(said),
             signs=signs,
             contributions=contributions,
             meaning=meant,
-            in_order=in_order + by_encoder,
+            in_order=in_order,
+            inbox=inbox,
+        )
+
+    def whole(self, early: Early) -> Scores:
+        """The answer; where the early part is unsure the encoder is asked, for ten times as long.
+
+        Raises ModelError when the runtime fails.
+        """
+        names, said, in_order = self.facts.categories, early.probabilities, early.in_order
+        if not early.is_enough:
+            by_encoder = self._run(lambda: self._in_context(early))[-1]
+            in_order = in_order + by_encoder
+            sums = (early.sums + by_encoder).tolist()
+            said = self.facts.cascade.whole.probabilities(sums, names, early.signs)
+        largest_first = sorted(zip(names, said, strict=True), key=lambda one: -one[1])
+        return Scores(
+            facts=self.facts,
+            probabilities=dict(largest_first),
+            signs=early.signs,
+            contributions=early.contributions,
+            meaning=early.meaning,
+            in_order=in_order,
         )
 
     def contributions(self, found: Features) -> NDArray[np.float32]:
         """What each feature said [id, category]. Raises ModelError when the runtime fails."""
-        table: NDArray[np.float32] = self._run(lambda: self._early(found))[1]
+        table: NDArray[np.float32] = self._run(lambda: self._for_early(found))[1]
         return table[:, :-1]
 
     def _run(self, given: Callable[[], dict[str, NDArray[Any]]]) -> list[NDArray[np.float32]]:
@@ -119,7 +156,7 @@ class Model:
             raise ModelError(SHIPPED, "the ONNX runtime failed on a message", error) from error
         return made
 
-    def _early(self, found: Features) -> dict[str, NDArray[Any]]:
+    def _for_early(self, found: Features) -> dict[str, NDArray[Any]]:
         tokens = found.sequence
         return {
             "ids": found.ids,
@@ -131,12 +168,12 @@ class Model:
             "parts": tokens.parts,
         }
 
-    def _in_context(self, found: Features, inbox: NDArray[np.float32]) -> dict[str, NDArray[Any]]:
-        read = self._encoder.read(found.texts)
+    def _in_context(self, early: Early) -> dict[str, NDArray[Any]]:
+        read = self._encoder.read(early.found.texts)
         return {
             "contexts": self._encoder.contexts(read.pieces),
             "piece parts": read.parts,
-            "inbox": inbox,
+            "inbox": early.inbox,
         }
 
 

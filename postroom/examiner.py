@@ -7,11 +7,14 @@ process) run at the same time; classification needs both.
 
 import asyncio
 import ipaddress
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from time import perf_counter
 
 from . import jobs, metrics
+from .classification import Classification
 from .classify.classifier import Classifier
 from .classify.orders.templatefile import load_templates
 from .clock import Clock
@@ -49,6 +52,7 @@ class Examiner:
         self.pool = WorkerPool(config.reading, WORKER_MODULES)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
         self.classifier = Classifier(config.classification, config.models_dir)
+        self._classifying = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="classify")
         self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]
 
     async def __call__(self, envelope: Envelope, raw: bytes) -> Examination:
@@ -59,8 +63,7 @@ class Examiner:
     async def examine(self, envelope: Envelope, raw: bytes) -> tuple[Examination, Message]:
         """What is found out about a message, and the message as it was read for that."""
         verdict, message = await asyncio.gather(self.authenticate(envelope, raw), self.read(raw))
-        with metrics.STAGE_SECONDS.labels("classify").time():
-            classification = self.classifier.classify(message, verdict, envelope)
+        classification = await self.classify(message, verdict, envelope)
         metrics.CONFIDENCE.observe(classification.confidence)
         answer = disposition(verdict, classification, self.config.policy, envelope)
         examination = Examination(
@@ -97,6 +100,18 @@ class Examiner:
             message = _unread(raw, lost)
         metrics.STAGE_SECONDS.labels("read").observe(perf_counter() - started)
         return replace(message, raw=raw)
+
+    async def classify(
+        self, message: Message, verdict: Verdict, envelope: Envelope
+    ) -> Classification:
+        """What the message is."""
+        with metrics.STAGE_SECONDS.labels("classify").time():
+            begun = self.classifier.begin(message, verdict, envelope)
+            if not begun.takes_long:
+                return self.classifier.finish(begun)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._classifying, self.classifier.finish, begun
+            )
 
     async def extract(self, message: Message) -> Order:
         """The order or invoice in a message that `read` gave.

@@ -1,7 +1,6 @@
 """The cascade: the whole model is asked only where its early part is unsure."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -17,21 +16,11 @@ PLAIN = Calibration(languages={}, categories={})
 SURE, UNSURE = [9.0, 0.0, 0.0, 0.0], [1.0, 0.5, 0.0, 0.0]
 
 
-def test_where_the_early_part_is_sure_the_whole_is_not_asked() -> None:
+def test_the_early_word_stands_where_it_is_sure() -> None:
     by = Cascade(early=PLAIN, whole=PLAIN)
-
-    def never() -> list[float]:
-        raise AssertionError
-
-    assert max(by.probabilities(SURE, NAMES, SIGNS, never)) >= ENOUGH
-
-
-def test_where_it_is_unsure_the_whole_has_the_word_by_a_calibration_of_its_own() -> None:
-    cooler = replace(PLAIN, temperature=2.0)
-    said = Cascade(early=PLAIN, whole=cooler).probabilities(
-        UNSURE, NAMES, SIGNS, lambda: [0.0, 0.0, 4.0, 0.0]
-    )
-    assert said == cooler.probabilities([0.0, 0.0, 4.0, 0.0], NAMES, SIGNS)
+    assert by.is_enough(PLAIN.probabilities(SURE, NAMES, SIGNS))
+    assert not by.is_enough(PLAIN.probabilities(UNSURE, NAMES, SIGNS))
+    assert by.is_enough([ENOUGH, 1.0 - ENOUGH]) and not by.is_enough([ENOUGH - 0.001, 0.0])
 
 
 def stages(count: int, seed: int) -> Stages:
@@ -61,9 +50,9 @@ def test_one_message_alone_gets_what_it_gets_among_many() -> None:
     fitted, some = cascade.fit(stages(600, 3)), stages(40, 4)
     together = some.calibrated(fitted)
     for number, expected in enumerate(together):
-        alone = fitted.probabilities(
-            some.early.sums[number].tolist(), NAMES, SIGNS, partial(list, some.whole.sums[number])
-        )
+        alone = fitted.early.probabilities(some.early.sums[number].tolist(), NAMES, SIGNS)
+        if not fitted.is_enough(alone):
+            alone = fitted.whole.probabilities(some.whole.sums[number].tolist(), NAMES, SIGNS)
         assert alone == pytest.approx(expected)
 
 
