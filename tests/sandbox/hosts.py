@@ -103,10 +103,11 @@ def missing() -> str:
         return "network namespaces need root"
     if shutil.which("ip") is None:
         return "iproute2 is not installed"
-    made = subprocess.run(["ip", "netns", "add", "pr-probe"], capture_output=True, check=False)
+    probe = f"pr-probe{os.getpid()}"  # two test processes may ask at a time
+    made = subprocess.run(["ip", "netns", "add", probe], capture_output=True, check=False)
     if made.returncode:
         return f"no network namespaces here: {made.stderr.decode().strip()}"
-    subprocess.run(["ip", "netns", "delete", "pr-probe"], check=False)
+    subprocess.run(["ip", "netns", "delete", probe], check=False)
     return postgresql.missing() or redis_server.missing()
 
 
