@@ -168,10 +168,9 @@ class Classifier:
 
     def finish(self, begun: Begun) -> Classification:
         """What the message is; never raises for anything in it."""
-        message, envelope, findings, early = (
-            begun.message, begun.envelope, begun.findings, begun.early
-        )  # fmt: skip
-        scores = self._ask(begun.model, lambda known: known.whole(early)) if early else None
+        message, envelope, findings = begun.message, begun.envelope, begun.findings
+        found, early = begun.found, begun.early
+        scores = self._ask(begun.model, lambda known: known.whole(found, early)) if early else None
         probabilities = dict(scores.probabilities) if scores else {}
         filtered = spam_verdict(message, envelope, self._section.spam_filters)
         if filtered and probabilities:
@@ -182,7 +181,7 @@ class Classifier:
         metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
         if scores:
             metrics.FAMILIARITY.observe(scores.signs.familiarity)
-            self._compare(begun.found, scores, envelope)
+            self._compare(found, scores, envelope)
         return Classification(
             category=answer.category,
             confidence=round(answer.confidence, 4),
@@ -191,7 +190,7 @@ class Classifier:
             reasons=(
                 *findings.reasons,
                 *_filter_said(filtered),
-                *self._told(answer, begun.found, scores),
+                *self._told(answer, found, scores),
             ),
             review=unsure or answer.review or findings.review,
             priority=findings.priority or "normal",

@@ -59,7 +59,6 @@ class Facts:
 class Early:
     """What the early part says of one message: what the whole goes on from."""
 
-    found: Features
     sums: NDArray[np.float32]  # [category]: logits
     probabilities: list[float]  # by the model's order of categories
     is_enough: bool  # the answer stands, the encoder is not asked
@@ -67,7 +66,6 @@ class Early:
     contributions: NDArray[np.float32]  # [feature, category]: what each added, in logits
     meaning: NDArray[np.float32]  # [category]: what the meaning of the text added
     in_order: NDArray[np.float32]  # [category]: what words in order added
-    inbox: NDArray[np.float32]  # [1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +92,7 @@ class Model:
 
     def score(self, found: Features) -> Scores:
         """The probabilities for one message. Raises ModelError when the runtime fails."""
-        return self.whole(self.early(found))
+        return self.whole(found, self.early(found))
 
     def early(self, found: Features) -> Early:
         """What the early part says; a millisecond. Raises ModelError when the runtime fails."""
@@ -111,7 +109,6 @@ class Model:
         cascade = self.facts.cascade
         said = cascade.early.probabilities(sums.tolist(), self.facts.categories, signs)
         return Early(
-            found=found,
             sums=sums,
             probabilities=said,
             is_enough=cascade.is_enough(said),
@@ -119,17 +116,16 @@ class Model:
             contributions=contributions,
             meaning=meant,
             in_order=in_order,
-            inbox=inbox,
         )
 
-    def whole(self, early: Early) -> Scores:
+    def whole(self, found: Features, early: Early) -> Scores:
         """The answer; where the early part is unsure the encoder is asked, for ten times as long.
 
         Raises ModelError when the runtime fails.
         """
         names, said, in_order = self.facts.categories, early.probabilities, early.in_order
         if not early.is_enough:
-            by_encoder = self._run(lambda: self._in_context(early))[-1]
+            by_encoder = self._run(lambda: self._in_context(found, early.signs.inbox))[-1]
             in_order = in_order + by_encoder
             sums = (early.sums + by_encoder).tolist()
             said = self.facts.cascade.whole.probabilities(sums, names, early.signs)
@@ -168,12 +164,12 @@ class Model:
             "parts": tokens.parts,
         }
 
-    def _in_context(self, early: Early) -> dict[str, NDArray[Any]]:
-        read = self._encoder.read(early.found.texts)
+    def _in_context(self, found: Features, inbox: float) -> dict[str, NDArray[Any]]:
+        read = self._encoder.read(found.texts)
         return {
             "contexts": self._encoder.contexts(read.pieces),
             "piece parts": read.parts,
-            "inbox": early.inbox,
+            "inbox": np.array([inbox], dtype=np.float32),
         }
 
 

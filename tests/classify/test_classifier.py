@@ -291,6 +291,37 @@ def test_mail_between_people_is_told() -> None:
     assert ["between people" in " ".join(reasons) for reasons in told] == [False, True]
 
 
+def test_where_the_early_part_is_sure_the_encoder_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = Model(SHIPPED, concepts.load())
+
+    def never(*_: object) -> dict[str, object]:
+        raise AssertionError
+
+    monkeypatch.setattr(model, "_in_context", never)
+    scores = model.score(features.extract(PLAIN[0][1], concepts.load()))
+    assert max(scores.probabilities.values()) >= model.facts.cascade.enough
+    with pytest.raises(ModelError):
+        model.score(features.extract(mail("zzqx vrrt", language="en"), concepts.load()))
+
+
+def test_where_it_is_unsure_the_whole_has_the_word_by_a_calibration_of_its_own() -> None:
+    found = features.extract(mail("zzqx vrrt", language="en"), concepts.load())
+    model = Model(SHIPPED, concepts.load())
+    early, scores = model.early(found), model.score(found)
+    cascade = model.facts.cascade
+    cooler = replace(cascade.whole, temperature=2.0 * cascade.whole.temperature)
+    model.facts = replace(model.facts, cascade=replace(cascade, whole=cooler))
+    assert model.early(found).probabilities == early.probabilities
+    sums = (early.sums + scores.in_order - early.in_order).tolist()
+    said = model.score(found).probabilities
+    for calibration, told in ((cascade.whole, scores.probabilities), (cooler, said)):
+        expected = calibration.probabilities(sums, model.facts.categories, early.signs)
+        assert [told[name] for name in model.facts.categories] == pytest.approx(expected, abs=1e-5)
+    assert max(said.values()) < max(scores.probabilities.values())
+
+
 def test_the_shipped_model_says_what_it_is() -> None:
     facts = Model(SHIPPED, concepts.load()).facts
     assert facts.name.startswith("mixed-")

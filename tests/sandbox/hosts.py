@@ -23,6 +23,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,7 @@ listen = ""
 """
 
 
+@cache
 def missing() -> str:
     """Why there can be no hosts here, or empty."""
     if os.geteuid() != 0:
