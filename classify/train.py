@@ -41,7 +41,7 @@ _SOURCES = {"spam_extra": 0.2, "train_real_en": 2.0}
 _OTHER_SOURCES = 1.5
 # Sources of mail between people, and of archives; the rest came to a company's desk.
 _WORLDS: dict[str, int] = {
-    **dict.fromkeys(("en-e", "en-f", "en-h", "en-j"), linear.INBOX),
+    **dict.fromkeys(("en-e", "en-f", "en-h", "en-j", "en-v", "en-aa"), linear.INBOX),
     **dict.fromkeys(("train_real_en", "spam_extra"), linear.ARCHIVE),
 }
 
