@@ -81,6 +81,8 @@ class ReplyFacts:
     sender: str  # MAIL FROM; empty is the null sender
     author: str  # address of the one From mailbox; empty when there is not one
     aligned_with: str  # organizational domain the sender must belong to; empty: not authenticated
+    # MAIL FROM itself passed SPF, aligned. Replies planned before this was asked go as they did.
+    sender_proven: bool = True
     automatic: str  # AutomaticKind; "human" for a person's message
     header: str  # reason token a header field gives against a reply, or empty
     addressees: tuple[str, ...]  # our mailboxes named in To or Cc
@@ -124,6 +126,7 @@ def facts_of(
         sender="" if envelope.is_null_sender else _clean(parse_path(envelope.sender).text),
         author=_clean(message.author.text) if message.author else "",
         aligned_with=_aligned_with(verdict, config),
+        sender_proven=any(one.startswith("spf:") for one in verdict.dmarc.aligned),
         automatic=message.automatic.kind.value,
         header=_against(message, ours | _ours(config)),
         addressees=tuple(sorted(named & ours)),
@@ -173,6 +176,9 @@ def _by_sender(facts: ReplyFacts, config: Config) -> str:
         return "suspicious"
     # RFC 3834 4: a reply goes to MAIL FROM; we also want it to be the author we authenticated.
     if not belongs(parse_path(facts.sender).domain, facts.aligned_with):
+        return "sender-not-author"
+    # A signature says nothing of the envelope: a signed message may be sent again by anyone.
+    if not facts.sender_proven and _folded(facts.sender) != _folded(facts.author):
         return "sender-not-author"
     if _is_machine(facts.sender) or _is_machine(facts.author):
         return "machine-sender"

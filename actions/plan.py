@@ -238,4 +238,9 @@ def _reply(
 
 
 def _is_message_id(value: str) -> bool:
-    return len(value) <= _LONGEST_MESSAGE_ID and _MESSAGE_ID.fullmatch(value) is not None
+    # An encoded word is none: the email package would decode it, line ends and all.
+    return (
+        len(value) <= _LONGEST_MESSAGE_ID
+        and _MESSAGE_ID.fullmatch(value) is not None
+        and "=?" not in value
+    )

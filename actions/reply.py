@@ -12,7 +12,7 @@ older robots.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -100,6 +100,7 @@ class Composer:
                 message.set_boundary(f"=-{key}")
             wire = _UNFOLDED if recipient.isascii() else _UNFOLDED.clone(utf8=True)
             content = message.as_bytes(policy=wire)
+            _check_fields(content, message.keys())
         except (MessageError, ValueError, LookupError) as error:
             raise PermanentFailure("reply-unbuildable", error) from error
         return Composed(recipient=recipient, message_id=message_id, content=content)
@@ -195,7 +196,17 @@ def _is_author(reply: PlannedReply) -> bool:
     return reply.recipient.casefold() == reply.facts.author.casefold()
 
 
+def _check_fields(content: bytes, names: Sequence[str]) -> None:
+    """Raises ValueError where the header holds other fields than we gave it."""
+    header = content.partition(b"\r\n\r\n")[0]
+    found = [line.partition(b":")[0] for line in header.split(b"\r\n") if line[:1] not in b" \t"]
+    if found != [name.encode() for name in names]:
+        raise ValueError("the header would hold other fields than ours")
+
+
 def _address(name: str, address: str) -> Address:
+    if "=?" in address:
+        raise ValueError("an encoded word stands in the address")
     path = parse_path(address)
     return Address(display_name=_in_header(name), username=path.local, domain=path.domain)
 

@@ -17,7 +17,9 @@ from .published import Lookups, PublishedPolicy
 
 _MOST = 10
 _URI = re.compile(r"mailto:([^!?#]+)(?:\?[^!#]*)?(?:!([0-9]{1,18})([kmgt]?))?", re.I | re.ASCII)
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}", re.ASCII)
+# A dot-atom (RFC 5321 4.1.2) without "=?": the email package would decode an encoded word.
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = re.compile(rf"(?!.*=\?)(?=.{{1,64}}$){_ATOM}(?:\.{_ATOM})*", re.ASCII)
 _UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 _LONGEST_NAME = 253
 

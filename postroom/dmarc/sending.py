@@ -15,6 +15,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.errors import MessageError
 
 from postroom.actions.submit import OutcomeUnknown, Refused, submit
 from postroom.clock import Clock
@@ -176,7 +177,10 @@ class Sender:
                 xml=report.xml() if dry else b"",
             )
 
-        message = letter(report, address, now)
+        try:
+            message = letter(report, address, now)
+        except (MessageError, ValueError) as error:
+            return ended("refused", f"cannot be written: {type(error).__name__}")
         if destination.most is not None and len(message) > destination.most:
             return ended("too-large", f"{len(message)} octets, {destination.most} are taken")
         with self._database.reading() as connection:

@@ -119,6 +119,18 @@ def test_the_sender_must_lie_under_the_author_s_domain(sender: str, expected: st
     assert reason(envelope={"sender": sender}) == expected
 
 
+def test_a_signature_alone_proves_no_other_sender_than_the_author() -> None:
+    signed = dmarc(aligned=("dkim:snab.example",))
+    assert reason(verdict=signed) == ""
+    assert reason(verdict=signed, envelope={"sender": "Ivan+orders@snab.example"}) == ""
+    again = {"sender": "victim@snab.example"}  # a signed message, sent again by anyone
+    assert reason(verdict=signed, envelope=again) == "sender-not-author"
+    assert (
+        reason(verdict=dmarc(aligned=("dkim:snab.example", "spf:snab.example")), envelope=again)
+        == ""
+    )
+
+
 def test_a_sender_in_u_labels_is_the_same_domain_as_in_a_labels() -> None:
     found = dmarc(domain="xn--e1afmkfd.example", org_domain="xn--e1afmkfd.example")
     author = Address(local="ivan", domain="пример.example")

@@ -181,6 +181,49 @@ def test_nothing_a_stranger_writes_becomes_a_header_or_a_line(hostile: str) -> N
     assert ">49<" not in html_of(composed)
 
 
+ENCODED = "=?utf-8?q?a=0d=0aBcc=3Avictim=40example.test=0d=0aX?="
+ENCODED_BODY = "=?utf-8?q?a=0d=0a=0d=0aPay_to_another_account?="
+
+
+@pytest.mark.parametrize("hostile", [ENCODED, ENCODED_BODY])
+def test_a_reply_whose_address_holds_an_encoded_word_is_not_sent(hostile: str) -> None:
+    with pytest.raises(PermanentFailure, match="reply-unbuildable"):
+        compose(planned(recipient=f"{hostile}@snab.example"))
+
+
+@pytest.mark.parametrize("hostile", [ENCODED, ENCODED_BODY])
+def test_a_message_id_with_an_encoded_word_is_none(hostile: str) -> None:
+    action = planning.plan(
+        post.decision(),
+        message=post.message(
+            message_id=f"<{hostile}@snab.example>",
+            references=(f"<{hostile}@snab.example>", "<2@snab.example>"),
+        ),
+        verdict=post.verdict(),
+        order=post.order(),
+        classification=post.classification(),
+        envelope=post.envelope(),
+        digest="d1",
+        received_at=post.NOW,
+        config=post.config(),
+    )[-1]
+    reply = from_json(PlannedReply, action.body)
+    assert (reply.message_id, reply.references) == ("", ("<2@snab.example>",))
+
+
+@pytest.mark.parametrize("hostile", [ENCODED, ENCODED_BODY])
+def test_a_header_never_holds_other_fields_than_ours(hostile: str) -> None:
+    """Whatever was planned by an older version: it comes as one field, or not at all."""
+    try:
+        composed = compose(planned(message_id=f"<{hostile}@snab.example>"))
+    except PermanentFailure as failure:
+        assert failure.reason == "reply-unbuildable"
+        return
+    header, _, body = composed.content.partition(b"\r\n\r\n")
+    assert not any(line.startswith(b"Bcc") for line in header.split(b"\r\n"))
+    assert b"Pay" not in body and b"MIME-Version" in header
+
+
 MARKUP = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
