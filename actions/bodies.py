@@ -25,8 +25,9 @@ from .gates import authenticated_domain
 
 _NOTE, _TEXT, _LINE = 2_000, 20_000, 998  # longest texts, in characters
 _MOST_DIGITS = 30  # a number beyond is a mistake or an attack
-# Broken text would break JSON or its reader: controls, lone surrogates, Unicode line ends.
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+# Broken text would break JSON, XML or its reader: controls, lone surrogates, Unicode line ends, and
+# the two other characters that XML cannot hold (XML 1.0 2.2).
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 
 
 def erp_body(

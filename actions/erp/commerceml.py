@@ -1,8 +1,9 @@
 """Orders as CommerceML 2, the way 1C takes them from a web shop ("обмен с сайтом"). Pure.
 
 In: bodies of contract section 4. Out: the XML that answers `type=sale&mode=query`: one Документ
-with ХозОперация "Заказ товара" per order. Ид is our key, so that 1C, which remembers it, takes an
-order once however often it is offered; Номер is the customer's number, or the key's first part.
+with ХозОперация "Заказ товара" per order, each made alone, so that one that cannot be made costs
+the others nothing. Ид is our key, so that 1C, which remembers it, takes an order once however
+often it is offered; Номер is the customer's number, or the key's first part.
 
 Standard: CommerceML 2.10 as 1C's configurations read it (Управление торговлей, УНФ, БП).
 
@@ -11,24 +12,22 @@ Limits: no delivery charges and no discounts; units keep the customer's word.
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from lxml import etree
 
-from .mapping import number
+from .mapping import amount
 
 _VERSION = "2.10"
 Record = dict[str, Any]
 
 
-def orders_xml(bodies: Iterable[Record], now: datetime) -> bytes:
-    """The whole file, UTF-8."""
+def orders_xml(documents: Iterable[etree._Element], now: datetime) -> bytes:
+    """The whole file of these `order_document`s, UTF-8."""
     root = etree.Element("КоммерческаяИнформация")
     root.set("ВерсияСхемы", _VERSION)
     root.set("ДатаФормирования", now.strftime("%Y-%m-%dT%H:%M:%S"))
-    for body in bodies:
-        _document(root, body)
+    root.extend(documents)
     return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
 
 
@@ -37,8 +36,9 @@ def order_number(body: Record) -> str:
     return str(body["order_number"] or body["external_ref"][:8])
 
 
-def _document(root: Any, body: Record) -> None:
-    document = etree.SubElement(root, "Документ")
+def order_document(body: Record) -> etree._Element:
+    """One order. Raises ValueError for a text that XML cannot hold."""
+    document = etree.Element("Документ")
     customer = body["customer"]
     ordered = str(body["ordered_at"])
     _texts(
@@ -50,7 +50,7 @@ def _document(root: Any, body: Record) -> None:
         Роль="Продавец",
         Валюта=body["currency"],
         Курс="1",
-        Сумма=f"{sum((_total(line) for line in body['lines']), Decimal()):f}",
+        Сумма=f"{amount(*body['lines']):f}",
     )
     party = etree.SubElement(etree.SubElement(document, "Контрагенты"), "Контрагент")
     name = customer["company"] or customer["name"] or customer["email"]
@@ -78,6 +78,7 @@ def _document(root: Any, body: Record) -> None:
         if value:
             requisite = etree.SubElement(values, "ЗначениеРеквизита")
             _texts(requisite, Наименование=label, Значение=value)
+    return document
 
 
 def _line(good: Any, line: Record) -> None:
@@ -88,13 +89,8 @@ def _line(good: Any, line: Record) -> None:
         good,
         ЦенаЗаЕдиницу=line["unit_price"] or "0",
         Количество=line["quantity"] or "0",
-        Сумма=f"{_total(line):f}",
+        Сумма=f"{amount(line):f}",
     )
-
-
-def _total(line: Record) -> Decimal:
-    amount, price = number(line["quantity"]), number(line["unit_price"])
-    return round((amount or Decimal()) * (price or Decimal()), 2)
 
 
 def _texts(parent: Any, **texts: str) -> None:

@@ -92,8 +92,8 @@ class Documents:
         """The number of the document in the ERP; see the module's text.
 
         Raises NotYet while an earlier request may be at work, PermanentFailure (erp-differs,
-        erp-duplicate, erp-customer-unknown, erp-product-unknown, erp-unit-differs ...) for a
-        person, and what the system raises.
+        erp-duplicate, erp-customer-unknown, erp-customer-unproven, erp-product-unknown,
+        erp-unit-differs ...) for a person, and what the system raises.
         """
         wait_for_others(request, self._settle_s, self._clock)
         body = json.loads(request.body)
@@ -178,12 +178,14 @@ class Documents:
         context = self._plain(body)
         uses = json.dumps(document.values)
         if "$customer.id" in uses:
-            lookup = self._lookup("customer")
-            record = await self._one(lookup, body["customer"], "erp-customer-ambiguous")
-            if record is None and document in (self._mapping.ticket, self._mapping.lead):
-                record = {}  # a question may come from anybody
-            if record is None:
-                raise PermanentFailure("erp-customer-unknown", detail=body["customer"]["email"])
+            lookup, who = self._lookup("customer"), body["customer"]
+            if document is self._mapping.order:
+                record = await self._proven(lookup, who)
+            else:
+                record = await self._one(lookup, who, "erp-customer-ambiguous") or {}
+            # A question may come from anybody.
+            if not record and document not in (self._mapping.ticket, self._mapping.lead):
+                raise PermanentFailure("erp-customer-unknown", detail=who["email"])
             known = {word: dig(record, path) for word, path in lookup.fields.items()}
             context["customer"] = {**body["customer"], **known}
         if "$currency_id" in uses and body["currency"]:
@@ -194,6 +196,22 @@ class Documents:
         if "$product." in uses:
             context["lines"] = [await self._with_product(line) for line in body["lines"]]
         return context
+
+    async def _proven(self, lookup: Lookup, who: Record) -> Record | None:
+        """The customer with the address that was authenticated, or None.
+
+        A tax number is public, and anybody can write it into a mail. Raises
+        PermanentFailure(erp-customer-unproven), which says whose it is, where it alone is known.
+        """
+        ways = tuple(way for way in lookup.by if "$email" in json.dumps(way))
+        by_address = lookup.model_copy(update={"by": ways})
+        record = await self._one(by_address, who, "erp-customer-ambiguous")
+        other = record or await self._one(lookup, who, "erp-customer-ambiguous")
+        if record is None and other is not None:
+            name = _said(dig(other, lookup.fields["name"])) if "name" in lookup.fields else ""
+            said = f"{who['email']} is not known as an address of {name or 'the customer'}"
+            raise PermanentFailure("erp-customer-unproven", detail=said)
+        return record
 
     def _plain(self, body: Record) -> Record:
         """The body, and what every template may need besides."""

@@ -16,7 +16,8 @@ An exchange that breaks off leaves its orders leased until the next one, which o
 under the same Ид; 1C knows those it has. Nothing is lost, and nothing entered twice.
 
 Failure policy: a wrong login is 401; trouble of ours is "failure" with a plain line, as the
-protocol has it, and 1C comes again.
+protocol has it, and 1C comes again. An order that cannot be written is a dead letter (erp-cannot)
+and keeps no other back.
 
 Limits: one 1C per installation. Changes of state that 1C sends back are not read.
 """
@@ -36,10 +37,11 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
+from lxml import etree
 
 from postroom import maillog
 from postroom.actions import outbox
-from postroom.actions.outbox import Done, End, Leased, Postponed
+from postroom.actions.outbox import Done, GivenUp, Leased, Postponed
 from postroom.clock import Clock
 from postroom.config import Config
 from postroom.decision import Step
@@ -47,7 +49,7 @@ from postroom.failure import Failure, PermanentFailure, TemporaryFailure
 from postroom.product import Product
 from postroom.store.engine import Database
 
-from .commerceml import order_number, orders_xml
+from .commerceml import order_document, order_number, orders_xml
 from .contract import ErpRequest
 from .secret import secret
 
@@ -56,6 +58,7 @@ COOKIE = "postroom_exchange"
 _SESSION = timedelta(hours=1)
 _FILE_LIMIT = 67_108_864  # octets of one upload
 _AT_ONCE = 500  # orders offered in one exchange
+_OUTCOMES = {Done: "done", Postponed: "postponed", GivenUp: "permanent"}  # as the log names them
 
 
 class Pulled:
@@ -79,7 +82,7 @@ class _Session:
     """One visit of 1C."""
 
     until: datetime
-    offered: list[Leased] = field(default_factory=list)
+    offered: list[Leased] = field(default_factory=list)  # what the file it was sent holds
 
 
 class Exchange:
@@ -157,8 +160,10 @@ class Exchange:
         """Leases what is due; what earlier visits left without a word is offered again."""
         now = self._clock.now()
         for other in self._sessions.values():
-            await self._end(other, [Postponed(due_at=now, reason="not-taken")] * len(other.offered))
-        session.offered = await asyncio.to_thread(
+            not_taken = Postponed(due_at=now, reason="not-taken")
+            await self._end([(one, not_taken) for one in other.offered])
+            other.offered = []
+        leased = await asyncio.to_thread(
             outbox.lease,
             self._database,
             now,
@@ -167,30 +172,32 @@ class Exchange:
             self._owner,
             (Step.ORDER_CREATE,),
         )
-        bodies = [json.loads(one.body) for one in session.offered]
-        content = await asyncio.to_thread(orders_xml, bodies, now)
+        written = await asyncio.to_thread(_written, leased)
+        cannot = GivenUp(reason="erp-cannot", detail="CommerceML cannot hold this order")
+        await self._end([(one, cannot) for one in leased if one.id not in written])
+        content = await asyncio.to_thread(orders_xml, written.values(), now)
+        # Last, because what stands here is done as soon as 1C says "success".
+        session.offered = [one for one in leased if one.id in written]
         return Response(content, media_type="application/xml")
 
     async def _confirm(self, session: _Session) -> None:
-        bodies = [json.loads(one.body) for one in session.offered]
-        await self._end(session, [Done(result=order_number(body)) for body in bodies])
+        bodies = [(one, json.loads(one.body)) for one in session.offered]
+        await self._end([(one, Done(result=order_number(body))) for one, body in bodies])
+        session.offered = []
 
-    async def _end(self, session: _Session, ends: Sequence[Done | Postponed]) -> None:
-        if not session.offered:
+    async def _end(self, ended: Sequence[tuple[Leased, Done | Postponed | GivenUp]]) -> None:
+        if not ended:
             return
-        ended: list[tuple[Leased, End]] = list(zip(session.offered, ends, strict=True))
         now = self._clock.now()
         await asyncio.to_thread(outbox.finish_all, self._database, ended, now)
-        session.offered = []
         for leased, end in ended:
-            is_done = isinstance(end, Done)
             maillog.attempted(
                 action=leased.id,
                 message=leased.message,
                 step=leased.step.value,
                 attempt=leased.attempt,
-                outcome="done" if is_done else "postponed",
-                reason="" if is_done else "not-taken",
+                outcome=_OUTCOMES[type(end)],
+                reason="" if isinstance(end, Done) else end.reason,
                 result=end.result if isinstance(end, Done) else "",
             )
 
@@ -206,6 +213,17 @@ class Exchange:
         if kind == "catalog" and name.startswith("import") and target is not None:
             await asyncio.to_thread(_replace, target, content)
         return PlainTextResponse("success\n")
+
+
+def _written(leased: Sequence[Leased]) -> dict[int, etree._Element]:
+    """Action -> its order as CommerceML; without those that cannot be written, which are logged."""
+    documents = {}
+    for one in leased:
+        try:
+            documents[one.id] = order_document(json.loads(one.body))
+        except Exception as error:  # noqa: BLE001  boundary: one order's trouble is its own
+            maillog.bug(f"exchange, action {one.id}", error)
+    return documents
 
 
 def _replace(target: Path, content: bytes) -> None:

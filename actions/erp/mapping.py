@@ -16,7 +16,7 @@ Limits: no conditions and no arithmetic but `amount`; what needs more is a conne
 import datetime
 import re
 from collections.abc import Mapping as AnyMapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation, localcontext
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from postroom.failure import PermanentFailure
 
 _VALUE = re.compile(r"\$([\w.]+(?: or [\w.]+)*)(?:\|([\w-]+))?")
 _IN_TEXT = re.compile(r"\{([\w.]+)\}")
+# Digits to multiply and add with: a number of a body has up to 31 before its mark (bodies.py), and
+# Decimal's own 28 would make an error of a large product.
+_PRECISION = 100
 
 
 class Entry(BaseModel):
@@ -134,7 +137,7 @@ def _text(template: str, body: AnyMapping[str, Any]) -> Any:
     if whole is None:
         return _IN_TEXT.sub(lambda found: str(dig(body, found[1]) or ""), template)
     if whole[2] == "amount":
-        return _amount(body)
+        return float(amount(body))
     found = (dig(body, path) for path in whole[1].split(" or "))
     value = next((one for one in found if not _empty(one)), None)
     return value if _empty(value) or not whole[2] else _convert(value, whole[2])
@@ -165,10 +168,15 @@ def _convert(value: Any, how: str) -> Any:
             raise PermanentFailure("erp-mapping", detail=f"no such conversion: {how}")
 
 
-def _amount(line: AnyMapping[str, Any]) -> float:
-    """Quantity times price of a line, for ERPs that do not work it out themselves."""
+def amount(*lines: AnyMapping[str, Any]) -> Decimal:
+    """Quantity times price, to two decimals, for ERPs that do not work it out; the sum of lines."""
+    with localcontext(prec=_PRECISION):
+        return sum((_product(line) for line in lines), Decimal())
+
+
+def _product(line: AnyMapping[str, Any]) -> Decimal:
     quantity, price = number(line.get("quantity")), number(line.get("unit_price"))
-    return float(round((quantity or Decimal()) * (price or Decimal()), 2))
+    return round((quantity or Decimal()) * (price or Decimal()), 2)
 
 
 def dig(record: Any, path: str) -> Any:

@@ -125,7 +125,8 @@ class Odoo:
 
 def _judge(status: int, body: bytes) -> Failure | None:
     """JSON-2: the body of an error is {"name": class, "message", "debug": traceback ...}."""
-    if status < 400 or status in (408, 409, 425, 429, 502, 503, 504):
+    # A proxy before Odoo has 5xx of its own (507, 520 to 530); only 500 is Odoo's word.
+    if status < 400 or status in (408, 409, 425, 429) or status > 500:
         return None
     try:
         said = json.loads(body)

@@ -114,9 +114,11 @@ def _condition(name: str, value: Any) -> str:
     field, contains, _ = name.partition(" ~")
     table, slash, inner = field.partition("/")
     if slash:
-        return f"{table}/any(row: {_condition(f'row/{inner}'.replace('/', '.'), value)})".replace(
-            "row.", "row/"
-        )
+        return f"{table}/any(row: {_compare(f'row/{inner}', contains, value)})"
+    return _compare(field, contains, value)
+
+
+def _compare(field: str, contains: str, value: Any) -> str:
     if isinstance(value, bool):
         return f"{field} eq {str(value).lower()}"
     text = str(value).replace("'", "''")

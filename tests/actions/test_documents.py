@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from postroom.actions.erp.documents import Documents, Record
-from postroom.actions.erp.mapping import Document, Mapping
+from postroom.actions.erp.mapping import Document, Lookup, Mapping
 from postroom.config import ErpSection
 from postroom.failure import PermanentFailure
 from tests.erps import orders
@@ -87,3 +87,36 @@ def test_what_an_earlier_attempt_did_may_be_refused_if_the_document_is_done_in_t
     desk = Desk("quote")
     assert send(desk, done=("confirm",), actions=("quote", "confirm")) == "0"
     assert desk.records[0]["state"] == "confirm"
+
+
+CUSTOMERS = Lookup(
+    entity="party", by=({"mail": "$email"}, {"vat": "$tax_id"}), fields={"id": "id", "name": "name"}
+)
+
+
+def customer_id(desk: Desk, **who: str) -> str:
+    """Whose account an order of such a customer is put on."""
+    order = Document(
+        entity="order", reference={"ref": "$external_ref"}, values={"party": "$customer.id"}
+    )
+    erp = Documents(
+        desk,
+        Mapping(order=order, customer=CUSTOMERS),
+        settings=ErpSection(kind="odoo"),
+        clock=post.HandClock(),
+    )
+    request = orders.order(str(len(desk.records)), customer={"name": "", "company": "", **who})
+    asyncio.run(erp.send(request))
+    return str(desk.records[-1]["party"])
+
+
+def test_a_tax_number_alone_orders_on_nobody_s_account() -> None:
+    desk = Desk()
+    desk.records = [{"id": 0, "mail": "buy@big.example", "vat": "DE136695976", "name": "Big AG"}]
+    assert customer_id(desk, email="buy@big.example", tax_id="") == "0"
+    assert customer_id(desk, email="buy@big.example", tax_id="DE136695976") == "0"
+    with pytest.raises(PermanentFailure, match="erp-customer-unproven") as failure:
+        customer_id(desk, email="eve@evil.test", tax_id="DE136695976")
+    assert failure.value.detail == "eve@evil.test is not known as an address of Big AG"
+    with pytest.raises(PermanentFailure, match="erp-customer-unknown"):
+        customer_id(desk, email="eve@evil.test", tax_id="")

@@ -1,10 +1,13 @@
 """1C comes for its orders: the exchange over real HTTP, and what happens when it breaks off."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,6 +20,7 @@ from postroom.actions.lanes import destinations
 from postroom.classify.orders import extract_document
 from postroom.config import Config
 from postroom.decision import Step
+from postroom.order import OrderLine
 from postroom.service.web import web_server
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION
@@ -43,16 +47,26 @@ def config(tmp_path: Path) -> Config:
     )
 
 
-def take(database: Database, config: Config, number: str) -> str:
+def take(
+    database: Database,
+    config: Config,
+    number: str,
+    *,
+    lines: tuple[OrderLine, ...] = post.order().lines,
+    **changes: Any,
+) -> str:
+    """The key of the order, whose body is changed as said after it was planned."""
     actions = planning.plan(
         post.decision(), message=post.message(), verdict=post.verdict(),
-        order=post.order(number=number), classification=post.classification(),
+        order=post.order(number=number, lines=lines), classification=post.classification(),
         envelope=post.envelope(), digest=number, received_at=post.NOW, config=config,
     )  # fmt: skip
+    order, *others = actions
+    order = replace(order, body=json.dumps(json.loads(order.body) | changes))
     message = post.take(database, number)
     with database.transaction() as connection:
-        outbox.put(connection, message, actions, post.NOW, "lmtp")
-    return actions[0].key
+        outbox.put(connection, message, [order, *others], post.NOW, "lmtp")
+    return order.key
 
 
 def states(database: Database) -> list[tuple[str, str, str]]:
@@ -164,6 +178,45 @@ def test_a_visit_that_breaks_off_loses_nothing(config: Config, database: Databas
 
     visit(config, database, talk)
     assert states(database)[0][1] == "done"
+
+
+@pytest.mark.parametrize("changes", [{"note": "a\uffffb"}, {"customer": None}, {"delivery": {}}])
+def test_an_order_that_cannot_be_written_is_for_a_person_and_keeps_no_other_back(
+    config: Config, database: Database, changes: dict[str, Any]
+) -> None:
+    keys = [take(database, config, "17"), take(database, config, "19")]
+    bad = take(database, config, "18", **changes)
+
+    async def talk(onec: OneC) -> None:
+        await onec.greet()
+        answer = await onec.ask("sale", "query")
+        assert answer.status_code == 200
+        assert all(key.encode() in answer.content for key in keys)
+        assert bad.encode() not in answer.content
+        assert (await onec.ask("sale", "success")).text == "success\n"
+
+    visit(config, database, talk)
+    orders = [state for step, state, _ in states(database) if step == "order-create"]
+    assert orders == ["done", "done", "dead"]
+    with database.reading() as connection:
+        reason = connection.execute(select(ACTION.c.reason).where(ACTION.c.key == bad)).scalar()
+    assert str(reason).startswith("erp-cannot: ")
+
+
+def test_no_number_is_too_large_for_1c(config: Config, database: Database) -> None:
+    large = OrderLine(
+        line=1, sku="A-1", quantity=Decimal(10**14 - 1), unit_price=Decimal("99999999999999.99")
+    )
+    small = OrderLine(line=2, sku="A-2", quantity=Decimal(1), unit_price=Decimal("0.02"))
+    take(database, config, "17", lines=(large, small))
+
+    async def talk(onec: OneC) -> None:
+        await onec.greet()
+        content = (await onec.ask("sale", "query")).content.decode()
+        assert "<Сумма>9999999999999899000000000000.01</Сумма>" in content
+        assert "<Сумма>9999999999999899000000000000.03</Сумма>" in content
+
+    visit(config, database, talk)
 
 
 def test_a_restart_offers_again_what_was_under_way(config: Config, database: Database) -> None:

@@ -266,7 +266,8 @@ def test_an_approved_mail_of_nobody_we_know_says_so_in_its_source() -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", ["a\r\nBcc: x@y.test", "a\x00b", "a\u2028b", "a\ud800b", "\x1b["]
+    "hostile",
+    ["a\r\nBcc: x@y.test", "a\x00b", "a\u2028b", "a\ud800b", "\x1b[", "a\ufffeb", "a\uffffb"],
 )
 @pytest.mark.parametrize("decision", [post.decision(), INVOICE, TICKET])
 def test_hostile_text_becomes_one_clean_line(hostile: str, decision: Decision) -> None:
@@ -277,7 +278,7 @@ def test_hostile_text_becomes_one_clean_line(hostile: str, decision: Decision) -
     buyer = Buyer(name=hostile, tax_id=hostile)
     for action in plan(decision, message=mail, order=post.order(buyer=buyer, lines=(line,))):
         action.body.encode()
-        assert not set("\x00\u2028\x1b\ud800") & set(
+        assert not set("\x00\u2028\x1b\ud800\ufffe\uffff") & set(
             json.dumps(json.loads(action.body), ensure_ascii=False)
         )
         if action.step in SCHEMAS:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from postroom.actions import desk, events_feed, outbox, statements
 from postroom.actions.answered import one_at_a_time
@@ -18,16 +19,19 @@ from postroom.actions.worker import Worker
 from postroom.audit import AuditLog
 from postroom.clock import SystemClock
 from postroom.config import Config, WorkerSection
-from postroom.decision import Step
+from postroom.decision import Decision, Outcome, Step
 from postroom.doorbell import Doorbell
-from postroom.failure import PermanentFailure
+from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.operating import Operator
+from postroom.order import order_name
 from postroom.store.engine import Database
+from postroom.store.messages import queue_up
 from postroom.store.schema import ACTION
 from postroom.store.upgrade import upgrade
 from tests.fakes import postgresql
 from tests.fakes.post import NOW, simple_action, take
 from tests.postroom.test_operating import put_in_review
+from tests.sandbox.waiting import wait_until
 
 pytestmark = [
     pytest.mark.slow,
@@ -269,16 +273,66 @@ def test_the_feed_of_events_waits_for_a_smaller_number_that_is_not_committed_yet
     assert [one.id for one in found] == sorted(one.id for one in found)
 
 
-def test_of_many_who_decide_at_once_one_counts(database: Database, tmp_path: Path) -> None:
-    number = put_in_review(database)
-    config = Config.model_validate(
+def test_a_database_that_takes_no_writes_after_a_fail_over_is_a_temporary_failure(
+    server: postgresql.PostgreSql,
+) -> None:
+    standby = Database(server.create("standby") + "&options=-cdefault_transaction_read_only%3Don")
+    with pytest.raises(TemporaryFailure, match="database"), standby.transaction() as connection:
+        connection.execute(text("CREATE TABLE anything (id integer)"))
+    standby.close()
+
+
+def test_an_order_from_an_author_in_another_case_waits_for_its_turn(database: Database) -> None:
+    order = order_name("anna@sender.test", "PO-1")
+    with database.transaction() as first:
+        queue_up(first, order)
+        with database.transaction() as second:
+            second.execute(text("SET LOCAL lock_timeout = 100"))
+            with pytest.raises(OperationalError):
+                queue_up(second, order_name("Anna@Sender.test", "po-1"))
+            second.rollback()
+
+
+def site(database: Database, folder: Path) -> Config:
+    return Config.model_validate(
         {
-            "service": {"state_dir": tmp_path, "run_dir": tmp_path},
+            "service": {"state_dir": folder, "run_dir": folder},
             "erp": {"base_url": "http://127.0.0.1:9"},
             "reading": {"workers": 0},
             "store": {"url": database.url},
         }
     )
+
+
+def test_a_correction_waits_for_who_takes_the_same_order(
+    database: Database, tmp_path: Path
+) -> None:
+    number = put_in_review(database, "a")
+    outcomes: list[str] = []
+
+    def correct() -> None:
+        operator = Operator(site(database, tmp_path), database)
+        outcomes.append(operator.reclassify(number, "purchase_order", "maria"))
+
+    with database.transaction() as taking:
+        queue_up(taking, order_name("anna@kunde.test", "12"))
+        thread = threading.Thread(target=correct)
+        thread.start()
+        wait_until(lambda: is_queued(database), 30, "the correction to wait")
+        order = Decision(outcome=Outcome.ACT, category="purchase_order", steps=(Step.ORDER_CREATE,))
+        put_in_review(database, "b", order)
+    thread.join(30)
+    assert outcomes == ["review"]
+
+
+def is_queued(database: Database) -> bool:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with database.reading() as connection:
+        return bool(connection.scalar(text(waiting)))
+
+
+def test_of_many_who_decide_at_once_one_counts(database: Database, tmp_path: Path) -> None:
+    number, config = put_in_review(database), site(database, tmp_path)
     outcomes: list[str] = []
 
     def decide(verb: str) -> None:

@@ -159,6 +159,21 @@ def test_1c_takes_an_order_once_and_posts_it(onec: Recorded, tmp_path: Path) -> 
     assert order["Товары"][0]["LineNumber"] == "1"
 
 
+def test_1c_finds_a_customer_whatever_stands_in_the_address(onec: Recorded, tmp_path: Path) -> None:
+    """A condition calls a table's row "row", and arrow.example ends in that word too."""
+    (known,) = onec.records["Catalog_Контрагенты"]
+    known["КонтактнаяИнформация"] = [{"АдресЭП": "row.buyer@arrow.example"}]
+    customer = {**orders.ACME, "email": "row.buyer@arrow.example"}
+    assert send(settings("onec", onec, tmp_path), orders.order("PO-1", customer=customer))
+
+
+def test_no_sum_is_too_large_for_1c(onec: Recorded, tmp_path: Path) -> None:
+    line = orders.line(1, "BOLT-M8", "99999999999999", "99999999999999")
+    assert send(settings("onec", onec, tmp_path), orders.order("PO-1", line))
+    (order,) = onec.records["Document_ЗаказКлиента"]
+    assert order["Товары"][0]["Сумма"] == 9999999999999800000000000001.0
+
+
 def test_1c_enters_a_bill_and_writes_only_over_what_it_read(onec: Recorded, tmp_path: Path) -> None:
     config = settings("onec", onec, tmp_path)
     assert send(config, orders.invoice("INV-1")) == "INV-1"
@@ -177,6 +192,17 @@ def test_1c_errors(onec: Recorded, tmp_path: Path) -> None:
         send(config, orders.ticket())
     with pytest.raises(PermanentFailure, match="erp-http-401"):
         send(config.model_copy(update={"user": "x"}), orders.order("PO-2"))
+
+
+@pytest.mark.parametrize("status", [507, 521, 530])
+@pytest.mark.parametrize("kind", ["rest", "tryton", "odoo", "erpnext", "onec", "webhook"])
+def test_what_a_proxy_says_of_an_erp_that_is_away_is_temporary(
+    tmp_path: Path, kind: str, status: int
+) -> None:
+    with Receiver() as proxy:
+        proxy.faults = [(status, "")]
+        with pytest.raises(TemporaryFailure, match=f"^erp-http-{status}$"):
+            send(settings(kind, proxy, tmp_path), orders.order("PO-1"))
 
 
 def test_products_are_listed(erpnext: Recorded, onec: Recorded, tmp_path: Path) -> None:
