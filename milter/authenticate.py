@@ -1,8 +1,10 @@
 """Who sent it: SPF, DKIM, ARC and DMARC for one message.
 
-In: the envelope and the raw message. Out: a `Verdict`, facts only. All DNS questions are asked at
-once under one deadline; canonical forms, hashes and signatures of larger messages are worked out
-by `run`, wherever the caller says. Standards: RFC 7208, 6376, 8617, 9989.
+In: the envelope and the raw message. Out: a `Verdict`, facts only. SPF, keys and the author's
+policy are asked for at once, each with places and a deadline of its own: names that a sender chose
+and lets nobody answer must not cost an author his policy. DMARC asks the little that is left
+afterwards. Canonical forms, hashes and signatures of larger messages are worked out by `run`,
+wherever the caller says. Standards: RFC 7208, 6376, 8617, 9989.
 
 Failure policy: nothing in a message makes it raise; trouble with DNS is temperror in the result
 it concerns. Whether a client is trusted is the caller's question.
@@ -38,6 +40,7 @@ _Faults = tuple[tuple[Fault | None, ...], Fault | None]
 
 # Octets; the checks are linear in them, and below this handing them over costs more than they do.
 _SMALL = 65_536
+_FEW = 8  # signatures and seals; honest messages have no more, and long keys take milliseconds
 
 # Awaits function(*args), a top-level function with picklable arguments, off the event loop.
 Run = Callable[..., Awaitable[Any]]
@@ -76,20 +79,22 @@ class Authenticator:
     ) -> Verdict:
         """The verdict on a message; DNS trouble is temperror, nothing else can go wrong."""
         assume = assume or Assumption()
-        resolver = self._resolver.with_deadline()
         message = CanonicalMessage(raw)
         author = find_author(message.fields)
-        policies = self._policies(resolver, assume.discovery)
+        # A view for each: names of one that nobody answers keep no other from being asked.
+        view = self._resolver.with_deadline
+        of_dmarc = view()
+        policies = self._policies(of_dmarc, assume.discovery)
         # Everything that waits for DNS begins at once.
         spf, spf_helo, signed, _ = await asyncio.gather(
-            self._spf(resolver, envelope, assume.spf),
-            self._spf_helo(resolver, envelope, assume.spf),
-            self._signed(resolver, message, assume.dkim),
+            self._spf(view(), envelope, assume.spf),
+            self._spf_helo(view(), envelope, assume.spf),
+            self._signed(view(), message, assume.dkim),
             policies.prepare(ascii_name(author.address.domain) if author.address else ""),
         )
         dkim_results, arc_result, chain = signed
         dmarc = await evaluate_dmarc(
-            resolver,
+            of_dmarc,
             author,
             spf,
             dkim_results,
@@ -162,7 +167,8 @@ class Authenticator:
     ) -> _Faults:
         """`check_all`, wherever it is cheaper; a lost worker is a temperror."""
         now = int(self._clock.now().timestamp())
-        if message.size <= _SMALL or not (signatures or chain):
+        count = len(signatures) + (len(chain[1]) if chain else 0)
+        if (message.size <= _SMALL and count <= _FEW) or not count:
             return check_all(message, signatures, chain, now)
         try:
             checked: _Faults = await self._run(check_all, message, signatures, chain, now)

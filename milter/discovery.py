@@ -131,8 +131,9 @@ class Policies:
     async def _records(self, domains: list[str]) -> list[_Found]:
         """What stands at _dmarc under each domain, asked together and once a message."""
         new = [domain for domain in domains if domain not in self._found]
+        # A deadline of their own: what was asked before must not cost an author his policy.
         answers = await look_up_all(
-            self._resolver, [(f"_dmarc.{domain}", RecordType.TXT) for domain in new]
+            self._resolver.with_deadline(), [(f"_dmarc.{domain}", RecordType.TXT) for domain in new]
         )
         for domain, answer in zip(new, answers, strict=True):
             self._found[domain] = self._read(answer)

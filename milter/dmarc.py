@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from postroom.failure import TemporaryFailure
 from postroom.reading.author import Author
-from postroom.reading.names import ascii_name
+from postroom.reading.names import ascii_name, is_same_or_below
 from postroom.verdict import ArcResult, DkimResult, DmarcPolicy, DmarcResult, Result, SpfResult
 
 from .arc import Chain
@@ -124,7 +124,8 @@ async def _selected(resolver: Resolver, policy: Policy, passed: bool) -> DmarcPo
     exists = True
     if not own and record.nonexistent_policy is not None:
         try:
-            exists = (await resolver.look_up(policy.domain, RecordType.A)).exists
+            asked = resolver.with_deadline().look_up(policy.domain, RecordType.A)
+            exists = (await asked).exists
         except TemporaryFailure:
             if not passed:
                 raise
@@ -168,6 +169,10 @@ async def _aligns(
         return False
     if policy.trouble is not None:
         return policy.trouble
+    # An organization is the name itself or a parent of it. A stranger is not looked up: trouble
+    # in his DNS, which he can make, would be the result of an author he has no part in.
+    if not is_same_or_below(domain, policy.org_domain):
+        return False
     try:
         return await policies.org_domain(domain) == policy.org_domain
     except TemporaryFailure as failure:

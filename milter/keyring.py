@@ -38,6 +38,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.ownership import give_to_owner
 
 RSA_BITS = 2_048  # RFC 8301 3.2; larger keys do not fit everywhere DNS goes
 _SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,50}[a-z0-9])?", re.ASCII)
@@ -201,7 +202,7 @@ class Keyring:
         try:
             for made in (self._folder, folder):
                 made.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _give_to_owner(made)
+                give_to_owner(made)
             for kind, key in pair.items():
                 octets = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
                 _write_new(folder / f"{selector}.{kind}.pem", octets)
@@ -253,14 +254,7 @@ def _write_new(path: Path, octets: bytes) -> None:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())
-    _give_to_owner(path)
-
-
-def _give_to_owner(path: Path) -> None:
-    """What root makes belongs to the service, whose the folder above is."""
-    if os.geteuid() == 0:
-        above = path.parent.stat()
-        os.chown(path, above.st_uid, above.st_gid)
+    give_to_owner(path)
 
 
 def _sync(folder: Path) -> None:

@@ -23,6 +23,7 @@ from .tags import read_base64, read_tags, without_space
 
 SMALLEST_RSA = 1_024  # bits, RFC 8301 3.2
 _LARGEST_RSA = 8_192  # bits; larger ones only cost time
+_LARGEST_EXPONENT = 2**32 - 1  # real ones are 65,537 or 3; one as long as the modulus takes 6 ms
 _MOST_RECORDS = 3  # TXT records looked at under one name
 
 
@@ -114,6 +115,8 @@ def verify(key: PublicKey, signature: bytes, digest: bytes) -> Fault | None:
             return _bad("key-too-short")
         if loaded.key_size > _LARGEST_RSA:
             return _bad("key-too-long")
+        if loaded.public_numbers().e > _LARGEST_EXPONENT:
+            return _bad("key-exponent")
         loaded.verify(signature, digest, padding.PKCS1v15(), Prehashed(SHA256()))
         return None
     except InvalidSignature:

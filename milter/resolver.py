@@ -1,15 +1,18 @@
-"""DNS for one message after another: one cache, one deadline per message.
+"""DNS for one message after another: one cache, and a deadline for each check of a message.
 
 In: a name and a record type. Out: an `Answer`, or TemporaryFailure for trouble, which callers
 turn into temperror and never into "no record". A `Resolver` is the seam that tests replace;
 `DnsResolver` asks real servers with dnspython's asyncio resolver: EDNS (RFC 6891), TCP when an
 answer is cut short (RFC 7766), positive and negative answers cached for their TTL (RFC 2308),
-the same question asked once however many messages wait for it.
+the same question asked once however many messages wait for it. Each query has a socket of its own
+(its port must not be guessable), so there are limits: for one check, so that a message full of
+silent names harms no other, and for the process.
 
 Limits: no DNSSEC validation of our own; point `resolver` at a validating one for that.
 """
 
 import asyncio
+import resource
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +61,10 @@ class Resolver(Protocol):
     """Look-ups for messages."""
 
     def with_deadline(self) -> "Resolver":
-        """A view for one message: all its look-ups together end within the deadline."""
+        """A view whose look-ups all end within the deadline, from now; at most so many at once.
+
+        A view of a view has a new deadline and shares the other's places.
+        """
         ...
 
     def known(self, name: str, kind: RecordType) -> Answer | None:
@@ -100,8 +106,12 @@ async def _settled(resolver: Resolver, question: Question) -> Answer | Temporary
         return failure
 
 
-_AT_ONCE = 256  # sockets open to DNS servers, for all messages together
-_AT_ONCE_PER_MESSAGE = 16  # so that one message full of names cannot use up the rest
+# Sockets open to DNS servers for one view. SPF asks for ten addresses at most, a policy needs eight
+# names, max_signatures is ten: only what is more than that waits, and only for its own message.
+_AT_ONCE_PER_VIEW = 12
+# For all: the four views of each of the messages that Postfix handles at once when its
+# default_process_limit is 100. However many of them are hostile, the others find places.
+_AT_ONCE = 100 * 4 * _AT_ONCE_PER_VIEW
 _LARGEST_CACHED = 8_192  # octets of one answer; keeps the cache's memory within its entry count
 _EDNS_PAYLOAD = 1_232  # octets that pass without fragments, DNS Flag Day 2020
 
@@ -114,7 +124,7 @@ class DnsResolver:
         self._deadline = section.deadline
         self._cache = _Cache(section.cache_size)
         self._flights: dict[Question, asyncio.Task[Answer]] = {}
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._slots = asyncio.Semaphore(_sockets())
         self._resolver = _servers(section.resolver)
         self._resolver.timeout = min(section.query_timeout, section.deadline)
         self._resolver.lifetime = section.deadline
@@ -122,7 +132,11 @@ class DnsResolver:
 
     def with_deadline(self) -> Resolver:
         """A view whose look-ups end together, `dns.deadline` from now."""
-        return _MessageResolver(self, asyncio.get_running_loop().time() + self._deadline)
+        return self.view(asyncio.Semaphore(_AT_ONCE_PER_VIEW))
+
+    def view(self, slots: asyncio.Semaphore) -> Resolver:
+        """A view with these places."""
+        return _View(self, asyncio.get_running_loop().time() + self._deadline, slots)
 
     async def look_up(self, name: str, kind: RecordType) -> Answer:
         """The records of a name, with a deadline of its own; see `Resolver.look_up`."""
@@ -180,16 +194,16 @@ class DnsResolver:
         return answer
 
 
-class _MessageResolver:
-    """One message's view of a DnsResolver."""
+class _View:
+    """One check's view of a DnsResolver."""
 
-    def __init__(self, shared: DnsResolver, until: float) -> None:
+    def __init__(self, shared: DnsResolver, until: float, slots: asyncio.Semaphore) -> None:
         self._shared = shared
         self._until = until
-        self._slots = asyncio.Semaphore(_AT_ONCE_PER_MESSAGE)
+        self._slots = slots
 
     def with_deadline(self) -> Resolver:
-        return self
+        return self._shared.view(self._slots)
 
     def known(self, name: str, kind: RecordType) -> Answer | None:
         return self._shared.known(name, kind)
@@ -228,6 +242,17 @@ class _Cache:
         self._entries.move_to_end(key)
         while len(self._entries) > self._size:
             self._entries.popitem(last=False)
+
+
+def _sockets() -> int:
+    """How many sockets there may be; raises the process's soft limit of open files for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _AT_ONCE
+    wanted = 2 * _AT_ONCE  # the other half is for everything that is not DNS
+    files = max(soft, wanted if hard == resource.RLIM_INFINITY else min(wanted, hard))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return min(_AT_ONCE, files // 2)
 
 
 def _servers(endpoints: tuple[str, ...]) -> dns.asyncresolver.Resolver:

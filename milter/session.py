@@ -20,6 +20,7 @@ from postroom.config import Config
 from postroom.envelope import Envelope, parse_path
 from postroom.examination import Examination
 from postroom.failure import Failure, PermanentFailure, Reply, TemporaryFailure, reply_for
+from postroom.reading.names import ascii_name
 from postroom.verdict import Disposition, Verdict
 
 from . import border
@@ -273,8 +274,10 @@ class Session:
 
     def _leaves(self, envelope: Envelope) -> bool:
         """Whether no recipient is in a domain of our mailboxes."""
-        ours = {one.rpartition("@")[2] for one in self._front.config.service.mailboxes}
-        return bool(ours) and not any(parse_path(r).domain in ours for r in envelope.recipients)
+        mailboxes = self._front.config.service.mailboxes
+        ours = {ascii_name(one.rpartition("@")[2]) for one in mailboxes} - {""}
+        domains = {ascii_name(parse_path(one).domain) for one in envelope.recipients}
+        return bool(ours) and ours.isdisjoint(domains)
 
     def _remove_forged(self, ctx: Any, guarded: list[tuple[str, bytes]]) -> None:
         # Before anything is inserted: Postfix counts fields as they stand at that moment.

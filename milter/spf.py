@@ -49,9 +49,10 @@ async def _check(
         # RFC 7208 4.3: a literal, a malformed or a single-label name is no identity.
         return SpfResult(domain=name, scope=scope, reason="no-domain" if client else "no-client")
     known: Known = {}
+    records = Records(resolver, known)
     for _ in range(_MOST_RUNS):
         try:
-            token, reason = _evaluate(client, local, name, helo, Records(resolver, known))
+            token, reason = _evaluate(client, local, name, helo, records)
         except Needed as needed:
             answers = await look_up_all(resolver, needed.questions)
             known.update(zip(needed.questions, answers, strict=True))

@@ -19,7 +19,7 @@ from postroom.failure import TemporaryFailure
 
 from .resolver import Answer, Question, RecordType, Resolver
 
-_LONGEST_RECORD = 8_192  # octets; 4.6 asks for one in a UDP answer, real ones stay below 4,096
+_LONGEST_RECORD = 4_096  # octets; real ones stay below it, 3.4 asks for one in a UDP answer
 _LONGEST_NAME = 253
 _MOST_VOID = 2  # 4.6.4
 _MOST_NAMES = 10  # 4.6.4, of MX and of PTR
@@ -44,11 +44,15 @@ class Needed(Exception):
 
 
 class Records:
-    """What is known: answers fetched for this check, and those the resolver has at hand."""
+    """What is known to all runs of one check: answers fetched, and those the resolver has at hand.
+
+    Comparing the client with a network is the dearest step, so its results are kept too.
+    """
 
     def __init__(self, resolver: Resolver, fetched: Known) -> None:
         self._resolver = resolver
         self._fetched = fetched
+        self.matched: dict[tuple[tuple[str, ...], int], bool] = {}  # (networks, length) -> client
 
     def find(self, questions: Sequence[Question]) -> list[Answer | TemporaryFailure]:
         """The answers, failures in their place; raises Needed for those not known yet."""
@@ -188,6 +192,13 @@ class SpfQuery(query):  # type: ignore[misc]
             return []
         self._prefetch(names)
         return [name for name in names if self._leads_back(name)]
+
+    def cidrmatch(self, ipaddrs: Sequence[str], n: int) -> bool:
+        """Whether the client is in one of the networks; each is compared once a check."""
+        key = (tuple(ipaddrs), n)
+        if key not in self._records.matched:
+            self._records.matched[key] = bool(super().cidrmatch(ipaddrs, n))
+        return self._records.matched[key]
 
     def _leads_back(self, name: str) -> bool:
         try:

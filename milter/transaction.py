@@ -15,6 +15,11 @@ from postroom.envelope import Envelope
 
 from . import border
 
+# No mail has more. A field costs time and memory far beyond its octets wherever it is read, and
+# Postfix limits a single one only.
+_MOST_FIELDS = 5_000
+_LARGEST_HEADER = 1_048_576  # octets
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
@@ -76,6 +81,7 @@ class Transaction:
         self._leading_space = leading_space  # values come with the space after the colon
         self._recipients: list[str] = []
         self._message = bytearray()
+        self._fields = 0  # seen so far
         self._body_start: int | None = None
         self.too_large = False  # collecting has stopped and what was collected is gone
         self.guarded: list[tuple[str, bytes]] = []  # fields border.py wants to see, up to its cap
@@ -86,6 +92,8 @@ class Transaction:
 
     def add_field(self, name: str, value: bytes) -> None:
         """One header field; the value's lines are separated by LF, or by CRLF in every line."""
+        if self.too_large:
+            return
         if border.is_guarded(name) and len(self.guarded) <= border.MOST_GUARDED:
             self.guarded.append((name, value))
         # Postfix and Sendmail put LF between lines; a CR before it is then the sender's own octet.
@@ -94,6 +102,9 @@ class Transaction:
             value = value.replace(b"\n", b"\r\n")
         space = b"" if self._leading_space else b" "
         self._add(name.encode("utf-8") + b":" + space + value + b"\r\n")
+        self._fields += 1
+        if self._fields > _MOST_FIELDS or len(self._message) > _LARGEST_HEADER:
+            self._drop()
 
     def add_body(self, chunk: bytes) -> None:
         """The next piece of the body; cut anywhere."""
@@ -127,7 +138,11 @@ class Transaction:
         if self.too_large:
             return
         if len(self._message) + len(piece) > self._max_size:
-            self.too_large = True
-            self._message = bytearray()
+            self._drop()
             return
         self._message += piece
+
+    def _drop(self) -> None:
+        self.too_large = True
+        self._message = bytearray()
+        self.guarded = []

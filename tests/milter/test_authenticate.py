@@ -174,6 +174,80 @@ def test_a_doubtful_author_never_passes_though_everything_else_does(author: byte
     assert verdict.authenticated_domain == ""
 
 
+def _of_silent_key(field: str, domain: str, tags: str = "") -> bytes:
+    return (
+        f"{field}: {tags}a=rsa-sha256; d={domain}; s=s; h=from;"
+        f" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
+    ).encode()
+
+
+def _silent_names(signatures: int, sets: int) -> tuple[bytes, list[str]]:
+    """Signatures and an ARC chain on top of a message, and the names of their keys."""
+    head, domains = b"", []
+    for number in range(signatures):
+        domains.append(f"d{number}.evil.test")
+        head += _of_silent_key("DKIM-Signature", domains[-1], "v=1; ")
+    for number in range(1, sets + 1):
+        seal, signature = f"a{number}.evil.test", f"m{number}.evil.test"
+        domains += [seal, signature]
+        cv = "none" if number == 1 else "pass"
+        head += (
+            f"ARC-Seal: i={number}; a=rsa-sha256; cv={cv}; d={seal}; s=s; b=AAAA\r\n".encode()
+            + _of_silent_key("ARC-Message-Signature", signature, f"i={number}; ")
+            + f"ARC-Authentication-Results: i={number}; x; none\r\n".encode()
+        )
+    return head, [f"s._domainkey.{domain}" for domain in domains]
+
+
+@pytest.mark.parametrize("author", ["author.test", "nosuch.author.test"])
+@pytest.mark.parametrize(("signatures", "sets"), [(1, 0), (10, 20)])
+def test_names_that_nobody_answers_save_no_forger_from_the_authors_policy(
+    author: str, signatures: int, sets: int
+) -> None:
+    head, silent = _silent_names(signatures, sets)
+    zone = ZONE | {"_dmarc.author.test": [("TXT", "v=DMARC1; p=reject; sp=none; np=reject")]}
+    # MAIL FROM is the author's too, and its SPF says no only in an included record.
+    zone["author.test"] = [("TXT", "v=spf1 include:spf.author.test -all")]
+    zone["spf.author.test"] = [("TXT", "v=spf1 ip4:192.0.2.0/24 -all")]
+    envelope = Envelope(client_address="198.51.100.7", helo="evil.test", sender="x@author.test")
+    raw = head + MESSAGE.replace(b"ann@author.test", b"ann@" + author.encode())
+    with DnsServer(zone, silent=silent) as server:
+        section = DnsSection(resolver=(server.address,), deadline=1.0, query_timeout=0.6)
+        verdict = authenticate(raw, envelope, resolver=DnsResolver(section))
+    assert [one.result for one in verdict.dkim] == [Result.TEMPERROR] * signatures
+    assert (verdict.spf.result, verdict.dmarc.result) == (Result.FAIL, Result.FAIL)
+    assert verdict.dmarc.disposition is DmarcPolicy.REJECT
+
+
+def test_a_second_signature_whose_key_nobody_answers_costs_no_pass() -> None:
+    signer = Signer("mail.author.test")  # its organization is asked for after the keys
+    head, silent = _silent_names(1, 0)
+    with DnsServer(ZONE | signer.records, silent=silent) as server:
+        section = DnsSection(resolver=(server.address,), deadline=1.0, query_timeout=0.6)
+        verdict = authenticate(
+            head + signer.dkim(MESSAGE), Envelope(), resolver=DnsResolver(section)
+        )
+    assert [one.result for one in verdict.dkim] == [Result.TEMPERROR, Result.PASS]
+    assert verdict.dmarc.result is Result.PASS
+
+
+def test_many_signatures_of_a_small_message_are_checked_off_the_event_loop() -> None:
+    counts: list[int] = []
+
+    async def run(function: Callable[..., Any], *args: Any) -> Any:
+        counts.append(len(args[1]))
+        return function(*args)
+
+    for number in (8, 9):
+        raw = MESSAGE
+        for _ in range(number):
+            raw = SIGNER.dkim(raw)
+        authenticator = Authenticator(Config(), FakeResolver(ZONE), FixedClock(), run)
+        verdict = asyncio.run(authenticator.authenticate(ENVELOPE, raw))
+        assert [one.result for one in verdict.dkim] == [Result.PASS] * number
+    assert counts == [9]
+
+
 @pytest.mark.slow
 def test_a_dead_name_server_costs_one_deadline_and_no_message() -> None:
     messages = [

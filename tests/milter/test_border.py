@@ -31,6 +31,11 @@ OURS = [
     b" mail.(x)firma.test; spf=pass",
     b" =?utf-8?q?mail=2Efirma=2Etest?=; spf=pass",
     b" =?utf-8?B?bWFpbC5maXJtYS50ZXN0?= 1; spf=pass",
+    b" =?iso-8859-15?q?mail?= =?US-ASCII*en?b?LmZpcm1hLnRlc3Q?=; spf=pass",
+    b" =?punycode?q?mail.firma.test-?=; spf=pass",
+    b" =?utf-7?q?mail=2Efirma=2Etest?=; spf=pass",
+    b" =?utf-16-le?b?bQBhAGkAbAAuAGYAaQByAG0AYQAuAHQAZQBzAHQA?=; spf=pass",
+    b" =?utf-7?q?mx?=; spf=pass smtp.mailfrom=mail.firma.test",
     b" mail.fir\xe2\x80\x8bma.test; spf=pass",  # a space of no width
     b" mail.fir\x01ma.test; spf=pass",
     b" (never closed mail.firma.test; spf=pass",
@@ -135,11 +140,14 @@ def test_indexes_count_fields_of_one_name_in_any_case_and_the_last_is_deleted_fi
         b"=?" * 30_000,
         b"=?utf-8?q?" * 6_000,
         b"=?utf-8?q?a?= " * 4_000 + b";",
+        b"=?punycode?q?" + b"a" * 59_000 + b"?=",
+        b"=?idna?b?" + b"YWFh" * 14_000 + b"?=",
+        b"=?iso-8859-1?q?" + b"=41" * 19_000 + b"?=",
         b"a " * 30_000,
         b"\xff" * 60_000,
     ],
 )
 def test_a_hostile_value_is_judged_in_linear_time(value: bytes) -> None:
     started = time.process_time()
-    border.forged([("Authentication-Results", value)], OWN)
-    assert time.process_time() - started < 1.0
+    border.forged([("Authentication-Results", value)] * 5, OWN)
+    assert time.process_time() - started < 0.5

@@ -1,10 +1,17 @@
 """DKIM rule by rule: what a signature must be to pass, and what is said of one that is not."""
 
 import asyncio
+import base64
 
 import dkim as dkimpy  # type: ignore[import-untyped]
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
 
 from postroom.config import AuthenticationSection, Config
 from postroom.envelope import Envelope
@@ -223,6 +230,25 @@ def test_a_signature_may_cover_older_signatures_but_not_itself() -> None:
     assert [one.result for one in verify(signed, zone)] == [Result.PASS, Result.PASS]
     assert only(verify(Signer().dkim(MESSAGE, h=names))) == (Result.PASS, "")
     assert verify(signed.replace(b"d=inner", b"d=other"), zone)[0].result is Result.FAIL
+
+
+@pytest.mark.parametrize(
+    ("exponent", "result", "reason"),
+    [
+        (2**32 - 1, Result.FAIL, "verification-failed"),
+        (2**32 + 1, Result.PERMERROR, "key-exponent"),
+        (2**2047 + 1, Result.PERMERROR, "key-exponent"),
+    ],
+    ids=["longest", "too-long", "as-long-as-the-modulus"],
+)
+def test_a_key_whose_exponent_only_costs_time_is_none(
+    exponent: int, result: Result, reason: str
+) -> None:
+    key = RSAPublicNumbers(exponent, rsa_key(2048).public_key().public_numbers().n).public_key()
+    octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    record = "v=DKIM1; p=" + base64.b64encode(octets).decode()
+    zone = {"s1._domainkey.signer.test": [("TXT", record)]}
+    assert only(verify(Signer().dkim(MESSAGE), zone)) == (result, reason)
 
 
 def test_signatures_beyond_the_limit_cost_no_question() -> None:

@@ -291,6 +291,17 @@ def test_trouble_further_up_does_not_matter_where_nothing_hangs_on_it() -> None:
     assert evaluate(STRICT, "u@x.test", dkim="y.test", servfail=trouble).result is Result.FAIL
 
 
+@pytest.mark.parametrize("psl", [False, True])
+@pytest.mark.parametrize("broken", ["_dmarc.evil.test", "_dmarc.mail.evil.test", "evil.test"])
+def test_a_strangers_broken_dns_does_not_save_him_from_the_authors_policy(
+    broken: str, psl: bool
+) -> None:
+    """Nothing of evil.test can align with x.test, whatever its DNS would have said."""
+    for spf, dkim in (("mail.evil.test", ""), ("", "evil.test")):
+        found = evaluate(RELAXED, "u@x.test", spf=spf, dkim=dkim, servfail=(broken,), psl=psl)
+        assert (found.result, found.disposition) == (Result.FAIL, REJECT)
+
+
 def test_trouble_about_existence_matters_for_a_fail_only() -> None:
     zone = "_dmarc.x.test TXT v=DMARC1; p=none; np=reject"
     trouble = ("a.x.test",)

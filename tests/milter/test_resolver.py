@@ -190,15 +190,13 @@ def test_an_outage_leaves_no_queue_behind() -> None:
     assert answers and answers[0].values == ("192.0.2.1",)
 
 
-def test_a_silent_name_does_not_hold_up_another_message() -> None:
+def test_crowds_of_silent_names_do_not_hold_up_another_message() -> None:
     async def race(resolver: DnsResolver) -> tuple[Answer, bool]:
-        slow = [
-            asyncio.create_task(
-                look_up_all(resolver.with_deadline(), [(f"s{n}.test", RecordType.A)])
-            )
-            for n in range(40)
-        ]
-        await asyncio.sleep(0)
+        slow = []
+        for n in range(40):
+            names = [(f"s{n}.{m}.test", RecordType.A) for m in range(16)]
+            slow.append(asyncio.create_task(look_up_all(resolver.with_deadline(), names)))
+            await asyncio.sleep(0.03)  # the server's buffer is no part of the test
         answer = await resolver.with_deadline().look_up("a.test", RecordType.A)
         waiting = not any(task.done() for task in slow)
         for task in slow:
@@ -206,11 +204,32 @@ def test_a_silent_name_does_not_hold_up_another_message() -> None:
         await asyncio.gather(*slow, return_exceptions=True)
         return answer, waiting
 
-    silent = [f"s{n}.test" for n in range(40)]
+    silent = [f"s{n}.{m}.test" for n in range(40) for m in range(16)]
     with DnsServer(ZONE, silent=silent) as server:
         answer, waiting = ask(server, race, deadline=20.0, query_timeout=10.0)
     assert answer.values == ("192.0.2.1",)
     assert waiting
+
+
+def test_a_view_of_a_view_has_a_new_deadline_and_the_same_places() -> None:
+    async def again(resolver: DnsResolver) -> tuple[Answer, bool]:
+        view = resolver.with_deadline()
+        silent = [(f"s{n}.test", RecordType.A) for n in range(12)]
+        await look_up_all(view, silent)
+        answer = await view.with_deadline().look_up("a.test", RecordType.A)
+        ends_first = view.with_deadline()
+        await asyncio.sleep(0.1)
+        slow = asyncio.create_task(look_up_all(view.with_deadline(), silent))
+        await asyncio.sleep(0.05)
+        with pytest.raises(TemporaryFailure, match="dns-timeout"):
+            await ends_first.look_up("a.test", RecordType.AAAA)
+        await slow
+        return answer, resolver.known("a.test", RecordType.AAAA) is None
+
+    with DnsServer(ZONE, silent=[f"s{n}.test" for n in range(12)]) as server:
+        answer, never_asked = ask(server, again, deadline=0.5, query_timeout=0.4)
+    assert answer.values == ("192.0.2.1",)
+    assert never_asked
 
 
 def test_the_second_server_answers_when_the_first_is_dead() -> None:

@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def server(folder: Path) -> Iterator[Process]:
     toml = (
-        'mailboxes = ["info@firma.test"]\n'
+        'mailboxes = ["info@firma.test", "info@bücher.test"]\n'
         f"[signing]\nkeys_dir = {json.dumps(str(folder / 'dkim'))}\n[milter]\n"
     )
     with running(folder, toml) as process:
@@ -112,6 +112,9 @@ def test_mail_that_leaves_the_house_carries_nothing_of_what_we_know(client: Milt
     answer = client.message(OURS, recipients=("<b@kunde.test>", "<info@Firma.test>"))
     assert stamped(answer, b"Hello\r\n").verdict.local
     assert len(answer.values("DKIM-Signature")) == 2
+    for written in ("bücher.test", "xn--bcher-kva.test"):
+        answer = client.message(OURS, recipients=(f"<info@{written}>",))
+        assert stamped(answer, b"Hello\r\n").verdict.local
 
 
 def test_forged_fields_of_our_own_client_go_and_the_message_is_not_signed(

@@ -78,6 +78,25 @@ def test_header_fields_count_towards_the_limit() -> None:
     assert transaction.too_large
 
 
+@pytest.mark.parametrize(
+    ("count", "octets", "too_large"),
+    [(5_000, 1, False), (5_001, 1, True), (100, 10_000, False), (105, 10_000, True)],
+)
+def test_a_header_has_its_own_limits(count: int, octets: int, too_large: bool) -> None:
+    transaction = begun(max_size=50_000_000)
+    for _ in range(count):
+        transaction.add_field("X-Postroom-X", b"x" * octets)
+    assert transaction.too_large is too_large
+    if too_large:
+        transaction.add_field("X-Postroom-X", b"x")
+        transaction.add_body(b"x" * 10_000)
+        assert transaction.guarded == []
+        assert len(transaction.message()[0]) < 20
+    else:
+        transaction.add_body(b"x" * 2_000_000)  # the body does not count
+        assert not transaction.too_large
+
+
 PATHS = [
     (b"<a@b.test>", "a@b.test"),
     (b"a@b.test", "a@b.test"),
