@@ -211,6 +211,27 @@ def ansible_environment(folder: Path) -> dict[str, str]:
     }
 
 
+def played(
+    folder: Path, play: dict[str, Any], variables: dict[str, Any], *, fails: bool = False
+) -> str:
+    """Runs a play against this machine itself, to change `folder` alone; what Ansible printed."""
+    here = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+    (folder / "play.yml").write_text(yaml.safe_dump([here | play]), encoding="utf-8")
+    (folder / "site.yml").write_text(yaml.safe_dump(variables), encoding="utf-8")
+    done = subprocess.run(
+        [str(_BIN / "ansible-playbook"), "-i", "localhost,", "-e", f"@{folder / 'site.yml'}",
+         "-e", f"ansible_python_interpreter={sys.executable}", str(folder / "play.yml")],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        cwd=folder,
+        env=ansible_environment(folder),
+    )  # fmt: skip
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def _world_without_us(keys: world.Keys) -> dict[str, list[tuple[str, str]]]:
     ours = {world.COMPANY, f"mx.{world.COMPANY}", f"_dmarc.{world.COMPANY}"}
     return {name: rows for name, rows in world.records(keys).items() if name not in ours}

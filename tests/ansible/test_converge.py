@@ -142,7 +142,12 @@ def test_an_upgrade_backs_up_migrates_and_switches(room: MailRoom) -> None:
 def test_uninstalling_leaves_postfix_and_the_state(room: MailRoom) -> None:
     room.play(playbook="uninstall")
     assert room.root.run("postconf", "-h", "smtpd_milters", "transport_maps").stdout.split() == []
+    assert "unused parameter" not in room.root.run("postconf", "-n").stderr
     room.root.run("postfix", "check")
+    with _client(room.smtp, "127.0.0.66") as client:
+        client.ehlo("mx.nowhere.test")
+        client.mail("x@nowhere.test")
+        assert 400 <= client.rcpt(world.INFO)[0] < 500, "nothing is refused for good"
     assert not room.root.exists("/opt/postroom")
     assert not room.root.exists("/etc/systemd/system/postroom.service")
     assert room.root.exists("/var/lib/postroom/postroom.sqlite")

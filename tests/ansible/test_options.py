@@ -1,20 +1,16 @@
 """What a site says in postroom_options and postroom_settings, in the file that Postroom reads."""
 
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.config import ConfigError, load
-from tests.ansible.mailroom import ansible_environment
+from tests.ansible.mailroom import played
 from tests.sandbox.postfix import ROOT
 
 ROLE = ROOT / "ansible" / "roles" / "postroom"
-_BIN = Path(sys.executable).parent
 _SITE = {
     "postroom_hostname": "mx.example.com",
     "postroom_mailboxes": ["info@example.com"],
@@ -71,8 +67,14 @@ def test_without_options_the_file_has_what_the_roles_variables_say(tmp_path: Pat
     tables = tomllib.loads(_written(tmp_path, postroom_canary_mailbox="canary@example.com"))
     assert list(tables) == sorted(tables)
     assert tables["service"]["mailboxes"] == ["info@example.com", "canary@example.com"]
-    assert tables["canary"] == {"mailbox": "canary@example.com"}
+    assert tables["canary"] == {"mailbox": "canary@example.com", "interval": 300}
     load(tmp_path / "postroom.toml")
+
+
+@pytest.mark.parametrize(("said", "seconds"), [("90s", 90), ("30min", 1800), ("2h", 7200)])
+def test_the_alert_hears_of_the_canarys_interval(tmp_path: Path, said: str, seconds: int) -> None:
+    _written(tmp_path, postroom_canary_mailbox=_SITE["postroom_mailboxes"][0], postroom_canary=said)
+    assert load(tmp_path / "postroom.toml").canary.interval == seconds
 
 
 def test_an_erp_may_be_all_options_or_all_toml(tmp_path: Path) -> None:
@@ -132,23 +134,7 @@ def _played(folder: Path, variables: dict[str, Any], *, fails: bool = False) -> 
     """Writes the configuration into a folder as the role does; what Ansible printed."""
     task = {"src": str(ROLE / "templates/postroom.toml.j2"), "dest": str(folder / "postroom.toml")}
     play = {
-        "hosts": "localhost",
-        "connection": "local",
-        "gather_facts": False,
         "vars_files": [str(ROLE / "defaults/main.yml"), str(ROLE / "vars/main.yml")],
         "tasks": [{"ansible.builtin.template": task}],
     }
-    (folder / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-    (folder / "site.yml").write_text(yaml.safe_dump(_SITE | variables), encoding="utf-8")
-    done = subprocess.run(
-        [str(_BIN / "ansible-playbook"), "-i", "localhost,", "-e", f"@{folder / 'site.yml'}",
-         "-e", f"ansible_python_interpreter={sys.executable}", str(folder / "play.yml")],
-        capture_output=True,
-        text=True,
-        timeout=600,
-        check=False,
-        cwd=folder,
-        env=ansible_environment(folder),
-    )  # fmt: skip
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return played(folder, play, _SITE | variables, fails=fails)

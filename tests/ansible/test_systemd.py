@@ -188,6 +188,14 @@ def test_all_is_back_after_a_power_cut(room: BootedRoom) -> None:
     assert all(f"postroom-{job}.timer" in listed for job in _TIMERS)
 
 
+def test_a_job_that_is_no_longer_wanted_stops(room: BootedRoom) -> None:
+    room.play("--tags", "run", "-e", "postroom_backups=")
+    listed = room.root.systemctl("list-timers", "--all")
+    assert "postroom-backup.timer" not in listed and "postroom-purge.timer" in listed
+    units = room.root.systemctl("list-unit-files", "postroom-backup*", "--no-legend", check=False)
+    assert units == ""
+
+
 def test_uninstalling_leaves_no_process_and_no_unit(room: BootedRoom) -> None:
     room.play(playbook="uninstall")
     assert _all_of_postroom(room) == []

@@ -23,12 +23,13 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
-def _variables(options: dict[str, Any]) -> dict[str, Any]:
+def _variables(options: dict[str, Any], run: str) -> dict[str, Any]:
     """Defaults and vars of the role, with templates in them resolved."""
     plain: dict[str, Any] = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     plain |= {"postroom_erp_token": "x", "postroom_canary_mailbox": "canary@example.com"}
     plain["postroom_mailboxes"] = ["info@example.com"]
     plain["postroom_options"] = options
+    plain["postroom_run"] = run
     engine = Environment(undefined=StrictUndefined)
     for name, value in yaml.safe_load((ROLE / "vars/main.yml").read_text()).items():
         text = yaml.safe_dump(value)
@@ -37,8 +38,10 @@ def _variables(options: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _written(folder: Path, options: dict[str, Any] | None = None) -> list[Path]:
-    variables = _variables(options or {})
+def _written(
+    folder: Path, options: dict[str, Any] | None = None, run: str = "/run/postroom"
+) -> list[Path]:
+    variables = _variables(options or {}, run)
     engine = Environment(
         loader=FileSystemLoader(ROLE / "templates"), undefined=StrictUndefined, trim_blocks=True
     )
@@ -72,6 +75,11 @@ def test_systemd_leaves_the_parts_to_their_supervisor_for_as_long_as_they_may_ta
     assert settings["TimeoutStopSec"] == str(seconds)
     config = Config.model_validate(options)
     assert seconds > sum(patience_s(config, part) for part in PARTS)
+
+
+def test_systemd_makes_the_folder_that_the_sockets_are_in(tmp_path: Path) -> None:
+    (service, *_jobs) = _written(tmp_path, run="/run/mail/room")
+    assert "\nRuntimeDirectory=mail/room\n" in service.read_text()
 
 
 @needs_systemd

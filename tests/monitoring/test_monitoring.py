@@ -74,6 +74,14 @@ def test_every_metric_and_label_that_is_asked_for_is_exported(expression: str) -
     assert _unknown(expression, _exported()) == []
 
 
+def test_every_metric_that_a_page_names_is_exported() -> None:
+    exported = {re.sub(r"_(bucket|sum|count)$", "", name) for name in _exported()}
+    of_the_role = {"postroom_canary", "postroom_log_days", "postroom_options", "postroom_ref"}
+    for page in sorted((ROOT / "docs").glob("*.md")):
+        named = set(re.findall(r"`(postroom_[a-z_]+)", page.read_text(encoding="utf-8")))
+        assert named - of_the_role <= exported, page.name
+
+
 def test_the_test_of_expressions_finds_what_is_wrong() -> None:
     exported = _exported()
     assert _unknown("sum by (colour) (postroom_messages_total)", exported) == ["colour"]

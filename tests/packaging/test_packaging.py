@@ -4,6 +4,8 @@ No engine runs here: what an image does when it is built and started is not test
 """
 
 import re
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -104,6 +106,28 @@ def test_the_configuration_of_the_pods_is_one_that_postroom_takes(tmp_path: Path
     }
 
 
+def test_the_pods_sign_with_keys_that_stay_and_know_their_own_replies(tmp_path: Path) -> None:
+    path = tmp_path / "postroom.toml"
+    path.write_text(_document("ConfigMap", "postroom")["data"]["postroom.toml"], encoding="utf-8")
+    config = load(path)
+    assert set(config.milter.trusted_networks) > set(Config().milter.trusted_networks)
+    pod = _pods()["Deployment postroom"]
+    secret = {volume["name"] for volume in pod["volumes"] if "secret" in volume}
+    mounted = {Path(one["mountPath"]): one["name"] for one in pod["containers"][0]["volumeMounts"]}
+    for domain in {address.partition("@")[2] for address in config.service.mailboxes}:
+        assert mounted[config.dkim_keys_dir / domain] in secret
+
+
+def test_every_pod_gets_the_databases_password_in_a_way_that_libpq_takes() -> None:
+    secrets = _document("Secret", "postroom")["stringData"]
+    for name, pod in _pods().items():
+        told = {one["name"]: one for one in pod["containers"][0]["env"]}
+        # libpq ignores a file that a group may read, and a Secret's files are root's.
+        assert "PGPASSFILE" not in told, name
+        reference = told["PGPASSWORD"]["valueFrom"]["secretKeyRef"]
+        assert reference["name"] == "postroom" and reference["key"] in secrets, name
+
+
 def test_compose_is_valid_and_everything_it_names_is_there() -> None:
     compose_spec.PyCompose.from_yaml((PACKAGING / "compose.yaml").read_text()).validate()
     for name, service in COMPOSE["services"].items():
@@ -127,6 +151,24 @@ def test_the_configuration_of_the_containers_is_one_that_postroom_takes() -> Non
     assert tuple(mailboxes) == config.service.mailboxes
     address = COMPOSE["services"]["postroom"]["networks"]["mail"]["ipv4_address"]
     assert f"{address}/32" in config.milter.trusted_networks
+
+
+@pytest.mark.skipif(
+    not Path("/etc/postfix/master.cf.proto").exists(), reason="Postfix is not installed"
+)
+def test_no_service_of_the_containers_postfix_is_in_a_chroot(tmp_path: Path) -> None:
+    shutil.copy("/etc/postfix/master.cf.proto", tmp_path / "master.cf")
+    (tmp_path / "main.cf").write_text("compatibility_level = 3.6\n")
+    start = (PACKAGING / "docker" / "postfix" / "start").read_text()
+    (asked,) = re.findall(r"(?m)^postconf -F '(.*)'$", start)
+    for arguments in ((asked,), ("*/*/chroot",)):
+        shown = subprocess.run(
+            ["/usr/sbin/postconf", "-c", str(tmp_path), "-F", *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    assert shown and set(re.findall(r"chroot = (\S+)", shown)) == {"n"}
 
 
 def test_the_images_copy_what_is_there_and_ask_python_for_what_it_is() -> None:

@@ -87,8 +87,11 @@ class Postconf:
         self.names: list[str] = []
 
     def change(self) -> None:
-        """Services first: a parameter named after a service is known only once it is there."""
+        """A parameter named after a service is known only while that is there: ours go in the order
+        unset, services, parameters.
+        """
         wanted = self._module.params
+        self._unset(wanted["unset"])
         self._services(wanted["services"], wanted["absent"])
         self._columns(wanted["columns"])
         self._parameters(wanted)
@@ -96,6 +99,13 @@ class Postconf:
     def diff(self) -> dict[str, str]:
         """What was and what is, ready for Ansible."""
         return {"before": "".join(self._before), "after": "".join(self._after)}
+
+    def _unset(self, names: list[str]) -> None:
+        explicit = dict(_pairs(self._run("-n")))
+        for name in names:
+            if name in explicit:
+                self._changed(name, f"{name} = {explicit[name]}", "")
+                self._write("-X", name)
 
     def _services(self, services: dict[str, str], absent: list[str]) -> None:
         found = {
@@ -136,11 +146,6 @@ class Postconf:
                 changes.append(f"{name} = {value}")
         if changes:
             self._write("-e", *changes)
-        explicit = dict(_pairs(self._run("-n")))
-        for name in wanted["unset"]:
-            if name in explicit:
-                self._changed(name, f"{name} = {explicit[name]}", "")
-                self._write("-X", name)
 
     def _changed(self, name: str, before: str, after: str) -> None:
         self.names.append(name)
