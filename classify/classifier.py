@@ -10,13 +10,13 @@ live model; where they differ is logged and counted, and that is all.
     nothing     anything                       the model's         below the threshold
     A           A                              the higher of both  below the threshold
     A           unsure (under one half)        the rule's          below the threshold
-    A           B                              the rule's x (1 - the model's half)   yes
+    A           B                              the rule's x (1 - the model's half)   forced
     A at 0.99+  anything                       the rule's          no
-    anything    the model cannot be used       the rule's, or 0    yes
+    anything    the model cannot be used       the rule's, or 0    forced
 
 A trusted spam filter's verdict (evidence.py) changes the model's probabilities before the table
 is looked into. After it: a message that a machine wrote is never sure of a business category, and
-a rule's `review: true` holds whatever the confidence.
+a rule's `review: true` forces a review whatever the confidence.
 
 A classification has two halves: `begin` takes about a millisecond, `finish` ten times that where
 the message `takes_long`; `classify` is both.
@@ -24,7 +24,8 @@ the message `takes_long`; `classify` is both.
 Limits: synchronous; asked from several threads at once it is safe.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -32,7 +33,7 @@ from typing import TypeVar
 import numpy as np
 
 from postroom import maillog, metrics
-from postroom.classification import Classification
+from postroom.classification import CATEGORIES, Classification
 from postroom.config import ClassificationSection
 from postroom.envelope import Envelope
 from postroom.message import Message
@@ -61,7 +62,7 @@ class _Answer:
     category: str = "other"
     confidence: float = 0.0
     source: str = "model"
-    review: bool = False
+    forced: bool = False
     reasons: tuple[str, ...] = ()
 
 
@@ -85,14 +86,21 @@ class Begun:
 class Classifier:
     """Rules and model, loaded."""
 
-    def __init__(self, section: ClassificationSection, shelf: Path | None = None) -> None:
+    def __init__(
+        self,
+        section: ClassificationSection,
+        shelf: Path | None = None,
+        categories: Collection[str] = CATEGORIES,
+    ) -> None:
         """Loads both; `shelf` is the folder of the site's own models.
 
+        `categories` are those of the configuration, of which a rule may name one.
         Raises RuleError for faulty rules; a faulty model is only reported.
         """
         self._section = section
         self._shelf = Shelf(folder=shelf) if shelf else None
-        self._rules: Rulebook = load_rules(section)
+        self._categories = categories
+        self._rules: Rulebook = load_rules(section, categories)
         self._concepts = concepts.load()
         self._model: Model | None = None
         self._shadow: Model | None = None
@@ -115,20 +123,18 @@ class Classifier:
         return len(self._rules.rules)
 
     def reload(self) -> tuple[str, ...]:
-        """Takes rules and model anew; what has a fault stays as it was, and the faults are told."""
+        """Takes rules and model anew; what has a fault stays as it was, and the faults are told.
+
+        Raises nothing: nobody waits for the thread in which a SIGHUP does it.
+        """
         problems: list[str] = []
-        try:
-            self._rules = load_rules(self._section)
-        except RuleError as error:
-            maillog.degraded(part="rules", reason=error.problems[0])
-            problems += error.problems
-        try:
+        with _keeping("rules", problems):
+            self._rules = load_rules(self._section, self._categories)
+        with _keeping("model", problems):
             self._model = self._load_model()
             problems += [self.model_fault] * bool(self.model_fault)
-        except ModelError as error:
-            maillog.degraded(part="model", reason=str(error))
-            problems.append(str(error))
-        self._shadow = self._load_shadow()
+        with _keeping("shadow", problems):
+            self._shadow = self._load_shadow()
         metrics.MODEL_LOADED.set(self._model is not None)
         return tuple(problems)
 
@@ -171,13 +177,13 @@ class Classifier:
         message, envelope, findings = begun.message, begun.envelope, begun.findings
         found, early = begun.found, begun.early
         scores = self._ask(begun.model, lambda known: known.whole(found, early)) if early else None
-        probabilities = dict(scores.probabilities) if scores else {}
+        said = dict(scores.probabilities) if scores else {}
         filtered = spam_verdict(message, envelope, self._section.spam_filters)
-        if filtered and probabilities:
-            probabilities = weighed(probabilities, filtered)
-        answer = combine(findings, probabilities)
+        changed = weighed(said, filtered) if filtered and said else {}
+        answer = combine(findings, changed or said)
         answer = _of_a_machine(answer, message)
         unsure = answer.confidence < self._section.threshold
+        forced = answer.forced or findings.review
         metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
         if scores:
             metrics.FAMILIARITY.observe(scores.signs.familiarity)
@@ -186,13 +192,15 @@ class Classifier:
             category=answer.category,
             confidence=round(answer.confidence, 4),
             source=answer.source,
-            scores={k: round(v, 4) for k, v in scores.probabilities.items()} if scores else {},
+            scores=_rounded(said),
+            weighed=_rounded(changed),
             reasons=(
                 *findings.reasons,
                 *_filter_said(filtered),
                 *self._told(answer, found, scores),
             ),
-            review=unsure or answer.review or findings.review,
+            review=unsure or forced,
+            forced=forced,
             priority=findings.priority or "normal",
             labels=findings.labels,
             model=scores.facts.name if scores else "",
@@ -271,6 +279,26 @@ class Classifier:
         yield from answer.reasons
 
 
+@contextmanager
+def _keeping(part: str, problems: list[str]) -> Iterator[None]:
+    """Leaves a part as it was when the new one has a fault, which is logged and told."""
+    try:
+        yield
+    except RuleError as error:
+        maillog.degraded(part=part, reason=error.problems[0])
+        problems += error.problems
+    except ModelError as error:
+        maillog.degraded(part=part, reason=str(error))
+        problems.append(str(error))
+    except Exception as error:  # noqa: BLE001  a bug in one part keeps no other back
+        maillog.bug(part, error)
+        problems.append(f"{part}: {type(error).__name__}; the log has the traceback")
+
+
+def _rounded(probabilities: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(p, 4) for name, p in probabilities.items()}
+
+
 def _filter_said(verdict: SpamVerdict | None) -> Iterator[str]:
     if verdict is not None:
         said = "spam" if verdict.is_spam else "no spam"
@@ -281,7 +309,7 @@ def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:
     """The table of the module's head; `probabilities` is empty when there is no model."""
     rule, sure = findings.category, findings.confidence
     if not probabilities:
-        return _Answer(category=rule or "other", confidence=sure, source="rule", review=True)
+        return _Answer(category=rule or "other", confidence=sure, source="rule", forced=True)
     best = max(probabilities, key=lambda category: probabilities[category])
     share = probabilities[best]
     if not rule:
@@ -294,7 +322,7 @@ def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:
     return replace(
         answer,
         confidence=sure * (1 - share / 2),
-        review=True,
+        forced=True,
         reasons=(f"contradiction: the rule says {rule}, the model {best}",),
     )
 

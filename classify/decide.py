@@ -8,16 +8,18 @@ doubt below takes the message to review instead, where a person may still let it
     quarantine       the border would have kept it out (DMARC, policy)
     unauthenticated  the author is not proven: anybody could have written it (contract 1.7)
     unsure           confidence below the threshold
+    no-category      the configuration has no row for the category: nobody said what follows
     forced           rule and model contradict, a rule asks for a person, or there is no model
     blocked          a rule forbids actions without a person
     machine          a program wrote it; an invoice or order from one is still worth a look
-    unreadable       part of the message could not be read
+    unreadable       part of the message could not be read, or not told from what it quotes
     order-*          an order that is incomplete, a change, already known, or not there
     invoice-is-order the classification says invoice, the document says order
 
 A message that nothing would follow from is only delivered, and so is one whose row says
-`review = false`, however unsure. Bounces, out-of-office answers, lists and the like never get
-actions: one that looks like an order is a copy of one.
+`review = false`, however unsure, but not one that is forced or without a row. Bounces,
+out-of-office answers, lists and the like never get actions: one that looks like an order is a copy
+of one.
 
 Mail is filed in its category's folder only when sure; otherwise it lies in INBOX, where people
 look: an order filed under Junk is a lost customer. Where a row has no review (spam, hr, other) and
@@ -36,6 +38,7 @@ from postroom.order import Order, OrderKind
 from postroom.verdict import Disposition, Result, Verdict
 
 QUARANTINE_FOLDER = "Quarantine"
+ORDER_KNOWN = "order-known"  # how that doubt begins
 _INBOX = "INBOX"
 _OTHER = CategoryRow(review=False)
 # What only a proven author may set in motion; forwarding to a colleague is not among it.
@@ -44,7 +47,14 @@ _KEPT_OUT = (Disposition.QUARANTINE, Disposition.REJECT, Disposition.DISCARD)
 _SECOND_GUESS = 0.2  # probability from which a second guess counts
 
 # Problems of reading after which the text may not be what the author wrote.
-_UNTRUSTWORTHY = ("encrypted", "worker-", "limit")
+_UNTRUSTWORTHY = (
+    "encrypted",
+    "worker-",
+    "limit",
+    "quotes-unsure",  # what is quoted may have been read as new, or the other way round
+    "smime-broken",
+    "tnef-broken",
+)
 
 
 def decide(
@@ -71,7 +81,7 @@ def decide(
         kind, why = message.automatic.kind.value, message.automatic.why
         return replace(filed, reasons=(f"automatic: a machine wrote it ({kind}: {why})",))
     steps = tuple(_steps(row, message, config))
-    doubts = [*guessed, *_border_doubts(disposition)]
+    doubts = [*guessed, *_border_doubts(disposition), *_row_doubts(category, config)]
     if _BUSINESS & set(steps):
         doubts += _author_doubts(verdict, config)
     doubts += _classification_doubts(classification, message, config)
@@ -87,11 +97,17 @@ def decide(
         ticket_kind=row.ticket_kind if Step.TICKET_CREATE in steps else "",
         reasons=tuple(doubts) or (f"sure: {category} at {classification.confidence:.2f}",),
     )
-    if doubts and (kept_out or _wants_person(classification, row, steps, config)):
+    is_held = kept_out or category not in config.categories or _is_forced(classification, config)
+    if doubts and (is_held or (row.review and steps)):
         return replace(planned, outcome=Outcome.REVIEW)
     if doubts or not steps:
         return replace(planned, outcome=Outcome.DELIVER, steps=(), template="", ticket_kind="")
     return planned
+
+
+def order_known(order: Order) -> str:
+    """The doubt about an order whose number this author has used before."""
+    return f"{ORDER_KNOWN}: order {order.number} of this author was taken before"
 
 
 def _category(classification: Classification, config: Config) -> tuple[str, list[str]]:
@@ -103,7 +119,7 @@ def _category(classification: Classification, config: Config) -> tuple[str, list
         return category, []
     reviewed = {
         name: score
-        for name, score in classification.scores.items()
+        for name, score in classification.likely.items()
         if config.categories.get(name, _OTHER).review
     }
     second = max(reviewed, key=lambda name: reviewed[name], default="")
@@ -133,19 +149,23 @@ def _steps(row: CategoryRow, message: Message, config: Config) -> Iterator[Step]
         yield step
 
 
-def _wants_person(
-    classification: Classification, row: CategoryRow, steps: tuple[Step, ...], config: Config
-) -> bool:
-    """Whether doubt leads to review: the row says so and approval would do something."""
-    forced = classification.review and (
-        classification.confidence >= config.classification.threshold
-    )
-    return forced or (row.review and bool(steps))
+def _is_forced(classification: Classification, config: Config) -> bool:
+    """Whether a person must look, whatever the row says.
+
+    A sure classification in review was forced there, also one stored before `forced` was.
+    """
+    is_sure = classification.confidence >= config.classification.threshold
+    return classification.forced or (classification.review and is_sure)
 
 
 def _border_doubts(disposition: Disposition) -> Iterator[str]:
     if disposition in _KEPT_OUT:
         yield f"quarantine: the border's answer was {disposition.value}"
+
+
+def _row_doubts(category: str, config: Config) -> Iterator[str]:
+    if category not in config.categories:
+        yield f"no-category: the configuration has no [categories.{category}]"
 
 
 def _author_doubts(verdict: Verdict, config: Config) -> Iterator[str]:
@@ -180,8 +200,8 @@ def _classification_doubts(
     if classification.confidence < threshold:
         said = f"{classification.category} at {classification.confidence:.2f}"
         yield f"unsure: {said}, below the threshold {threshold:.2f}"
-    elif classification.review:
-        yield "forced: rules and model contradict, or a rule asks for a person"
+    if _is_forced(classification, config):
+        yield "forced: rules and model contradict, a rule asks for a person, or there is no model"
     if classification.blocked:
         yield "blocked: a rule forbids actions without a person"
     if message.automatic.is_automatic:
@@ -205,4 +225,4 @@ def _order_doubts(order: Order, known_order: bool) -> Iterator[str]:
         case OrderKind.ORDER:
             pass
     if known_order:
-        yield f"order-known: order {order.number} of this author was taken before"
+        yield order_known(order)

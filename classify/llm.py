@@ -11,7 +11,8 @@ share of its answers for that category that were right when `postroom model eval
 about labelled mail that our model was unsure of; without that measurement, or for another model,
 the answer is a hint to the reviewer and sets nothing in motion.
 
-Limits: text only, the first `llm.max_text` characters. A fault pauses asking for a minute.
+Limits: text only, the first `llm.max_text` characters. A fault pauses asking for a minute, for
+those too that wait for their turn.
 """
 
 import asyncio
@@ -121,14 +122,23 @@ class Llm:
         return category
 
     async def say(self, messages: list[dict[str, str]]) -> str | None:
-        """What the model says, to be judged by the caller, or None: paused or in trouble."""
-        if time.monotonic() < self._paused_until:
-            metrics.LLM.labels("skipped").inc()
-            return None
+        """What the model says, to be judged by the caller, or None: paused, busy or in trouble.
+
+        Takes `llm.timeout` at most, with the wait for a turn: the caller has a deadline too.
+        """
+        waits = self._turns.locked()
         try:
-            async with self._turns, asyncio.timeout(self._config.timeout):
+            async with asyncio.timeout(self._config.timeout), self._turns:
+                if time.monotonic() < self._paused_until:  # asked here: it may be new since we wait
+                    metrics.LLM.labels("skipped").inc()
+                    return None
                 return await self._complete(messages)
         except (TimeoutError, httpx.HTTPError, TemporaryFailure, PermanentFailure) as error:
+            if waits and isinstance(
+                error, TimeoutError
+            ):  # the endpoint did not have the whole time
+                metrics.LLM.labels("skipped").inc()
+                return None
             self._paused_until = time.monotonic() + _PAUSE_S
             metrics.LLM.labels("failed").inc()
             maillog.degraded(part="llm", reason=_fault(error))

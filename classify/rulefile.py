@@ -7,8 +7,9 @@ force meanwhile.
 Limits: YAML as PyYAML's safe loader reads it; aliases are allowed, merge keys are not.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,6 +17,7 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
+from postroom.classification import CATEGORIES
 from postroom.config import ClassificationSection
 from postroom.message import Message
 from postroom.reading import language
@@ -70,20 +72,24 @@ class _Fault(Exception):
         self.mend = mend
 
 
-def load_rules(section: ClassificationSection) -> Rulebook:
+def load_rules(
+    section: ClassificationSection, categories: Collection[str] = CATEGORIES
+) -> Rulebook:
     """The shipped rules and those of the configured folder.
 
-    Raises RuleError with every fault of every file.
+    `categories` are those that a rule may give. Raises RuleError with every fault of every file.
     """
-    return load_folders(SHIPPED, section.rules_dir)
+    return load_folders(SHIPPED, section.rules_dir, categories)
 
 
-def load_folders(shipped: Path | None, site: Path | None) -> Rulebook:
+def load_folders(
+    shipped: Path | None, site: Path | None, categories: Collection[str] = CATEGORIES
+) -> Rulebook:
     """The rules of two folders; the second's come first and replace the first's by name.
 
-    Raises RuleError with every fault of every file.
+    `categories` are those that a rule may give. Raises RuleError with every fault of every file.
     """
-    reader = _Reader()
+    reader = _Reader(categories)
     own = reader.folder(site) if site else []
     replaced = {rule.name for rule in own}
     given = [rule for rule in (reader.folder(shipped) if shipped else [])
@@ -98,7 +104,8 @@ def load_folders(shipped: Path | None, site: Path | None) -> Rulebook:
 class _Reader:
     """Collects rules, pattern sets and faults."""
 
-    def __init__(self) -> None:
+    def __init__(self, categories: Collection[str]) -> None:
+        self._categories = categories
         self.problems: list[str] = []
         self.sets: dict[str, PatternSet] = {}
         self._conditions = 0
@@ -155,8 +162,9 @@ class _Reader:
         try:
             content = path.read_bytes()
             if len(content) > _LARGEST:
-                raise ValueError("is larger than 1 MB; split it")
-            root = yaml.compose(content, Loader=yaml.SafeLoader)
+                self.problems.append(f"{path}:1: is larger than 1 MB; split it")
+                return []
+            root = _root(content)
         except OSError as error:
             self.problems.append(f"{path}:0: cannot be read ({error.strerror}); mend its rights")
             return []
@@ -164,9 +172,8 @@ class _Reader:
             line = error.problem_mark.line + 1 if error.problem_mark else 0
             self.problems.append(f"{path}:{line}: is no YAML ({error.problem}); mend the syntax")
             return []
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            why = str(error) if isinstance(error, ValueError) else "is no YAML; mend the syntax"
-            self.problems.append(f"{path}:1: {why.splitlines()[0]}")
+        except (yaml.YAMLError, RecursionError):
+            self.problems.append(f"{path}:1: is no YAML; mend the syntax")
             return []
         return [] if root is None else list(self._rules(path, root))
 
@@ -209,7 +216,7 @@ class _Reader:
             name=name,
             place=place,
             when=self._condition(table["when"], 0),
-            then=_effects(table["then"]),
+            then=_effects(table["then"], self._categories),
             because=_text(table["because"]) if "because" in table else "",
             enabled=enabled,
         )
@@ -264,7 +271,7 @@ class _Reader:
         """The entries of lists/NAME.txt, one a line; # begins a comment."""
         name = _text(node)
         path = self._folder / "lists" / f"{name}.txt"
-        if "/" in name or name.startswith("."):
+        if "/" in name or name.startswith(".") or not name.isprintable():
             _fault(node, f"{name!r} is no list's name; write NAME of lists/NAME.txt")
         try:
             if path.stat().st_size > _LARGEST_LIST:
@@ -309,6 +316,18 @@ class _Reader:
         return parts[0] if len(parts) == 1 else All(of=tuple(parts))
 
 
+def _root(content: bytes) -> yaml.Node | None:
+    """The document's root; None where it is empty. Raises YAMLError and RecursionError."""
+    loader = yaml.SafeLoader(content)
+    try:
+        return loader.get_single_node()
+    except (ValueError, OverflowError) as error:  # an escape that chr() does not take
+        problem = "an escape names no character"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=loader.get_mark()) from error
+    finally:
+        loader.dispose()
+
+
 def _mail(text: str) -> Message:
     return Message(raw=b"", text=text, new_text=text, language=language.detect(text))
 
@@ -338,11 +357,20 @@ def _between(key: str, node: yaml.Node) -> Condition:
     return Between(field=key, low=low, high=high)
 
 
-def _effects(node: yaml.Node) -> Effects:
+def _category(node: yaml.Node, known: Collection[str]) -> str:
+    name = _text(node)
+    if name not in known:
+        near = " or ".join(get_close_matches(name, known)) or ", ".join(known)
+        _fault(node, f"{name!r} is no category; write {near}, or add [categories.{name}] "
+                     "to the configuration")  # fmt: skip
+    return name
+
+
+def _effects(node: yaml.Node, categories: Collection[str]) -> Effects:
     table = _mapping(node, _EFFECT_KEYS, "effect")
     if not table:
         _fault(node, "`then` is empty; give at least one effect")
-    category = _text(table["category"]) if "category" in table else ""
+    category = _category(table["category"], categories) if "category" in table else ""
     if "confidence" in table and not category:
         _fault(table["confidence"], "`confidence` belongs to a category; add `category: ...`")
     confidence = _number(table["confidence"]) if "confidence" in table else 0.95
@@ -391,7 +419,10 @@ def _sequence(node: yaml.Node) -> list[yaml.Node]:
 def _text(node: yaml.Node) -> str:
     if not isinstance(node, yaml.ScalarNode) or not str(node.value).strip():
         _fault(node, "write a text here, not empty")
-    return str(node.value)
+    text = str(node.value)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        _fault(node, f"{text!r} holds half a character; write it whole (\\U0001F600) or as itself")
+    return text
 
 
 def _number(node: yaml.Node) -> float:

@@ -8,8 +8,10 @@ In: a message and its unsure `Classification`. Out: the same, or a better one, w
        0.8, in 87 % between 0.8 and 0.9, in 96 % above (with equal classes it would be 26 %).
     2. A language model, where one is configured (llm.py).
 
-What a rule said, what a machine wrote, and what is sure already is left as it is. Trouble of the
-store or the endpoint leaves the classification as it was: the message only waits for a person.
+Both start from the scores as a trusted spam filter's word left them. What a rule said, what a
+machine wrote, and what is sure already is left as it is, and what is forced into review stays
+there. Trouble of the store or the endpoint leaves the classification as it was: the message only
+waits for a person.
 """
 
 import asyncio
@@ -78,7 +80,7 @@ class SecondLook:
         seen = self._with_past(given, like)
         if seen.confidence >= self._threshold or self._llm is None:
             return seen
-        category = await self._llm.ask(message, seen.scores)
+        category = await self._llm.ask(message, seen.likely)
         return seen if category is None else self._with_answer(seen, category, self._llm.model)
 
     def _is_worth_it(self, message: Message, given: Classification) -> bool:
@@ -93,12 +95,13 @@ class SecondLook:
             for one in like
             if one.likeness >= _SHOWN
         )
-        scores = few_shot(given.scores, like)
-        best = max(scores, key=lambda name: scores[name])
-        if scores == given.scores:
+        before = given.likely
+        after = few_shot(before, like)
+        if after == before:
             return replace(given, reasons=(*given.reasons, *reasons))
-        changed = f"past mail like it: {best} {given.scores[best]:.2f} -> {scores[best]:.2f}"
-        return self._told(given, best, scores[best], (*reasons, changed))
+        best = max(after, key=lambda name: after[name])
+        changed = f"past mail like it: {best} {before[best]:.2f} -> {after[best]:.2f}"
+        return self._told(given, best, after[best], (*reasons, changed))
 
     def _with_answer(self, given: Classification, category: str, model: str) -> Classification:
         confidence = self._measured.confidence(model, category)
@@ -117,7 +120,7 @@ class SecondLook:
             given,
             category=category,
             confidence=round(confidence, 4),
-            review=given.review and not is_sure,
+            review=given.forced or (given.review and not is_sure),
             reasons=(*given.reasons, *reasons),
         )
 

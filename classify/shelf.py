@@ -20,6 +20,7 @@ from datetime import datetime
 from pathlib import Path
 
 from postroom.failure import PermanentFailure
+from postroom.ownership import give_to_owner
 
 from .concepts import Concepts
 from .scorer import SHIPPED, Model, ModelError
@@ -125,6 +126,7 @@ class Shelf:
         fresh.symlink_to(model.name)
         fresh.replace(self.folder / name)
         _sync(self.folder)
+        give_to_owner(self.folder)
 
     def _note(
         self,
@@ -150,6 +152,7 @@ class Shelf:
             file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())
+        give_to_owner(self.folder)
         return change
 
 

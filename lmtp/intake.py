@@ -37,9 +37,9 @@ from postroom.doorbell import ring as ring_here
 from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import PermanentFailure, Reply, TemporaryFailure, reply_for
-from postroom.order import order_key
+from postroom.order import order_name
 from postroom.stamp import StampKey
-from postroom.store import likeness, messages
+from postroom.store import emptied, likeness, messages
 from postroom.store.engine import Database
 from postroom.store.messages import Known, NewMessage, Taken
 from postroom.verdict import Disposition
@@ -293,6 +293,8 @@ def _repeat(connection: Connection, arrival: Arrival, before: _Before) -> Taken 
     stored = messages.message(connection, earlier.id) if missing else None
     if stored is None:
         return Taken(id=earlier.id, is_new=False, recipients=())
+    if not stored.raw:  # retention has emptied it
+        emptied.fill_again(connection, stored.id, arrival.raw, arrival.envelope)
     taken = messages.add_recipients(connection, stored.id, missing, now=arrival.received_at)
     deliveries = _deliveries(stored.decision, taken, arrival)
     outbox.put(connection, stored.id, deliveries, arrival.received_at, _WHO)
@@ -300,8 +302,7 @@ def _repeat(connection: Connection, arrival: Arrival, before: _Before) -> Taken 
 
 
 def _queue_up(connection: Connection, arrival: Arrival, findings: Findings) -> None:
-    number = order_key(findings.order.number)
-    order = f"{findings.author}\n{number}" if number else ""
+    order = order_name(findings.author, findings.order.number)
     messages.queue_up(connection, arrival.digest, arrival.envelope.queue_id, order)
 
 

@@ -28,6 +28,7 @@ from . import maillog
 from .config import Config
 from .failure import Failure, PermanentFailure
 from .keyfile import secret_at
+from .ownership import give_to_owner
 from .store import audit as rows
 from .store.audit import AuditKey, Entry, Head, Problem
 from .store.engine import Database
@@ -70,11 +71,20 @@ class AuditLog:
     @contextmanager
     def recording(self, database: Database) -> Iterator[Recording]:
         """A write transaction whose deeds are told; raises what `Database.transaction` raises."""
-        with database.transaction() as connection:
-            recording = Recording(connection, self._key)
+        with self.recording_apart(database) as recording:
             yield recording
         if recording.head is not None:
             self._keep(database, recording.head)
+
+    @contextmanager
+    def recording_apart(self, database: Database) -> Iterator[Recording]:
+        """The same in a database that is not in its place yet; `keep_end` follows when it is."""
+        with database.transaction() as connection:
+            yield Recording(connection, self._key)
+
+    def keep_end(self, database: Database) -> None:
+        """Writes down where the log ends now. Raises TemporaryFailure(database)."""
+        self._keep(database, self.end(database))
 
     def entries(
         self, database: Database, *, subject: str = "", who: str = "", limit: int = 100
@@ -139,6 +149,7 @@ class AuditLog:
             file.write(f"{head.count} {head.seal} {self._signed(head)}\n")
             file.flush()
             os.fsync(file.fileno())
+        give_to_owner(draft)
         draft.replace(self._head)
 
     def _kept(self) -> Head | None:
@@ -170,5 +181,6 @@ def head_of(words: str) -> Head:
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("w", encoding="ascii") as lock:
+        give_to_owner(path)
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

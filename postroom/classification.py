@@ -18,11 +18,21 @@ class Classification:
     confidence: float = 0.0  # calibrated probability, 0..1
     source: str = "model"  # "rule" or "model": who had the last word
     scores: dict[str, float] = field(default_factory=dict)  # the model's, category -> probability
+    # The scores with a trusted spam filter's word in them; empty where none said anything.
+    weighed: dict[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()  # one sentence each, for `postroom explain`
-    review: bool = True  # below the threshold, or rule and model contradict, or a rule forces it
+    review: bool = True  # below the threshold, or forced
+    # A rule asks for a person, rule and model contradict, or there is no model: however sure a
+    # later look is, only a person's word on the category ends it.
+    forced: bool = False
     priority: str = "normal"  # low, normal, high
     labels: tuple[str, ...] = ()  # added by rules
     model: str = ""  # identity of the model that scored; empty when rules went alone
     blocked: bool = False  # a rule forbids business actions and replies without a person
     folder: str = ""  # mailbox folder a rule chose; empty: the category's
     template: str = ""  # reply template a rule chose; empty: the category's
+
+    @property
+    def likely(self) -> dict[str, float]:
+        """Category -> probability, of all that is known: what a later look starts from."""
+        return self.weighed or self.scores

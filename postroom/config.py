@@ -19,6 +19,8 @@ from .failure import PermanentFailure
 
 DEFAULT_PATH = Path("/etc/postroom/postroom.toml")
 _SHORTEST_AGE = 7  # days; longer than Postfix's maximal_queue_lifetime
+_LAST_PORT = 65_535
+_DRIVERS = ("sqlite", "postgresql+psycopg")  # as SQLAlchemy names them in a URL
 
 
 class ConfigError(PermanentFailure):
@@ -47,9 +49,40 @@ def _endpoint(value: str) -> str:
     kind, _, rest = value.partition(":")
     if kind == "unix" and rest.startswith("/"):
         return value
-    if kind == "inet" and rest.rpartition(":")[2].isdigit() and rest.rpartition(":")[0]:
+    if kind == "inet" and _is_server(rest):
         return value
     raise ValueError(f"{value!r} is no endpoint; write unix:/path/to/socket or inet:HOST:PORT")
+
+
+def _is_server(value: str) -> bool:
+    found = re.fullmatch(r"\S+:([0-9]{1,5})", value)
+    return found is not None and int(found[1]) <= _LAST_PORT
+
+
+def _server(value: str) -> str:
+    if not _is_server(value):
+        raise ValueError(f"{value!r} is no HOST:PORT; write it like 127.0.0.1:25 or [::1]:25")
+    return value
+
+
+def _listening(value: str) -> str:
+    return _server(value) if value else value  # empty: nothing listens
+
+
+def _database(value: str) -> str:
+    """Never says the value: it may hold a password."""
+    from sqlalchemy import make_url  # only where one is set: it takes a while to load
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        driver = make_url(value).drivername if value else _DRIVERS[0]
+    except (ArgumentError, ValueError):
+        driver = ""
+    if driver not in _DRIVERS:
+        raise ValueError(
+            "is no database we know; write postgresql+psycopg://USER@HOST/NAME, or sqlite:////PATH"
+        )
+    return value
 
 
 def _mailbox(value: str) -> str:
@@ -78,6 +111,9 @@ def _domain(value: str) -> str:
 
 Network = Annotated[str, AfterValidator(_network)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+Server = Annotated[str, AfterValidator(_server)]
+Listening = Annotated[str, AfterValidator(_listening)]
+DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Address = Annotated[str, AfterValidator(_address)]
@@ -129,7 +165,7 @@ class DnsSection(Section):
     """How names are looked up."""
 
     resolver: tuple[str, ...] = ()  # HOST:PORT each; empty: the system's resolv.conf
-    deadline: Seconds = 5.0  # for all look-ups of one message together
+    deadline: Seconds = 5.0  # for the look-ups of one check of a message: SPF, keys, a policy
     query_timeout: Seconds = 2.0  # for one query to one server
     cache_size: int = Field(default=10_000, ge=0)  # answers kept, positive and negative; 0: none
 
@@ -334,7 +370,7 @@ class ErpSection(Section):
     settle: float = Field(default=30.0, ge=0)  # how long a request may go on after we gave it up
     link_base: str = ""  # prefix of the link to the message shown in the ERP
     # HOST:PORT where 1C comes for orders (commerceml); beyond this host, put TLS before it.
-    listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")
+    listen: Listening = ""
 
     @property
     def is_set(self) -> bool:
@@ -352,7 +388,7 @@ class ReplySection(Section):
     """Answers to the sender."""
 
     enabled: bool = False  # nothing is answered until an admin says so
-    submit: str = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends them
+    submit: Server = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends them
     author: Mailbox | None = None  # From of replies; unset: the mailbox the message came to
     company: str = ""  # name shown in the texts
     templates_dir: Path | None = None  # overrides the shipped templates of the same name
@@ -373,7 +409,7 @@ class DmarcReportsSection(Section):
     author: Mailbox | None = None  # From and MAIL FROM of reports; its domain must pass DMARC
     organization: str = ""  # our name in the reports; empty: service.hostname
     contact: str = ""  # more about whom to ask: a URL, a telephone number; empty: none
-    submit: str = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends and signs them
+    submit: Server = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends and signs them
     max_age: Seconds = 432_000.0  # what could not be reported for so long is dropped (5 days)
     dead_for: Seconds = 2_592_000.0  # an address that refused is left alone for so long (30 days)
     exclude: tuple[Domain, ...] = ()  # policy domains that get no report, nor their subdomains
@@ -388,7 +424,7 @@ class AuditSection(Section):
 class ApiSection(Section):
     """The HTTP API, for a web console and for programs; docs/api.md."""
 
-    listen: str = Field(default="", pattern=r"^(\S+:\d{1,5})?$")  # HOST:PORT; empty: none
+    listen: Listening = ""  # HOST:PORT; empty: none
     failures_per_minute: int = Field(default=20, ge=1)  # wrong tokens from one address, then 429
 
 
@@ -438,7 +474,7 @@ class WorkerSection(Section):
 class StoreSection(Section):
     """The database."""
 
-    url: str = ""  # SQLAlchemy URL; empty: SQLite in state_dir
+    url: DatabaseUrl = ""  # SQLAlchemy URL; empty: SQLite in state_dir
     auto_upgrade: bool = True  # migrate at the start of `serve`
 
 
@@ -457,13 +493,14 @@ class CanarySection(Section):
     """A mail to ourselves whose arrival is checked; `postroom canary`, every few minutes."""
 
     mailbox: Mailbox | None = None  # its address, one of service.mailboxes; unset: no canary
+    interval: Seconds = 300.0  # your timer's; three without a canary are an alert
     deadline: Seconds = 60.0  # how long it may take from Postfix to the database
 
 
 class MetricsSection(Section):
     """Prometheus."""
 
-    listen: str = "127.0.0.1:9188"  # HOST:PORT; empty: none
+    listen: Listening = "127.0.0.1:9188"  # HOST:PORT; empty: none
 
 
 class TracingSection(Section):
@@ -552,6 +589,10 @@ def load(path: Path) -> Config:
     except OSError as error:
         raise ConfigError(
             path, [f"cannot be read ({error.strerror}); give another file with --config"]
+        ) from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            path, [f"is not UTF-8 (octet {error.start}); save it as UTF-8"]
         ) from error
     try:
         tables = tomllib.loads(text)

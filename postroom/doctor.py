@@ -1,9 +1,9 @@
 """`postroom doctor`: looks at everything Postroom needs and says how to mend what is wrong.
 
 In: the configuration. Out: findings, each ok, a warning or a fault, with a mend. Nothing is
-changed. Checked: folders and key, database, disk, sockets, Postfix's settings, name servers and
-the DNS records of our domains, the ERP, the model, the clock, and what each promise rests on
-(promises.py).
+changed or made; a look that fails itself is a fault, and the others go on. Checked: folders and
+key, database, disk, sockets, Postfix's settings, name servers and the DNS records of our domains,
+the ERP, the model, the clock, and what each promise rests on (promises.py).
 
 Limits: Postfix is asked by `postconf` on this host; when Postfix runs elsewhere, that part is a
 warning. The clock is compared with the ERP's Date header, within two seconds.
@@ -34,25 +34,37 @@ def examine_installation(config: Config) -> list[Finding]:
     """Every finding, in the order a message meets the things looked at."""
     postfix = _postfix_settings()
     now = datetime.now(UTC).timestamp()
-    looks: tuple[Iterator[Finding], ...] = (
-        folders(config),
-        secrets_kept(config),
-        sockets(config),
-        _postfix(config, postfix),
-        taken_safely(config, postfix),
-        _names(config),
-        _reading(config),
-        _model(config),
-        database(config),
-        nothing_lost(config, postfix, now),
-        replies_safe(config),
-        catalogue(config.catalogue),
-        templates(config.orders),
-        recognition(config.orders),
-        _erp(config.erp),
-        _erp(config.tickets) if config.tickets.is_set else iter(()),
+    looks: tuple[tuple[str, Iterator[Finding]], ...] = (
+        ("folders", folders(config)),
+        ("secrets", secrets_kept(config)),
+        ("sockets", sockets(config)),
+        ("Postfix", _postfix(config, postfix)),
+        ("taking mail", taken_safely(config, postfix)),
+        ("names and DNS", _names(config)),
+        ("reading", _reading(config)),
+        ("model", _model(config)),
+        ("database", database(config)),
+        ("what waits", nothing_lost(config, postfix, now)),
+        ("replies", replies_safe(config)),
+        ("catalogue", catalogue(config.catalogue)),
+        ("templates", templates(config.orders)),
+        ("OCR", recognition(config.orders)),
+        ("ERP", _erp(config.erp)),
+        ("ticket system", _erp(config.tickets) if config.tickets.is_set else iter(())),
     )
-    return [finding for look in looks for finding in look]
+    return [finding for name, look in looks for finding in _found(name, look)]
+
+
+def _found(name: str, look: Iterator[Finding]) -> Iterator[Finding]:
+    """What a look finds, and a fault in place of the rest where it fails itself."""
+    try:
+        yield from look
+    except Exception as error:  # noqa: BLE001  boundary: what the others find is wanted all the more
+        because = getattr(error, "cause", None) or error
+        yield fault(
+            f"{name}: cannot be looked at ({type(because).__name__}: {because})",
+            "check the settings it rests on; when they are right, this is a bug: report it",
+        )
 
 
 def _postfix_settings() -> dict[str, str]:
@@ -166,7 +178,7 @@ def _model(config: Config) -> Iterator[Finding]:
     from .classify.classifier import Classifier
 
     try:
-        classifier = Classifier(config.classification, config.models_dir)
+        classifier = Classifier(config.classification, config.models_dir, config.categories.keys())
     except Failure as failure:
         yield fault(f"classification: {failure}", "postroom rules test FILE")
         return
@@ -198,7 +210,7 @@ def _erp(section: ErpSection) -> Iterator[Finding]:
     who = "the ERP" if name == "erp" else "the ticket system"
     try:
         answer = httpx.get(section.base_url, timeout=section.timeout)
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         yield fault(
             f"{who} does not answer at {section.base_url} ({type(error).__name__})",
             f"check {name}.base_url, the network and the system; actions wait meanwhile",
@@ -213,6 +225,8 @@ def _clock(said: str, who: str) -> Iterator[Finding]:
         there = parsedate_to_datetime(said)
     except (TypeError, ValueError):
         return
+    if there.tzinfo is None:  # "-0000": UTC, said without a zone (RFC 5322 3.3)
+        there = there.replace(tzinfo=UTC)
     skew = abs((datetime.now(UTC) - there).total_seconds())
     if skew > _LARGEST_SKEW_S:
         yield warning(

@@ -51,7 +51,9 @@ class Examiner:
         self._note = note
         self.pool = WorkerPool(config.reading, WORKER_MODULES)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
-        self.classifier = Classifier(config.classification, config.models_dir)
+        self.classifier = Classifier(
+            config.classification, config.models_dir, config.categories.keys()
+        )
         self._classifying = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="classify")
         self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]
 

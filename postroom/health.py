@@ -27,9 +27,16 @@ _Application = Callable[[dict[str, Any], _Start], Iterable[bytes]]
 
 
 def serve_health(
-    config: Config, registry: CollectorRegistry, parts: Parts, host: str, port: int
+    config: Callable[[], Config],
+    registry: CollectorRegistry,
+    parts: Parts,
+    host: str,
+    port: int,
 ) -> WSGIServer:
-    """Answers from a thread of its own until the process ends. Raises OSError."""
+    """Answers from a thread of its own until the process ends. Raises OSError.
+
+    `config` is asked for each answer: a reload changes it.
+    """
     vitals = VitalsCollector(config, parts)
     registry.register(vitals)
     server = make_server(
@@ -40,7 +47,10 @@ def serve_health(
 
 
 def application(
-    config: Config, registry: CollectorRegistry, vitals: VitalsCollector, parts: Parts
+    config: Callable[[], Config],
+    registry: CollectorRegistry,
+    vitals: VitalsCollector,
+    parts: Parts,
 ) -> _Application:
     """The answers, as WSGI has them (PEP 3333)."""
     to_prometheus: Any = make_wsgi_app(registry)
@@ -50,10 +60,10 @@ def application(
             case "/live":
                 return _told(start, 200, {"live": True})
             case "/ready":
-                findings = readiness(config)
+                findings = readiness(config())
                 return _told(start, _status(findings), _readiness(findings))
             case "/health":
-                findings = readiness(config)
+                findings = readiness(config())
                 seen = vitals.vitals()
                 story = _readiness(findings) | {
                     "parts": {name: asdict(part) for name, part in parts().items()},

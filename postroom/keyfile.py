@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 
 from .failure import PermanentFailure
+from .ownership import give_to_owner
 
 
 def secret_at(path: Path) -> bytes:
@@ -40,7 +41,7 @@ def _make(path: Path) -> None:
             file.write(secrets.token_hex(32).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        _give_to_owner(draft, path.parent)
+        give_to_owner(draft)
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
     finally:
@@ -50,9 +51,3 @@ def _make(path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _give_to_owner(file: Path, folder: Path) -> None:
-    owner = folder.stat()
-    if os.geteuid() == 0 and owner.st_uid != 0:
-        os.chown(file, owner.st_uid, owner.st_gid)

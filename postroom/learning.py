@@ -38,6 +38,7 @@ from .config import Config
 from .failure import PermanentFailure
 from .mailfiles import messages_in
 from .message import Message
+from .ownership import give_to_owner
 from .reading.pool import WorkerLost, WorkerPool
 from .store import decided
 from .store.engine import Database
@@ -167,6 +168,7 @@ def measure_llm(config: Config, evaluation: Evaluation) -> dict[str, Any]:
     measured = asdict(asyncio.run(ask_all()))
     config.models_dir.mkdir(parents=True, exist_ok=True)
     (config.models_dir / CALIBRATION).write_text(json.dumps(measured), encoding="utf-8")
+    give_to_owner(config.models_dir)
     return measured
 
 

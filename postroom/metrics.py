@@ -120,6 +120,10 @@ USUAL_MAIL = Vital(
     meaning="Mails an hour at this hour of the week, over the last four weeks",
 )
 CANARY = Vital(name="postroom_canary_timestamp_seconds", meaning="When the last canary was stored")
+CANARY_INTERVAL = Vital(
+    name="postroom_canary_interval_seconds",
+    meaning="canary.interval, where there is a canary.mailbox: how often one shall be stored",
+)
 OLDEST_REVIEW = Vital(
     name="postroom_oldest_review_timestamp_seconds",
     meaning="Since when the longest waiting message waits for a person",

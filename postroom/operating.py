@@ -25,12 +25,11 @@ from .actions.bus import ring_once
 from .actions.plan import Personal, forward, plan
 from .answers import classify_answer, extract_answer
 from .audit import AuditLog, Recording
-from .classify.decide import decide
 from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
-from .corrections import Correction, corrected, correction_of, said_and_meant
-from .decision import Decision, Outcome, Step
+from .corrections import correction_of, said_and_meant
+from .decision import Outcome, Step
 from .doorbell import bell_path, ring
 from .envelope import parse_path
 from .failure import PermanentFailure
@@ -39,6 +38,7 @@ from .order import OrderKind
 from .partcode import customer_of
 from .personalising import chosen, propose, wording_of
 from .reading.pool import WorkerPool
+from .redeciding import decided_anew, ordered_meanwhile
 from .store import labels, messages, partnumbers
 from .store.engine import Database
 from .store.messages import ReviewState, StoredMessage
@@ -63,6 +63,7 @@ class Operator:
         self._config = config
         self._database = database
         self._audit = AuditLog(config)
+        self._memory = Memory(database)  # one: it reads 20,000 vectors when it is first asked
         self._parse = read or self._read_once
         self._ring = ring or self._ring_once
 
@@ -128,7 +129,7 @@ class Operator:
                 "authenticated_domain": stored.verdict.authenticated_domain,
             },
             "classification": classify_answer(stored.classification),
-            "similar": [to_plain(one) for one in Memory(self._database).like_stored(number, 5)],
+            "similar": [to_plain(one) for one in self._memory.like_stored(number, 5)],
             "order": extract_answer(stored.order),
             "decision": to_plain(stored.decision),
             "actions": [_action(story) for story in actions],
@@ -182,25 +183,25 @@ class Operator:
         """Plans the steps of a message in review; the names of what was planned.
 
         `slots` is what `personalise` proposed, as the person wants it in this one reply; without
-        it the reply has its default texts. Raises also what `wording_of` and `chosen` raise.
+        it the reply has its default texts. An order that another message has brought meanwhile is
+        changed-meanwhile, with that as a new reason; who approves it then has seen it.
+        Raises also what `wording_of` and `chosen` raise.
         """
         now = datetime.now(UTC)
         seen, stored, message = self._seen(number)
         personal = None
         if slots is not None:
             personal = chosen(slots, wording_of(stored.decision, message, self._config))
+        planned: list[str] = []
         with self._deciding(number, version, seen) as recording:
-            connection = recording.connection
-            self._end(recording, number, ReviewState.APPROVED, who, now, reason)
-            planned = self._put(connection, stored, message, now, who, personal)
-            if personal and Step.REPLY.value not in planned:
-                raise PermanentFailure("no-reply", ValueError("no ERP takes what it would quote"))
-            _learn(connection, stored, stored, who, now)
-            category = stored.decision.category
-            labels.add(connection, number, category=category, was=category, who=who, now=now)
-            facts = {"category": category, "planned": planned, "reason": reason}
-            facts |= {"slots": to_plain(personal)} if personal else {}
-            recording.tell(now, who, "approve", f"m{number}", **facts)
+            doubted = ordered_meanwhile(recording.connection, stored)
+            if doubted:
+                doubt = doubted.decision.reasons[-1]
+                messages.redecide(recording.connection, doubted, who=who, now=now, reason=doubt)
+            else:
+                planned = self._approved(recording, stored, message, personal, who, now, reason)
+        if doubted:  # after it was written, so that it is seen
+            raise PermanentFailure("changed-meanwhile", ValueError(doubted.decision.reasons[-1]))
         self._tell(number, who, "approved")
         return planned
 
@@ -237,7 +238,7 @@ class Operator:
         seen, stored, message = self._seen(number)
         with self._deciding(number, version, seen) as recording:
             connection = recording.connection
-            fixed = self._decided_anew(connection, stored, message, correction, who)
+            fixed = decided_anew(connection, stored, message, correction, who, self._config)
             if not messages.redecide(connection, fixed, who=who, now=now):
                 raise PermanentFailure("not-waiting")
             if correction.category is not None:
@@ -341,6 +342,29 @@ class Operator:
                 raise PermanentFailure("changed-meanwhile")
             yield recording
 
+    def _approved(
+        self,
+        recording: Recording,
+        stored: StoredMessage,
+        message: Message,
+        personal: Personal | None,
+        who: str,
+        now: datetime,
+        reason: str,
+    ) -> list[str]:
+        number, category = stored.id, stored.decision.category
+        connection = recording.connection
+        self._end(recording, number, ReviewState.APPROVED, who, now, reason)
+        planned = self._put(connection, stored, message, now, who, personal)
+        if personal and Step.REPLY.value not in planned:
+            raise PermanentFailure("no-reply", ValueError("no ERP takes what it would quote"))
+        _learn(connection, stored, stored, who, now)
+        labels.add(connection, number, category=category, was=category, who=who, now=now)
+        facts = {"category": category, "planned": planned, "reason": reason}
+        facts |= {"slots": to_plain(personal)} if personal else {}
+        recording.tell(now, who, "approve", f"m{number}", **facts)
+        return planned
+
     def _end(
         self,
         recording: Recording,
@@ -354,36 +378,6 @@ class Operator:
             recording.connection, number, state, who=who, now=now, reason=reason
         ):
             raise PermanentFailure("not-waiting")
-
-    def _decided_anew(
-        self,
-        connection: Connection,
-        stored: StoredMessage,
-        message: Message,
-        correction: Correction,
-        who: str,
-    ) -> StoredMessage:
-        classification, order = stored.classification, corrected(stored.order, correction)
-        if correction.category is not None:
-            classification = replace(
-                classification,
-                category=correction.category,
-                confidence=1.0,
-                source="person",
-                review=False,
-                reasons=(*classification.reasons, f"{who} said: {correction.category}"),
-            )
-        decision: Decision = decide(
-            classification,
-            stored.verdict,
-            order,
-            message,
-            self._config,
-            known_order=messages.known_order(
-                connection, stored.author, order.number, besides=stored.digest
-            ),
-        )
-        return replace(stored, classification=classification, order=order, decision=decision)
 
     def _check_colleague(self, recipient: str) -> None:
         config = self._config

@@ -87,3 +87,9 @@ class Order:
 def order_key(number: str) -> str:
     """An order number as it is compared: upper case, without white space."""
     return "".join(number.split()).upper()
+
+
+def order_name(author: str, number: str) -> str:
+    """What two messages with the same order of one author have in common; empty for no number."""
+    key = order_key(number)
+    return f"{author.lower()}\n{key}" if key else ""

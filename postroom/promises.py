@@ -20,7 +20,7 @@ from sqlalchemy import Connection, func, select
 
 from .config import Config
 from .failure import Failure
-from .readiness import Finding, fault, ok, warning
+from .readiness import Finding, fault, is_database_missing, ok, warning
 from .store.engine import Database
 from .store.schema import ACTION
 
@@ -87,6 +87,8 @@ def nothing_lost(config: Config, postfix: Mapping[str, str], now: float) -> Iter
         )
     if postfix and config.service.mailboxes and not astray:
         yield ok("Postfix brings the mail of every mailbox to us")
+    if is_database_missing(config):
+        return  # the look at the database says so
     database = Database(config.store_url)
     try:
         with database.reading() as connection:
@@ -141,6 +143,8 @@ def secrets_kept(config: Config) -> Iterator[Finding]:
 
 
 def _commits(config: Config) -> Iterator[Finding]:
+    if is_database_missing(config):
+        return
     database = Database(config.store_url)
     try:
         with database.reading() as connection:

@@ -110,11 +110,24 @@ def sockets(config: Config) -> Iterator[Finding]:
             yield ok(f"{part} answers at {endpoint}")
 
 
+def is_database_missing(config: Config) -> bool:
+    """True where the database is a file that is not there; who opened it would make it."""
+    from sqlalchemy import make_url
+
+    url = make_url(config.store_url)
+    return url.get_backend_name() == "sqlite" and not os.path.exists(url.database or "")
+
+
 def database(config: Config) -> Iterator[Finding]:
-    """Whether the database answers and is of this version."""
+    """Whether the database is there, answers and is of this version."""
     from .store.engine import Database
     from .store.upgrade import is_current
 
+    if is_database_missing(config):
+        yield fault(
+            "there is no database", "start the service: the first start makes it (postroom serve)"
+        )
+        return
     store = Database(config.store_url)
     try:
         if is_current(store):

@@ -56,6 +56,7 @@ class Supervisor:
     ) -> None:
         """`command` runs a part; without it `postroom serve --only PART` does."""
         self._config = config  # what a part that starts now finds
+        self._in_force = config  # what milter and LMTP were started with; health is asked of it
         self._config_path = config_path
         self._command = command or self._serve
         self._counters = config.service.run_dir / "metrics"
@@ -76,7 +77,7 @@ class Supervisor:
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         loop.call_later(_COMES_UP_S, announce_ready)  # again, it changes nothing
-        serve_metrics(self._config, self._counters, self.parts)
+        serve_metrics(lambda: self._in_force, self._counters, self.parts)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             for part in self._parts:
@@ -159,7 +160,10 @@ class Supervisor:
         while True:
             await self._hung_up.wait()
             self._hung_up.clear()
-            await self._take_anew()
+            try:
+                await self._take_anew()
+            except Exception as error:  # noqa: BLE001  boundary: the mail goes on, with what there is
+                maillog.bug("reload", error)
 
     async def _take_anew(self) -> None:
         written = _content(self._config_path)
@@ -176,6 +180,8 @@ class Supervisor:
             return
         self._written = None  # until all are replaced, some may have the old one
         for part in self._parts:
+            if part not in _WITH_SOCKETS:
+                self._in_force = self._config  # from here on; the others may take their time to end
             if part not in _WITH_SOCKETS or not self._is_listening(part):
                 await self._restart(part)
             elif not await self._replace(part):
@@ -267,17 +273,18 @@ def prepared(config: Config) -> Iterator[None]:
         yield
 
 
-def serve_metrics(config: Config, counters: Path | None, parts: Parts = dict) -> None:
+def serve_metrics(config: Callable[[], Config], counters: Path | None, parts: Parts = dict) -> None:
     """Answers Prometheus, and who asks for health, at `metrics.listen`; for the parts together
-    where they share counters.
+    where they share counters. `config` gives what is in force when somebody asks.
 
     Raises PermanentFailure(metrics-address) when the address is taken.
     """
-    if not config.metrics.listen:
+    listen = config().metrics.listen
+    if not listen:
         return
     from .health import serve_health  # only who serves it shall load it
 
-    host, _, port = config.metrics.listen.rpartition(":")
+    host, _, port = listen.rpartition(":")
     try:
         if counters is None:
             registry = REGISTRY

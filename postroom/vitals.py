@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from cryptography import x509
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, Connection, false, func, select
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from . import metrics
 from .config import Config
 from .failure import Failure
+from .store.canaries import are_canaries
 from .store.engine import Database
 from .store.schema import MESSAGE, REVIEW
 
@@ -62,7 +63,7 @@ Parts = Callable[[], dict[str, Part]]
 def look(config: Config, database: Database, now: float) -> Vitals:
     """Asks database and disk. Raises TemporaryFailure(database)."""
     # Without canaries nothing is asked of a message but its time: then an index has the answer.
-    ours = MESSAGE.c.author == config.canary.mailbox if config.canary.mailbox else false()
+    ours = are_canaries(config)
     with database.reading() as connection:
         return Vitals(
             last_mail=_newest(connection, ~ours),
@@ -97,10 +98,10 @@ class VitalsCollector(Collector):
     """Vitals as metrics; postroom/metrics.py has their names and meanings."""
 
     def __init__(
-        self, config: Config, parts: Parts, clock: Callable[[], float] = time.time
+        self, config: Callable[[], Config], parts: Parts, clock: Callable[[], float] = time.time
     ) -> None:
-        self._config = config
-        self._database = Database(config.store_url)
+        self._config = config  # asked at each look: a reload changes it
+        self._database = Database(config().store_url)
         self._parts = parts
         self._clock = clock
         self._seen: tuple[float, Vitals | None] = (0.0, None)
@@ -110,24 +111,29 @@ class VitalsCollector(Collector):
         """A look of at most some seconds ago; None while the database does not answer."""
         now = self._clock()
         if now - self._seen[0] > _ASK_AGAIN_S:
+            config = self._config()
+            if self._database.url != config.store_url:
+                self._database.close()
+                self._database = Database(config.store_url)
             try:
-                self._seen = now, look(self._config, self._database, now)
+                self._seen = now, look(config, self._database, now)
             except Failure:
                 self._seen = now, None
         return self._seen[1]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Called by Prometheus' library for every scrape."""
-        vitals = self.vitals()
+        vitals, config = self.vitals(), self._config()
         yield _gauge(metrics.DATABASE_UP, float(vitals is not None))
         if vitals is not None:
             yield _gauge(metrics.LAST_MAIL, vitals.last_mail)
             yield _gauge(metrics.USUAL_MAIL, vitals.usual_per_hour)
             yield _gauge(metrics.CANARY, vitals.canary)
+            yield _gauge(metrics.CANARY_INTERVAL, _canary_interval(config))
             yield _gauge(metrics.OLDEST_REVIEW, vitals.oldest_review)
             yield _gauge(metrics.FREE_SPACE, vitals.free_space)
-        yield _gauge(metrics.NEEDED_SPACE, self._config.lmtp.min_free_space)
-        yield _gauge(metrics.CERTIFICATE, self._certificate_end())
+        yield _gauge(metrics.NEEDED_SPACE, config.lmtp.min_free_space)
+        yield _gauge(metrics.CERTIFICATE, self._certificate_end(config.reply.submit))
         parts = self._parts()
         for vital, value in ((metrics.PART_UP, "is_up"), (metrics.PART_DEATHS, "deaths")):
             family = GaugeMetricFamily(vital.name, vital.meaning, labels=["part"])
@@ -135,10 +141,10 @@ class VitalsCollector(Collector):
                 family.add_metric([name], float(getattr(part, value)))
             yield family
 
-    def _certificate_end(self) -> float | None:
+    def _certificate_end(self, server: str) -> float | None:
         now = self._clock()
         if now - self._certificate[0] > _CERTIFICATE_AGAIN_S:
-            self._certificate = now, certificate_end(self._config.reply.submit)
+            self._certificate = now, certificate_end(server)
         return self._certificate[1]
 
 
@@ -147,6 +153,10 @@ def _gauge(vital: metrics.Vital, value: float | None) -> GaugeMetricFamily:
     if value is not None:
         family.add_metric([], value)
     return family
+
+
+def _canary_interval(config: Config) -> float | None:
+    return config.canary.interval if config.canary.mailbox else None
 
 
 def _newest(connection: Connection, which: ColumnElement[bool]) -> float | None:

@@ -64,7 +64,7 @@ def test_every_folder_with_code_is_installed() -> None:
 VOCABULARY = {
     *("classification", "clock", "codec", "config", "decision", "doorbell", "envelope"),
     *("examination", "failure", "heap", "lineage", "maillog", "message", "metrics", "order"),
-    *("partcode", "product"),
+    *("ownership", "partcode", "product"),
     "stamp",
     "succession",
     "verdict",

@@ -27,6 +27,7 @@ _PROBLEMS = {
     403: "The token's role is not enough.",
     404: "There is no such thing.",
     405: "It cannot be asked so.",
+    408: "The body did not come in time.",
     409: "Somebody was faster, or its state does not allow it.",
     412: "It changed since it was seen.",
     413: "The body is too large.",

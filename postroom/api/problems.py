@@ -37,7 +37,7 @@ _STATUS = {
     "bad-version": 400,
 }
 _UNREADABLE = "worker-"  # the message broke the worker process that read it
-_HTTP_REASONS = {404: "no-such-page", 405: "no-such-method", 401: "unauthorized"}
+_HTTP_REASONS = {404: "no-such-page", 405: "no-such-method", 401: "unauthorized", 408: "too-slow"}
 
 
 def problem(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from postroom.classification import Classification
+from postroom.classify.similar import Neighbour
 from postroom.corrections import Correction
 from postroom.decision import Decision
 from postroom.envelope import Envelope
@@ -146,6 +147,7 @@ class MessageStory(BaseModel):
     envelope: Envelope
     verdict: dict[str, Any]
     classification: Classification
+    similar: list[Neighbour]  # past messages most alike, the likest first
     order: Order
     decision: Decision
     actions: list[ActionStory]

@@ -14,14 +14,19 @@ What `restore` must not do is repeat what happened after the backup was made: ER
 repeated with their old keys, which an ERP recognises; replies have no such guard and are held
 until a person releases them. Whoever was erased in the meantime is erased again (person.py).
 
+`restore` is all or nothing: the copy is made ready beside the database, with replies held and
+erasures repeated, and takes its place by one rename.
+
 Limits: Maildirs are the mail server's to back up; each message is in the database as well. Restore
-is for SQLite; for PostgreSQL it names the command. Mail taken after the backup is not in it.
+is for SQLite; for PostgreSQL it names the command. Mail taken after the backup is not in it. What
+is written while SQLite's file is copied stays in its -wal, which grows until the copy is done.
 """
 
 import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -30,20 +35,25 @@ from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import make_url, select, update
+from sqlalchemy import Connection, make_url, select, text, update
 
-from postroom import __version__
+from postroom import __version__, maillog
 from postroom.audit import AuditLog
 from postroom.config import Config
-from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.failure import Failure, PermanentFailure, TemporaryFailure
+from postroom.ownership import give_like, give_to_owner
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION
+from postroom.store.schema import ACTION, METADATA
 from postroom.store.upgrade import upgrade, version
 
 from .person import erase_again
 
 _PREFIX = "postroom-"
-_PAGES_AT_ONCE = 4_096  # of the database, then other writers get their turn
+_NAME = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z")  # as back_up gives it, and nothing else
+_MANIFEST = "manifest.json"
+_BESIDE = ("-wal", "-shm")  # SQLite's own files, named like the database
+_LEFT_OUT = 10_000_000  # numbers of each table, at a restore; more than a month of busy mail needs
+_GIVEN = "SELECT name, seq FROM sqlite_sequence"  # the highest number of each table
 
 
 def back_up(config: Config, folder: Path, now: datetime, *, keep: int = 0) -> Path:
@@ -54,12 +64,13 @@ def back_up(config: Config, folder: Path, now: datetime, *, keep: int = 0) -> Pa
     place = folder / f"{_PREFIX}{now:%Y%m%dT%H%M%SZ}"
     partial = place.with_name(f".{place.name}.partial")
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        _make_folder(config, folder)
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(mode=0o700)
         _copy_database(config, partial)
         _copy_keys(config, partial)
         _write_manifest(config, partial, now)
+        give_to_owner(partial)
         _sync(partial)
         partial.rename(place)
         _sync_folder(folder)
@@ -67,19 +78,20 @@ def back_up(config: Config, folder: Path, now: datetime, *, keep: int = 0) -> Pa
         shutil.rmtree(partial, ignore_errors=True)
         raise TemporaryFailure("backup", error) from error
     for old in backups(folder)[keep:] if keep else ():
-        shutil.rmtree(old)
+        _delete(old)
     return place
 
 
 def backups(folder: Path) -> list[Path]:
-    """The complete backups in a folder, newest first."""
-    return sorted((one for one in folder.glob(f"{_PREFIX}*") if one.is_dir()), reverse=True)
+    """The complete backups in a folder, newest first; what else lies there is none of ours."""
+    named = (one for one in folder.glob(f"{_PREFIX}*") if _NAME.fullmatch(one.name))
+    return sorted((one for one in named if (one / _MANIFEST).is_file()), reverse=True)
 
 
 def check(backup: Path) -> list[str]:
     """What is wrong with a backup; empty when every file is as it was written."""
     try:
-        manifest = json.loads((backup / "manifest.json").read_text("utf-8"))
+        manifest = json.loads((backup / _MANIFEST).read_text("utf-8"))
     except (OSError, ValueError) as error:
         return [f"manifest.json cannot be read: {error}"]
     wrong = [
@@ -98,7 +110,9 @@ def check(backup: Path) -> list[str]:
 def restore(config: Config, backup: Path, now: datetime, who: str) -> Path:
     """Puts a backup in the place of the database; where the database it replaced lies now.
 
-    Raises PermanentFailure: running (stop the service first), backup-broken, not-sqlite.
+    Durable on return; until then the database that is there stays in its place. Raises
+    PermanentFailure: running (stop the service first), backup-broken, not-sqlite; either Failure:
+    restore, which says where the old database lies.
     """
     wrong = check(backup)
     if wrong:
@@ -107,19 +121,50 @@ def restore(config: Config, backup: Path, now: datetime, who: str) -> Path:
     if url.get_backend_name() != "sqlite" or not url.database:
         command = f"pg_restore --clean --if-exists --dbname=URL {backup / 'postroom.dump'}"
         raise PermanentFailure("not-sqlite", RuntimeError(f"stop the service and run: {command}"))
-    target = Path(url.database)
+    target = Path(url.database).resolve()
     aside = target.with_name(f"{target.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
+    fresh = target.with_name(f"{target.name}.restoring")
     with stopped(config):
-        for suffix in ("", "-wal", "-shm"):
-            old = target.with_name(target.name + suffix)
-            if old.exists():
-                old.rename(aside.with_name(aside.name + suffix))
-        shutil.copyfile(backup / "postroom.sqlite", target)
-        target.chmod(0o600)
-        _copy_back_keys(config, backup)
-        _settle(config, now, who, backup.name)
-        _sync_folder(target.parent)
+        try:
+            _remove(fresh)  # what a restore that was killed has left
+            _copy_back_keys(config, backup)
+            fresh.touch(mode=0o600)  # nobody else's, before there is anything in it
+            shutil.copyfile(backup / "postroom.sqlite", fresh)
+            give_to_owner(fresh)
+            _settle(config, fresh, now, who, backup.name, _highest_in(target))
+            _swap(target, fresh, aside)
+            _keep_end(config)
+        except (OSError, sqlite3.Error, Failure) as error:
+            kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure
+            old = aside if aside.exists() else target
+            said = RuntimeError(f"{error}; the old database is {old}")
+            raise kind("restore", said) from error
+        finally:
+            _remove(fresh)
     return aside
+
+
+def _make_folder(config: Config, folder: Path) -> None:
+    """Makes a folder that is missing; made by root, it is the service's, who has to write there."""
+    if not folder.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        give_like(config.service.state_dir, folder)
+
+
+def _delete(old: Path) -> None:
+    """Deletes a backup, its manifest last, so that what is left of one is tried again next time.
+
+    One that cannot be deleted is told: the new one is made all the same.
+    """
+    try:
+        for one in old.iterdir():
+            if one.is_dir():
+                shutil.rmtree(one)
+            elif one.name != _MANIFEST:
+                one.unlink()
+        shutil.rmtree(old)
+    except OSError as error:
+        maillog.degraded(part="backup", reason=f"not-deleted: {old.name} ({error.strerror})")
 
 
 def _copy_database(config: Config, folder: Path) -> None:
@@ -131,7 +176,9 @@ def _copy_database(config: Config, folder: Path) -> None:
             closing(sqlite3.connect(source, uri=True, timeout=30)) as live,
             closing(sqlite3.connect(copy)) as target,
         ):
-            live.backup(target, pages=_PAGES_AT_ONCE)
+            # In one step, beside which others write (WAL). Between two steps SQLite would see their
+            # commits and begin anew, without an end where mail comes in all the time.
+            live.backup(target)
             target.execute("PRAGMA journal_mode = DELETE")
         return
     plain = url.set(drivername="postgresql").render_as_string(hide_password=True)
@@ -168,13 +215,28 @@ def _secrets(config: Config) -> dict[str, Path]:
 
 
 def _copy_back_keys(config: Config, backup: Path) -> None:
-    """Only keys that are missing: those here may be newer. The audit log's end goes with it."""
+    """Only keys that are missing: those here may be newer. The audit log's end goes with it.
+
+    They are the service's also where the folder they stand in is not. Each comes whole or not at
+    all: half a key would be there for good.
+    """
+    service, keys = config.service.state_dir, config.dkim_keys_dir
     for name, path in _secrets(config).items():
         if (backup / name).exists() and (name == "audit.head" or not path.exists()):
-            shutil.copyfile(backup / name, path)
-            path.chmod(0o600)
-    if (backup / "dkim").is_dir() and not config.dkim_keys_dir.exists():
-        shutil.copytree(backup / "dkim", config.dkim_keys_dir)
+            draft = path.with_name(f"{path.name}.restoring")
+            draft.touch(mode=0o600)
+            shutil.copyfile(backup / name, draft)
+            give_like(service, draft)
+            _sync_file(draft)
+            draft.rename(path)
+    if (backup / "dkim").is_dir() and not keys.exists():
+        draft = keys.with_name(f"{keys.name}.restoring")
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.copytree(backup / "dkim", draft)
+        give_like(service, draft)
+        give_to_owner(draft)
+        _sync(draft)
+        draft.rename(keys)
 
 
 def _write_manifest(config: Config, folder: Path, now: datetime) -> None:
@@ -190,16 +252,22 @@ def _write_manifest(config: Config, folder: Path, now: datetime) -> None:
         "revision": revision,
         "files": {str(path.relative_to(folder)): _digest(path) for path in files},
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
+    (folder / _MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", "utf-8")
 
 
-def _settle(config: Config, now: datetime, who: str, name: str) -> None:
-    """Brings the copy to this version, holds replies that may have been sent, erases again."""
-    database = Database(config.store_url)
+def _settle(
+    config: Config, fresh: Path, now: datetime, who: str, name: str, given: dict[str, int]
+) -> None:
+    """Brings the copy to this version, holds replies that may have been sent, erases again.
+
+    `given`: table -> highest number given out by the database that it is to replace.
+    """
+    database = Database(f"sqlite:///{fresh}")
     try:
         upgrade(database)
-        with AuditLog(config).recording(database) as recording:
+        with AuditLog(config).recording_apart(database) as recording:
             connection = recording.connection
+            _count_on(connection, given)
             recording.tell(now, who, "restore", f"backup {name}")
             open_replies = ACTION.c.step == "reply"
             connection.execute(
@@ -212,9 +280,68 @@ def _settle(config: Config, now: datetime, who: str, name: str) -> None:
                 .where(open_replies, ACTION.c.state.in_(("pending", "waiting")))
                 .values(state="held", reason="restored: may have been sent; look, then release")
             )
-            erase_again(connection, config.service.state_dir)
+            erase_again(recording, config.service.state_dir, now, who)
     finally:
         database.close()
+
+
+def _count_on(connection: Connection, replaced: dict[str, int]) -> None:
+    """Lets numbers go on far behind any that were given out, also by a database that is lost.
+
+    Who reads events or labels remembers how far they are, Redis takes no number twice, receivers
+    of webhooks know the old ones, and people have quoted m12 and a34.
+    """
+    here = {row.name: row.seq for row in connection.execute(text(_GIVEN))}
+    for table in METADATA.sorted_tables:
+        if table.dialect_options["sqlite"]["autoincrement"]:
+            highest = max(here.get(table.name, 0), replaced.get(table.name, 0))
+            names = {"name": table.name, "seq": highest + _LEFT_OUT}
+            connection.execute(text("DELETE FROM sqlite_sequence WHERE name = :name"), names)
+            connection.execute(text("INSERT INTO sqlite_sequence VALUES (:name, :seq)"), names)
+
+
+def _highest_in(replaced: Path) -> dict[str, int]:
+    """Table -> highest number given out by the database to be replaced, if that can be read."""
+    if not replaced.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(replaced)) as rows:
+            return dict(rows.execute(_GIVEN).fetchall())
+    except sqlite3.Error:
+        return {}
+
+
+def _swap(target: Path, fresh: Path, aside: Path) -> None:
+    """Puts the copy in the place of the database by one rename; the old one then lies aside.
+
+    At every moment there is a whole database in that place: `_highest_in` has folded the old one's
+    -wal into it, and what is left of that would be taken for the new one's.
+    """
+    with closing(sqlite3.connect(fresh)) as rows:
+        rows.execute("PRAGMA journal_mode = DELETE")  # folds in its own
+    _sync_file(fresh)
+    if target.exists():
+        os.link(target, aside)
+    for suffix in _BESIDE:
+        left = target.with_name(target.name + suffix)
+        if left.exists():
+            left.rename(aside.with_name(aside.name + suffix))
+    fresh.rename(target)
+    _sync_folder(target.parent)
+
+
+def _keep_end(config: Config) -> None:
+    """The audit log ends in a row that tells of the restore."""
+    database = Database(config.store_url)
+    try:
+        AuditLog(config).keep_end(database)
+    finally:
+        database.close()
+
+
+def _remove(fresh: Path) -> None:
+    for suffix in ("", *_BESIDE):
+        fresh.with_name(fresh.name + suffix).unlink(missing_ok=True)
 
 
 def held_replies(database: Database) -> list[int]:
@@ -227,8 +354,10 @@ def held_replies(database: Database) -> list[int]:
 @contextmanager
 def stopped(config: Config) -> Iterator[None]:
     """Holds the service's lock. Raises PermanentFailure(running) when a service has it."""
-    config.service.run_dir.mkdir(parents=True, exist_ok=True)
-    with (config.service.run_dir / "serve.lock").open("w", encoding="ascii") as lock:
+    _make_folder(config, config.service.run_dir)
+    path = config.service.run_dir / "serve.lock"
+    with path.open("w", encoding="ascii") as lock:
+        give_to_owner(path)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -252,8 +381,12 @@ def _sync(folder: Path) -> None:
             _sync_folder(path)
         else:
             path.chmod(0o600)
-            with path.open("rb") as file:
-                os.fsync(file.fileno())
+            _sync_file(path)
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 def _sync_folder(folder: Path) -> None:

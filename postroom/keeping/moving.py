@@ -73,7 +73,7 @@ def _copy(old: Connection, new: Connection, tell: Tell) -> dict[str, int]:
             new.execute(table.insert(), rows)
             done += len(rows)
             tell(table.name, done, number)
-        _count_on(new, table)
+        _count_on(old, new, table)
         if _count(new, table) != number:
             raise PermanentFailure("database-not-empty", RuntimeError(f"{table.name} differs"))
         copied[table.name] = number
@@ -91,17 +91,16 @@ def _count(connection: Connection, table: Table) -> int:
     return int(connection.scalar(select(func.count()).select_from(table)) or 0)
 
 
-def _count_on(connection: Connection, table: Table) -> None:
-    """Lets PostgreSQL's counter go on behind the highest id that was copied."""
+def _count_on(old: Connection, new: Connection, table: Table) -> None:
+    """Lets PostgreSQL's counter go on behind the highest id that was ever given out."""
     key = list(table.primary_key.columns)
     numbered = len(key) == 1 and isinstance(key[0].type, Integer) and not key[0].foreign_keys
-    if connection.dialect.name != "postgresql" or not numbered:
+    if new.dialect.name != "postgresql" or not numbered:
         return
-    sequence = connection.scalar(
-        select(func.pg_get_serial_sequence(f'"{table.name}"', key[0].name))
-    )
-    highest = connection.scalar(select(func.max(key[0])))
+    sequence = new.scalar(select(func.pg_get_serial_sequence(f'"{table.name}"', key[0].name)))
+    highest = new.scalar(select(func.max(key[0]))) or 0
+    if old.dialect.name == "sqlite":  # the newest rows may be gone: erased, or left to a restore
+        given = text("SELECT seq FROM sqlite_sequence WHERE name = :name")
+        highest = max(highest, old.scalar(given, {"name": table.name}) or 0)
     if sequence and highest:
-        connection.execute(
-            text("SELECT setval(:name, :value)"), {"name": sequence, "value": highest}
-        )
+        new.execute(text("SELECT setval(:name, :value)"), {"name": sequence, "value": highest})

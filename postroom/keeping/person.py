@@ -3,9 +3,10 @@
 In: an address. Out: an archive with every message of theirs, as it came and with what became of
 it; or the number of messages that are gone, from the database and from the Maildirs.
 
-Theirs is a message whose author or whose envelope sender is the address. An erasure is noted in
-state_dir/erasures.jsonl by the address's SHA-256, so that a backup that is put back later is
-cleaned again (backup.py), and so that it can be proved without keeping the address.
+Theirs is a message whose author or whose envelope sender is the address, or was before retention
+emptied it. An erasure is noted in state_dir/erasures.jsonl by the address's SHA-256, so that a
+backup that is put back later is cleaned again (backup.py), and so that it can be proved without
+keeping the address.
 
 Standards: GDPR articles 15 (access), 17 (erasure), 20 (portability).
 
@@ -14,29 +15,41 @@ by LMTP, and Postfix's log have owners of their own. A message that still waits 
 not erased; decide or drop it first.
 """
 
-import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, delete, func, or_, select
 
-from postroom.audit import AuditLog
+from postroom.audit import AuditLog, Recording
 from postroom.codec import from_json
 from postroom.config import Config
 from postroom.envelope import Envelope
+from postroom.lmtp.mailboxes import mailbox_of
 from postroom.lmtp.maildir import mailbox_name
+from postroom.ownership import give_to_owner
+from postroom.store import emptied
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, ATTEMPT, DELIVERY, EVENT, MESSAGE, REVIEW
+from postroom.store.schema import (
+    ACTION,
+    ATTEMPT,
+    DELIVERY,
+    EMPTIED,
+    EVENT,
+    MESSAGE,
+    PART_NUMBER,
+    REVIEW,
+)
 
 from .deletion import delete_messages, is_settled
 
 _ESCAPE = "\\"
+_MAIL = "mail:"  # partcode.customer_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +59,14 @@ class Erased:
     messages: int
     copies: int  # files in Maildirs
     waiting: tuple[int, ...]  # messages left alone, because something still waits for them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Erasure:
+    """One that was noted."""
+
+    at: float  # seconds since 1970; what came later is not meant
+    waiting: frozenset[int]  # messages that were left alone
 
 
 def export(database: Database, address: str, archive: Path) -> int:
@@ -79,73 +100,120 @@ def export(database: Database, address: str, archive: Path) -> int:
 def erase(config: Config, database: Database, address: str, now: datetime, who: str) -> Erased:
     """Deletes everything of the address; durable when it returns."""
     digest = address_digest(address)
-    _note(config.service.state_dir, digest, now)
     with AuditLog(config).recording(database) as recording:
         connection = recording.connection
         numbers = of_address(connection, address)
         settled = [number for number in numbers if is_settled(connection, number)]
+        waiting = tuple(number for number in numbers if number not in settled)
+        _note(config.service.state_dir, digest, now, waiting)  # durable before the first row goes
         copies = copies_of(connection, settled)
         delete_messages(connection, settled)
+        _forget_part_numbers(connection, {digest: now.timestamp()})
         recording.tell(now, who, "erase", f"person {digest[:12]}", messages=len(settled))
     removed = remove_copies(config, copies)
-    waiting = tuple(number for number in numbers if number not in settled)
     return Erased(messages=len(settled), copies=removed, waiting=waiting)
 
 
-def erase_again(connection: Connection, state_dir: Path) -> int:
-    """Deletes what was erased once and came back with a backup; the number of messages."""
+def erase_again(recording: Recording, state_dir: Path, now: datetime, who: str) -> list[int]:
+    """Deletes what was erased once and came back with a backup; the messages' numbers.
+
+    What came after the erasure stays, and so does what was left alone then. Each person of whom
+    something is deleted has a row in the audit log that names the messages.
+    """
+    connection = recording.connection
     noted = erasures(state_dir)
-    if not noted:
-        return 0
-    rows = connection.execute(select(MESSAGE.c.id, MESSAGE.c.author, MESSAGE.c.envelope))
-    numbers = [
-        row.id
-        for row in rows
-        if {address_digest(one) for one in (row.author, _sender(row.envelope)) if one} & noted
-    ]
-    delete_messages(connection, numbers)
-    return len(numbers)
+    theirs: dict[str, set[int]] = {}
+    for digest, number, received_at in _recognised(connection) if noted else ():
+        erasure = noted.get(digest)
+        if erasure and received_at <= erasure.at and number not in erasure.waiting:
+            theirs.setdefault(digest, set()).add(number)
+    for digest, numbers in theirs.items():
+        found = sorted(numbers)
+        recording.tell(now, who, "erase", f"person {digest[:12]}", messages=found, after="restore")
+    _forget_part_numbers(connection, {digest: erasure.at for digest, erasure in noted.items()})
+    deleted = sorted(set().union(*theirs.values()))
+    delete_messages(connection, deleted)
+    return deleted
 
 
 def of_address(connection: Connection, address: str) -> list[int]:
-    """Numbers of the messages whose author or envelope sender is the address, oldest first."""
+    """Numbers of the messages whose author or envelope sender is the address, oldest first.
+
+    Those that retention has emptied are recognised by what they left behind.
+    """
     wanted = address.strip().lower()
+    if not wanted:
+        return []
+    left = set(connection.scalars(emptied.with_name(wanted)))
     escaped = wanted.replace(_ESCAPE, _ESCAPE * 2).replace("%", r"\%").replace("_", r"\_")
     rows = connection.execute(
         select(MESSAGE.c.id, MESSAGE.c.author, MESSAGE.c.envelope)
         .where(
             or_(
                 MESSAGE.c.author == wanted,
+                MESSAGE.c.id.in_(emptied.with_name(wanted)),
                 func.lower(MESSAGE.c.envelope).like(f"%{escaped}%", escape=_ESCAPE),
             )
         )
         .order_by(MESSAGE.c.id)
     )
-    return [row.id for row in rows if wanted in (row.author, _sender(row.envelope))]
+    return [
+        row.id for row in rows if row.id in left or wanted in (row.author, _sender(row.envelope))
+    ]
 
 
 def address_digest(address: str) -> str:
     """An address as erasures are noted: it can be recognised, not read."""
-    return hashlib.sha256(address.strip().lower().encode()).hexdigest()
+    return emptied.digest_of(address.strip().lower())
 
 
-def erasures(state_dir: Path) -> set[str]:
-    """Digests of every address that was erased."""
+def erasures(state_dir: Path) -> dict[str, Erasure]:
+    """Digest of every address that was erased -> its last erasure."""
     path = state_dir / "erasures.jsonl"
-    if not path.exists():
-        return set()
-    return {json.loads(line)["address_sha256"] for line in path.read_text("ascii").splitlines()}
+    lines = path.read_text("ascii").splitlines() if path.exists() else []
+    return {
+        noted["address_sha256"]: Erasure(
+            at=datetime.fromisoformat(noted["at"]).timestamp(),
+            waiting=frozenset(noted.get("waiting", ())),  # not in lines of older versions
+        )
+        for noted in map(json.loads, lines)
+    }
 
 
-def _note(state_dir: Path, digest: str, now: datetime) -> None:
-    line = json.dumps({"at": now.isoformat(timespec="seconds"), "address_sha256": digest})
-    descriptor = os.open(
-        state_dir / "erasures.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-    )
+def _recognised(connection: Connection) -> Iterator[tuple[str, int, float]]:
+    """(digest of an address, message's number, when it came) of every message."""
+    rows = select(MESSAGE.c.id, MESSAGE.c.received_at, MESSAGE.c.author, MESSAGE.c.envelope)
+    for row in connection.execute(rows):
+        for address in filter(None, (row.author, _sender(row.envelope))):
+            yield address_digest(address), row.id, row.received_at
+    left = select(EMPTIED.c.digest, EMPTIED.c.message, MESSAGE.c.received_at).join(MESSAGE)
+    for old in connection.execute(left):
+        yield old.digest, old.message, old.received_at
+
+
+def _forget_part_numbers(connection: Connection, erased: Mapping[str, float]) -> None:
+    """Forgets what these persons called our products; `erased` is digest -> up to when.
+
+    Who is a customer by a tax number is a company, not a person.
+    """
+    customer = PART_NUMBER.c.customer
+    persons = select(customer).distinct().where(customer.startswith(_MAIL))
+    for person in connection.scalars(persons).all():
+        until = erased.get(address_digest(person.removeprefix(_MAIL)))
+        if until is not None:
+            theirs = (customer == person) & (PART_NUMBER.c.confirmed_at <= until)
+            connection.execute(delete(PART_NUMBER).where(theirs))
+
+
+def _note(state_dir: Path, digest: str, now: datetime, waiting: Sequence[int]) -> None:
+    line = json.dumps({"at": now.isoformat(), "address_sha256": digest, "waiting": waiting})
+    path = state_dir / "erasures.jsonl"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(line + "\n")
         file.flush()
         os.fsync(file.fileno())
+    give_to_owner(path)
 
 
 def _sender(envelope: str) -> str:
@@ -153,20 +221,30 @@ def _sender(envelope: str) -> str:
 
 
 def copies_of(connection: Connection, numbers: Sequence[int]) -> list[tuple[str, str]]:
-    """(mailbox's folder, file's key) of every copy that was put into a Maildir."""
+    """(mailbox's folder, file's key) of every copy that may have been put into a Maildir.
+
+    An action that was emptied does not name its recipient any more, so each is looked for in the
+    mailbox of every recipient of the message.
+    """
     rows = connection.execute(
-        select(ACTION.c.key, ACTION.c.body).where(
-            ACTION.c.message.in_(numbers), ACTION.c.step == "deliver"
-        )
+        select(DELIVERY.c.recipient, ACTION.c.key)
+        .join(ACTION, ACTION.c.message == DELIVERY.c.message)
+        .where(DELIVERY.c.message.in_(numbers), ACTION.c.step == "deliver")
     )
-    told = [(json.loads(row.body).get("recipient", ""), row.key) for row in rows]
-    return [(mailbox_name(recipient), key) for recipient, key in told if recipient]
+    return [(mailbox_name(mailbox_of(row.recipient)), row.key) for row in rows]
 
 
 def remove_copies(config: Config, copies: Sequence[tuple[str, str]]) -> int:
     """Removes copies wherever in their mailboxes a mail program has moved them; how many."""
-    root = config.maildir_root
-    found = [path for mailbox, key in copies for path in (root / mailbox).rglob(f"{key}.postroom*")]
+    keys: dict[str, set[str]] = {}
+    for mailbox, key in copies:
+        keys.setdefault(mailbox, set()).add(key)
+    found = [
+        path
+        for mailbox, wanted in keys.items()
+        for path in (config.maildir_root / mailbox).rglob("*.postroom*")
+        if path.name.partition(".postroom")[0] in wanted
+    ]
     for path in found:
         path.unlink(missing_ok=True)
     return len(found)

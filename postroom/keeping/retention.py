@@ -4,36 +4,56 @@ In: the configuration and the time. Out: how much went, per kind. Three ages apa
 
     mail     the message's bytes and every text read from it are emptied; numbers, dates,
              category, outcome, states and the story stay, so that "what happened to it" can
-             still be answered
+             still be answered; and digests of author, sender and order (store/emptied.py), so
+             that neither an order nor a person's wish is forgotten
     audit    the rows themselves go, with actions, attempts and events
     reports  DMARC: what was seen, sent, and read from others' reports
 
 A message that somebody or something still waits for is left alone, whatever its age.
 
 Limits: a message whose row is gone would be taken as a new one if it were delivered again, hence
-the lower bound of the ages (Postfix gives up after five days). SQLite gives the space back to
-later messages, not to the file system.
+the lower bound of the ages (Postfix gives up after five days); its order's number is new again.
+SQLite gives the space back to later messages, not to the file system.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from postroom.classification import Classification
-from postroom.codec import to_json
+from postroom.codec import from_json, to_json
 from postroom.config import Config
 from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
-from postroom.order import Order, OrderKind
+from postroom.order import Order, OrderKind, order_name
+from postroom.store import emptied
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, ATTEMPT, DMARC_REPORT, DMARC_SEEN, DMARC_SENT, MESSAGE
+from postroom.store.messages import ReviewState
+from postroom.store.schema import (
+    ACTION,
+    ATTEMPT,
+    DMARC_REPORT,
+    DMARC_SEEN,
+    DMARC_SENT,
+    MESSAGE,
+    REVIEW,
+)
 from postroom.verdict import Verdict
 
 from .deletion import delete_messages, unsettled
 
 _AT_ONCE = 200  # messages in one transaction, so that mail is not kept waiting for its turn
+_CONTENT = select(
+    MESSAGE.c.id,
+    MESSAGE.c.author,
+    MESSAGE.c.order_number,
+    MESSAGE.c.envelope,
+    MESSAGE.c.decision,
+    REVIEW.c.state.label("review"),  # null where there never was one
+).outerjoin(REVIEW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,20 +84,31 @@ def _empty(database: Database, before: float) -> Iterator[int]:
     while True:
         with database.transaction() as connection:
             rows = connection.execute(
-                select(MESSAGE.c.id, MESSAGE.c.category, MESSAGE.c.outcome)
-                .where(MESSAGE.c.received_at < before, MESSAGE.c.size > 0)
+                _CONTENT.where(MESSAGE.c.received_at < before, MESSAGE.c.size > 0)
                 .where(MESSAGE.c.id.not_in(unsettled()))
                 .limit(_AT_ONCE)
             ).all()
             for row in rows:
-                _empty_one(connection, row.id, row.category, Outcome(row.outcome))
+                _empty_one(connection, row)
         yield len(rows)
         if len(rows) < _AT_ONCE:
             return
 
 
-def _empty_one(connection: Connection, number: int, category: str, outcome: Outcome) -> None:
-    said = ("purged: content older than retention.mail",)
+def _empty_one(connection: Connection, row: Any) -> None:
+    """Empties the message of a row of _CONTENT."""
+    number, decided = row.id, from_json(Decision, row.decision)
+    is_taken = decided.outcome is Outcome.ACT or row.review == ReviewState.APPROVED.value
+    sender = from_json(Envelope, row.envelope).sender.lower()
+    order = order_name(row.author, row.order_number) if is_taken else ""
+    emptied.remember(connection, number, row.author, sender, order)
+    # The folder is for one who gets the message yet: what was in quarantine goes there again.
+    decision = Decision(
+        outcome=decided.outcome,
+        category=decided.category,
+        folder=decided.folder,
+        reasons=("purged: content older than retention.mail",),
+    )
     kept = {
         "raw": b"",
         "size": 0,
@@ -87,9 +118,9 @@ def _empty_one(connection: Connection, number: int, category: str, outcome: Outc
         "order_number": "",
         "envelope": to_json(Envelope()),
         "verdict": to_json(Verdict()),
-        "classification": to_json(Classification(category=category, review=False)),
+        "classification": to_json(Classification(category=decided.category, review=False)),
         "order": to_json(Order(kind=OrderKind.NONE)),
-        "decision": to_json(Decision(outcome=outcome, category=category, reasons=said)),
+        "decision": to_json(decision),
     }
     connection.execute(update(MESSAGE).where(MESSAGE.c.id == number).values(**kept))
     # What an action was asked to do quotes the message, and a reply's attempt names the sender.

@@ -30,7 +30,7 @@ def run_part(config: Config, part: str) -> None:
     die_with_parent()
     heap.keep_it_small()
     if not is_supervised():
-        serve_metrics(config, None)
+        serve_metrics(lambda: config, None)
     match part:
         case "milter":
             from .milter import run_milter

@@ -10,17 +10,20 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.ownership import give_to_owner
 
 BUSY_TIMEOUT_S = 10.0  # how long a writer waits for its turn
 # PostgreSQL ends a transaction whose client says nothing for so long; ours never pause inside one.
 _IDLE_IN_TRANSACTION_S = 10
+_READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction: after a fail-over, until we are led on
 _SILENCE_S = 5  # of a peer, before it is asked whether it is there
 
 
@@ -91,7 +94,7 @@ def _translated() -> Iterator[None]:
         # Raised outside a statement: while a connection is opened, or waited for.
         raise TemporaryFailure("database", error) from error
     except DBAPIError as error:
-        if error.connection_invalidated:
+        if error.connection_invalidated or getattr(error.orig, "sqlstate", "") == _READ_ONLY:
             raise TemporaryFailure("database", error) from error
         raise PermanentFailure("database", error) from error
 
@@ -130,8 +133,12 @@ def _engine(url: str, busy_timeout_s: float) -> Engine:
         connect_args={"timeout": busy_timeout_s, "check_same_thread": False},
     )
 
+    file = make_url(url).database
+
     @event.listens_for(engine, "connect")
     def _open(connection: sqlite3.Connection, _record: Any) -> None:
+        if file and file != ":memory:":
+            give_to_owner(Path(file))  # before there is a -wal, which belongs to whom the file does
         # The driver's own BEGIN comes too late (before the first write only); we say it ourselves.
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode = WAL")

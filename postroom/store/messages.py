@@ -30,9 +30,10 @@ from postroom.classification import Classification
 from postroom.codec import from_json, to_json
 from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
-from postroom.order import Order, OrderKind, order_key
+from postroom.order import Order, OrderKind, order_key, order_name
 from postroom.verdict import Verdict
 
+from . import emptied
 from .schema import DELIVERY, EVENT, MESSAGE, REVIEW
 
 
@@ -220,11 +221,9 @@ def known_order(
     wanted = order_key(order_number)
     if not author or not wanted:
         return False
-    found = connection.scalar(
-        _KNOWN_ORDER,
-        {"author": _clean(author).lower(), "order_number": _clean(wanted), "besides": besides},
-    )
-    return found is not None
+    names = {"author": _clean(author).lower(), "order_number": _clean(wanted)}
+    found = connection.scalar(_KNOWN_ORDER, names | {"besides": besides})
+    return found is not None or emptied.is_known(connection, order_name(*names.values()))
 
 
 def queue_up(connection: Connection, *names: str) -> None:
@@ -303,11 +302,13 @@ def decide_review(
     return bool(changed)
 
 
-def redecide(connection: Connection, corrected: StoredMessage, *, who: str, now: datetime) -> bool:
+def redecide(
+    connection: Connection, corrected: StoredMessage, *, who: str, now: datetime, reason: str = ""
+) -> bool:
     """Writes another classification, order and decision for a message that waits in review.
 
-    False when it does not wait (any more). The review itself stays as it is: `decide_review`
-    ends it when the new decision needs no person.
+    False when it does not wait (any more). Its review is told the new reasons if a person must
+    still look; else `decide_review` ends it. `reason` is for the story; empty: what changed.
     """
     number, decision = corrected.id, corrected.decision
     waits = select(REVIEW.c.id).where(
@@ -318,6 +319,7 @@ def redecide(connection: Connection, corrected: StoredMessage, *, who: str, now:
     )
     if before is None:
         return False
+    is_moved = before != decision.category
     connection.execute(
         update(MESSAGE)
         .where(MESSAGE.c.id == number)
@@ -330,6 +332,9 @@ def redecide(connection: Connection, corrected: StoredMessage, *, who: str, now:
             decision=to_json(decision),
         )
     )
+    if decision.outcome is Outcome.REVIEW:
+        why = _clean("; ".join(decision.reasons))
+        connection.execute(update(REVIEW).where(REVIEW.c.message == number).values(reason=why))
     note(
         connection,
         message_id=number,
@@ -338,7 +343,7 @@ def redecide(connection: Connection, corrected: StoredMessage, *, who: str, now:
         new="corrected",
         who=who,
         now=now,
-        reason=f"{before} -> {decision.category}" if before != decision.category else "order",
+        reason=reason or (f"{before} -> {decision.category}" if is_moved else "order"),
     )
     return True
 

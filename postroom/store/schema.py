@@ -13,6 +13,7 @@
     event_sink how far the events were published to each place
     part_number what customers call our products, learnt from orders a person confirmed
     likeness   what each message is like, for finding others like one
+    emptied    what messages are recognised by whose content retention has emptied
     dmarc_*    seen, sent, dead: aggregate reports we send; report, row: those we get
 
 Times are UTC seconds since 1970 as floats, so that SQLite and PostgreSQL compare them alike.
@@ -319,6 +320,15 @@ LIKENESS = Table(
     Column("message", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
     Column("features", Integer, nullable=False),  # version of the features it was made from
     Column("vector", LargeBinary, nullable=False),  # one signed octet a number
+)
+
+# Digests of names that retention has emptied: store/emptied.py.
+EMPTIED = Table(
+    "emptied",
+    METADATA,
+    Column("digest", String(64), primary_key=True),  # of the author, the sender, or the order
+    Column("message", ForeignKey("message.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "message"),
 )
 
 # Messages whose taking ended in an exception nobody foresaw, until they are parked in review.

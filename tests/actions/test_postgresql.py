@@ -276,7 +276,11 @@ def test_the_feed_of_events_waits_for_a_smaller_number_that_is_not_committed_yet
 def test_a_database_that_takes_no_writes_after_a_fail_over_is_a_temporary_failure(
     server: postgresql.PostgreSql,
 ) -> None:
-    standby = Database(server.create("standby") + "&options=-cdefault_transaction_read_only%3Don")
+    standby = Database(server.create("standby"))
+    with standby.transaction() as connection:
+        read_only = "ALTER DATABASE standby SET default_transaction_read_only = on"
+        connection.execute(text(read_only))
+    standby.close()
     with pytest.raises(TemporaryFailure, match="database"), standby.transaction() as connection:
         connection.execute(text("CREATE TABLE anything (id integer)"))
     standby.close()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
-import uvicorn
 
 from postroom.api import tokens
 from postroom.api.app import application
@@ -17,6 +16,7 @@ from postroom.config import Config
 from postroom.decision import Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.order import Order
+from postroom.service.web import web_server
 from postroom.store import messages
 from postroom.verdict import DmarcResult, Result, Verdict
 from tests.fakes.store import a_database
@@ -96,11 +96,7 @@ class Installation:
 @contextmanager
 def serving(installation: Installation) -> Iterator[Installation]:
     """The API over real HTTP, on a port the system chose."""
-    server = uvicorn.Server(
-        uvicorn.Config(
-            application(installation.config), host="127.0.0.1", port=0, log_level="critical"
-        )
-    )
+    server = web_server(application(installation.config), "127.0.0.1:0")
     ready = threading.Event()
     ports: list[int] = []
     startup = server.startup

@@ -1,5 +1,6 @@
 """The HTTP API over real HTTP: who may what, once, and what can be downloaded safely."""
 
+import contextlib
 import hashlib
 import socket
 import subprocess
@@ -12,10 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from postroom.actions.wording import all_of
+from postroom.classify import features
+from postroom.classify.similar import SIZE, packed
 from postroom.reading.pool import WorkerLost
+from postroom.store import likeness
 from tests.api.room import HTML, NOW, RAW, Installation, serving
 
 LINES = [{"sku": "M8x30", "quantity": "10", "unit": "Stk"}]
@@ -321,6 +326,24 @@ def test_raw_mail_is_saved_not_shown(room: Installation, viewer: httpx.Client) -
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_message_is_told_with_the_past_ones_like_it(
+    room: Installation, viewer: httpx.Client
+) -> None:
+    past, number = room.review(), room.review()
+    vector = packed(np.eye(1, SIZE, dtype=np.float32)[0])
+    with room.database.transaction() as connection:
+        for one in (past, number):
+            likeness.remember(connection, one, features.VERSION, vector)
+    (similar,) = viewer.get(f"/messages/{number}").json()["similar"]
+    assert similar == {
+        "message": past,
+        "likeness": 1.0,
+        "category": "sales",
+        "by": "",
+        "subject": "Bestellung 12",
+    }
+
+
 def test_a_part_is_saved_as_octets_under_a_harmless_name(
     room: Installation, viewer: httpx.Client
 ) -> None:
@@ -365,6 +388,56 @@ def test_a_body_that_is_too_large_is_refused(room: Installation, approver: httpx
         yield from (large[at : at + 65_536] for at in range(0, len(large), 65_536))
 
     assert approver.post(path, content=chunks(), headers={"If-Match": "*"}).status_code == 413
+
+
+def half_a_post(room: Installation) -> socket.socket:
+    """A connection with a whole head, whose body does not come."""
+    _, _, port = room.base.rpartition(":")
+    connection = socket.create_connection(("127.0.0.1", int(port)), timeout=30)
+    connection.sendall(
+        b"POST /api/v1/tokens HTTP/1.1\r\nHost: postroom.test\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+    )
+    return connection
+
+
+def test_connections_that_ask_nothing_shut_nobody_out_and_are_closed(
+    room: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postroom.service.web._HEAD_S", 0.5)
+    _, _, port = room.base.rpartition(":")
+    with contextlib.ExitStack() as stack:
+        idle = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", int(port)), timeout=30))
+            for _ in range(70)
+        ]
+        idle[0].sendall(b"GET /api/v1/me HTTP/1.1\r\nHost: ")  # never ends its head
+        idle[1].sendall(b"GET /api/v1/me HTTP/1.1\r\nHost: postroom.test\r\n\r\nGET ")
+        with room.client("viewer") as viewer:
+            assert viewer.get("/me").status_code == 200
+        assert all(connection.recv(1) == b"" for connection in (idle[0], *idle[2:]))
+        answer = b"".join(iter(lambda: idle[1].recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 401 ")
+
+
+def test_one_request_too_many_is_told_to_come_again(room: Installation) -> None:
+    with contextlib.ExitStack() as stack, room.client("viewer") as viewer:
+        for _ in range(64):
+            stack.enter_context(half_a_post(room))
+        busy = wait_for(lambda: viewer.get("/me"), lambda answer: answer.status_code == 503)
+        assert reason(busy) == (503, "busy")
+        assert int(busy.headers["Retry-After"]) > 0
+        assert busy.headers["X-Content-Type-Options"] == "nosniff"
+        stack.close()
+        wait_for(lambda: viewer.get("/me"), lambda answer: answer.status_code == 200)
+
+
+def test_a_body_that_does_not_come_gives_its_place_back(
+    room: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postroom.api.edge._BODY_S", 0.2)
+    with half_a_post(room) as connection:
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 408 ")
 
 
 @pytest.mark.parametrize(
@@ -426,16 +499,22 @@ def test_the_part_of_the_service_serves_and_ends_in_order(tmp_path: Path) -> Non
         room.database.close()
 
 
-def wait_for(ask: Callable[[], httpx.Response]) -> httpx.Response:
-    """The first answer of a server that starts. Raises httpx.ConnectError after a minute."""
+def wait_for(
+    ask: Callable[[], httpx.Response], good: Callable[[httpx.Response], bool] = lambda _: True
+) -> httpx.Response:
+    """The first good answer. Raises httpx.ConnectError or TimeoutError after a minute."""
     until = time.monotonic() + 60
     while True:
         try:
-            return ask()
+            answer = ask()
+            if good(answer):
+                return answer
+            if time.monotonic() > until:
+                raise TimeoutError(answer.text)
         except httpx.ConnectError:
             if time.monotonic() > until:
                 raise
-            time.sleep(0.05)
+        time.sleep(0.05)
 
 
 def test_a_message_that_breaks_its_reader_is_said_to_be_unreadable(

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from postroom.classify import concepts, encoder, features
+from postroom.classification import CATEGORIES
+from postroom.classify import classifier, concepts, encoder, features
 from postroom.classify.classifier import Classifier, combine
 from postroom.classify.encoder import Encoder
-from postroom.classify.rulebook import Findings, RuleError
+from postroom.classify.rulebook import Findings, Rulebook, RuleError
 from postroom.classify.scorer import SHIPPED, Model, ModelError
 from postroom.classify.shelf import Shelf
 from postroom.config import ClassificationSection
@@ -130,7 +131,7 @@ RULE = Findings(category="invoice", confidence=0.95)
 
 
 @pytest.mark.parametrize(
-    ("findings", "probabilities", "category", "confidence", "source", "review"),
+    ("findings", "probabilities", "category", "confidence", "source", "forced"),
     [
         (Findings(), {"hr": 0.9, "spam": 0.1}, "hr", 0.9, "model", False),
         (RULE, {"invoice": 0.6, "hr": 0.4}, "invoice", 0.95, "rule", False),
@@ -148,10 +149,10 @@ def test_rules_and_model_are_combined_by_a_table(
     category: str,
     confidence: float,
     source: str,
-    review: bool,
+    forced: bool,
 ) -> None:
     answer = combine(findings, probabilities)
-    assert (answer.category, answer.source, answer.review) == (category, source, review)
+    assert (answer.category, answer.source, answer.forced) == (category, source, forced)
     assert answer.confidence == pytest.approx(confidence)
 
 
@@ -165,7 +166,8 @@ def test_a_sites_rules_change_the_answer_and_reload_keeps_the_old_ones_on_a_faul
         "    then: {category: returns, confidence: 1.0, labels: [vip], priority: high,\n"
         "           block_actions: true, folder: VIP, template: own}\n"
     )
-    classifier = Classifier(ClassificationSection(rules_dir=tmp_path))
+    section = ClassificationSection(rules_dir=tmp_path)
+    classifier = Classifier(section, categories=(*CATEGORIES, "returns"))
     given = classifier.classify(mail("text", "VIP"))
     assert (given.category, given.confidence, given.source) == ("returns", 1.0, "rule")
     assert (given.labels, given.priority, given.blocked) == (("vip",), "high", True)
@@ -177,6 +179,40 @@ def test_a_sites_rules_change_the_answer_and_reload_keeps_the_old_ones_on_a_faul
     file.write_text("rules: []")
     assert classifier.reload() == ()
     assert classifier.classify(mail("text", "VIP")).category != "returns"
+
+
+@pytest.mark.slow
+def test_a_mistyped_category_is_refused_at_start_and_on_reload(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section = ClassificationSection(rules_dir=tmp_path)
+    classifier = Classifier(section)
+    (tmp_path / "own.yaml").write_text(
+        "rules:\n  - {name: a, when: {local: true}, then: {category: purchase_ordr}}\n"
+    )
+    (problem,) = classifier.reload()
+    assert problem.startswith(f"{tmp_path / 'own.yaml'}:2: ") and "write purchase_order" in problem
+    assert "degraded" in capsys.readouterr().out
+    with pytest.raises(RuleError, match="'purchase_ordr' is no category"):
+        Classifier(section)
+
+
+@pytest.mark.slow
+def test_an_unknown_fault_of_the_rules_is_told_and_the_model_is_taken_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Classifier(ClassificationSection())
+    before = own.model_name
+
+    def fails(*_: object) -> Rulebook:
+        raise UnicodeError("nobody foresaw it")
+
+    monkeypatch.setattr(classifier, "load_rules", fails)
+    own._model = None
+    assert own.reload() == ("rules: UnicodeError; the log has the traceback",)
+    assert own.model_name == before != "" and own.rule_count > 0
+    told = capsys.readouterr().out
+    assert "bug" in told and "nobody foresaw it" in told
 
 
 def test_start_up_refuses_faulty_rules(tmp_path: Path) -> None:
@@ -222,7 +258,7 @@ def test_a_broken_model_leaves_the_rules_to_go_alone(
     assert (by_rule.category, by_rule.source, by_rule.review) == ("spam", "rule", True)
     assert any("rules went alone" in reason for reason in by_rule.reasons)
     unknown = classifier.classify(PLAIN[0][1])
-    assert (unknown.category, unknown.confidence, unknown.review) == ("other", 0.0, True)
+    assert (unknown.category, unknown.confidence, unknown.forced) == ("other", 0.0, True)
 
 
 def test_a_fault_of_the_runtime_at_the_second_stage_leaves_the_rules_to_go_alone(

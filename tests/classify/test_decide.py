@@ -182,6 +182,29 @@ def test_only_a_complete_new_order_is_created(order: Order, known: bool, token: 
     assert token in {*tokens(decision), ""}
 
 
+@pytest.mark.parametrize("category", ["support", "other", "hr"])
+@pytest.mark.parametrize("confidence", [0.0, 0.6, 0.97])
+def test_what_is_forced_is_reviewed_however_unsure(category: str, confidence: float) -> None:
+    forced = replace(sure(category), confidence=confidence, review=True, forced=True)
+    decision = decided(forced)
+    assert (decision.outcome, decision.folder) == (Outcome.REVIEW, "INBOX")
+    assert "forced" in tokens(decision)
+
+
+def test_without_a_model_mail_waits_for_a_person_but_what_machines_write_does_not() -> None:
+    unknown = Classification(category="other", source="rule", review=True, forced=True)
+    assert decided(unknown).outcome is Outcome.REVIEW
+    for kind in AutomaticKind:
+        if kind is not AutomaticKind.HUMAN:
+            message = replace(HUMAN, automatic=Automatic(kind=kind, why="a header"))
+            assert decided(unknown, message=message).outcome is Outcome.DELIVER
+
+
+def test_the_second_guess_is_the_spam_filters_too() -> None:
+    given = replace(unsure("spam", spam=0.2, sales=0.8), weighed={"spam": 0.83, "sales": 0.17})
+    assert decided(given).outcome is Outcome.DELIVER
+
+
 def test_an_order_says_nothing_about_other_categories() -> None:
     assert decided(sure("support"), order=Order(), known_order=True).outcome is Outcome.ACT
 
@@ -192,6 +215,9 @@ def test_an_order_says_nothing_about_other_categories() -> None:
         ("encrypted", Outcome.REVIEW),
         ("depth-limit", Outcome.REVIEW),
         ("worker-deadline", Outcome.REVIEW),
+        ("quotes-unsure", Outcome.REVIEW),
+        ("smime-broken", Outcome.REVIEW),
+        ("tnef-broken", Outcome.REVIEW),
         ("charset-repaired", Outcome.ACT),
     ],
 )
@@ -304,9 +330,10 @@ def test_a_custom_category_follows_its_row() -> None:
     assert decision.ticket_kind == "other"
 
 
-def test_a_category_without_a_row_is_only_delivered() -> None:
+def test_a_category_without_a_row_is_reviewed() -> None:
     decision = decided(sure("unheard-of"))
-    assert (decision.outcome, decision.folder) == (Outcome.DELIVER, "INBOX")
+    assert (decision.outcome, decision.folder) == (Outcome.REVIEW, "INBOX")
+    assert tokens(decision) == {"no-category"}
 
 
 def test_every_reason_is_a_token_and_a_sentence() -> None:

@@ -76,7 +76,8 @@ def test_the_classifier_weighs_it_says_so_and_keeps_the_models_scores() -> None:
     message = mail(("X-Spam-Flag", "YES"), text="We offer you new fittings, reply for details")
     plain = untold.classify(message, None, FILTER)
     given = told.classify(message, None, FILTER)
-    assert given.scores == plain.scores
+    assert given.scores == plain.scores and plain.weighed == {}
+    assert given.weighed["spam"] == given.confidence == max(given.likely.values())
     assert given.category == "spam"
     assert given.confidence > plain.scores["spam"]
     assert any("spam filter at 10.0.0.5 says spam (X-Spam-Flag)" in r for r in given.reasons)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -76,6 +77,53 @@ def test_silence_ends_at_the_timeout() -> None:
     answers, server = ask(lambda _: None, times=2, timeout=0.3)
     assert answers == [None, None]
     assert len(server.asked) == 1
+
+
+def ask_at_once(
+    answer: Callable[[str], Answer], count: int, timeout: float
+) -> tuple[list[str | None], LlmServer, float]:
+    """What `count` questions at once are answered with, and after how many timeouts all are."""
+
+    async def run(url: str) -> tuple[list[str | None], float]:
+        llm = Llm(LlmSection(enabled=True, model="m", base_url=url, timeout=timeout))
+        began = time.monotonic()
+        try:
+            answers = await asyncio.gather(*(llm.ask(MAIL, SCORES) for _ in range(count)))
+            return answers, (time.monotonic() - began) / timeout
+        finally:
+            await llm.close()
+
+    with LlmServer(answer) as server:
+        answers, took = asyncio.run(run(server.url))
+    return answers, server, took
+
+
+def test_who_waits_for_a_turn_does_not_ask_an_endpoint_found_dead() -> None:
+    answers, server, took = ask_at_once(lambda _: 500, 8, 20.0)
+    assert answers == [None] * 8
+    assert len(server.asked) == 2  # those that had a turn when the first fault was seen
+    assert took < 1
+
+
+def test_of_many_at_once_none_takes_longer_than_the_timeout() -> None:
+    answers, server, took = ask_at_once(lambda _: None, 8, 1.0)
+    assert answers == [None] * 8
+    assert len(server.asked) == 2
+    assert took < 1.9
+
+
+def test_an_endpoint_that_is_only_busy_is_asked_again() -> None:
+    async def run(url: str) -> list[str | None]:
+        llm = Llm(LlmSection(enabled=True, model="m", base_url=url, timeout=1.0))
+        try:
+            async with asyncio.timeout(20), llm._turns, llm._turns:  # two others ask meanwhile
+                waited = await llm.ask(MAIL, SCORES)
+            return [waited, await llm.ask(MAIL, SCORES)]
+        finally:
+            await llm.close()
+
+    with LlmServer(lambda _: "sales") as server:
+        assert asyncio.run(run(server.url)) == [None, "sales"]
 
 
 def test_nobody_there_is_a_fault_too() -> None:

@@ -270,6 +270,16 @@ def test_a_sites_rule_comes_first_and_replaces_the_shipped_one_of_its_name(tmp_p
             "belongs to a category",
         ),
         (
+            "rules:\n  - name: a\n    when: {local: true}\n    then: {category: purchase_ordr}",
+            4,
+            "'purchase_ordr' is no category; write purchase_order, or add [categories.",
+        ),
+        (rule(r'{author: {listed: "a\0"}}'), 3, r"'a\x00' is no list's name"),
+        (rule(r'{subject: {matches: "\ud800"}}'), 3, r"'\ud800' holds half a character"),
+        (rule(r'{subject: {in: "\UFFFFFFFF"}}'), 3, "an escape names no character"),
+        (rule(r'{subject: {in: "\U00110000"}}'), 3, "an escape names no character"),
+        (f"# {'x' * 1_000_000}", 1, "is larger than 1 MB; split it"),
+        (
             "rules:\n  - name: a\n    when: {local: true}\n    then: {priority: top}",
             4,
             "is no priority",
@@ -377,6 +387,13 @@ def test_two_hundred_rules_cost_little(tmp_path: Path) -> None:
         ready.apply(MESSAGE)
         times.append(time.thread_time() - started)
     assert sorted(times)[25] < 0.003  # promised: 1 ms; this machine may be busy
+
+
+def test_a_rule_may_give_a_category_of_the_configuration(tmp_path: Path) -> None:
+    text = "rules: [{name: a, when: {language: {equals: ru}}, then: {category: returns}}]"
+    (tmp_path / "rules.yaml").write_text(text)
+    findings = load_folders(None, tmp_path, ("returns",)).apply(MESSAGE)
+    assert findings.category == "returns"
 
 
 def test_shipped_rules_load() -> None:

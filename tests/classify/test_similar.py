@@ -221,6 +221,37 @@ def test_what_is_sure_or_a_rules_or_without_scores_is_left_alone(
     assert look(store, given) == given
 
 
+def test_what_a_rule_forced_into_review_stays_there(store: Store) -> None:
+    store.add(PALLETS, "sales", source="person")
+    forced = replace(UNSURE, scores={"sales": 0.84, "other": 0.16}, confidence=0.84, forced=True)
+    for given, waits in ((forced, True), (replace(forced, forced=False), False)):
+        after = look(store, given)
+        assert (after.category, after.review) == ("sales", waits)
+        assert after.confidence >= 0.85
+
+
+def test_the_second_look_starts_from_what_the_spam_filter_left(store: Store) -> None:
+    store.add(PALLETS, "sales", source="person")
+    scores = {"sales": 0.84, "spam": 0.16}
+    flagged = replace(
+        UNSURE, category="spam", scores=scores, weighed={"spam": 0.8, "sales": 0.2}, confidence=0.8
+    )
+    after = look(store, flagged)
+    assert after.review and after.confidence < 0.85
+    assert any("past mail like it: sales 0.20 -> " in reason for reason in after.reasons)
+    assert (after.scores, after.weighed) == (scores, flagged.weighed)
+
+
+def test_the_language_model_chooses_among_what_the_spam_filter_left(store: Store) -> None:
+    weighed = {"spam": 0.84, "other": 0.15, "sales": 0.01}
+    flagged = replace(UNSURE, category="spam", weighed=weighed, confidence=0.84)
+    measured = LlmCalibration(model="m", asked={"sales": 100}, right={"sales": 98})
+    with LlmServer(lambda _: "sales") as server:
+        llm = Llm(LlmSection(enabled=True, model="m", base_url=server.url))
+        given = look(store, flagged, llm=llm, measured=measured)
+    assert (given.category, given.review) == ("spam", True)
+
+
 def test_what_a_machine_wrote_is_left_alone(store: Store) -> None:
     store.add(PALLETS, "other", source="person")
     machine = Automatic(kind=AutomaticKind.SYSTEM, why="a header")

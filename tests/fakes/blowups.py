@@ -171,6 +171,11 @@ CASES: dict[str, tuple[Callable[[], bytes], str]] = {
     "100,000 entities": (lambda: html("&amp;&lt;&#x41;" * 100_000), ""),
     "2 MB of quote marks": (lambda: text("> " * 1_000_000), ""),
     "500,000 quoted lines": (lambda: text("> a\n" * 500_000), ""),
+    "60,000 lines of nothing but verbs": (lambda: text(f"on {'wrote ' * 19}\n" * 60_000), ""),
+    "1,000 parts of 1,000 values without a semicolon": (
+        lambda: _many(1_000, b"Content-Type: text/plain; " + b"a=b " * 1_000 + b"\r\n\r\nx"),
+        "parameters-limit",
+    ),
     "200,000 attributions": (lambda: text("On Mon, 1 Jan 2024, A <a@b.test>\n" * 60_000), ""),
     "200,000 header lines": (lambda: text("From: a\n" * 200_000), ""),
     "200,000 signature marks": (lambda: text("-- \n" * 200_000), ""),

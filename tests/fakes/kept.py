@@ -10,6 +10,7 @@ from postroom.classification import Classification
 from postroom.config import Config
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
+from postroom.lmtp.mailboxes import mailbox_of
 from postroom.lmtp.maildir import store
 from postroom.order import Order
 from postroom.store import messages
@@ -33,6 +34,7 @@ def taken(
     done: bool = True,
     reply: str = "",
     message_id: str = "",
+    recipient: str = MAILBOX,
 ) -> int:
     """A message as LMTP would store it, delivered to a Maildir; its number.
 
@@ -47,7 +49,7 @@ def taken(
         message_id=message_id or f"<{digest}@sender.test>",
         author=author,
         subject="A secret",
-        envelope=Envelope(sender=sender or author, recipients=(MAILBOX,)),
+        envelope=Envelope(sender=sender or author, recipients=(recipient,)),
         verdict=Verdict(author=author),
         classification=Classification(category="support", reasons=(f"from {author}",)),
         order=Order(),
@@ -56,14 +58,15 @@ def taken(
     deliver = Action(
         key=f"deliver-{abs(hash(digest)) % 10**9}",
         step=Step.DELIVER,
-        body=json.dumps({"recipient": MAILBOX, "folder": "INBOX", "category": "support"}),
+        body=json.dumps({"recipient": recipient, "folder": "INBOX", "category": "support"}),
     )
     answer = Action(key=f"reply-{abs(hash(digest)) % 10**9}", step=Step.REPLY, body="{}")
     with database.transaction() as connection:
-        number = messages.take(connection, new, [MAILBOX], who="lmtp").id
+        number = messages.take(connection, new, [recipient], who="lmtp").id
         outbox.put(connection, number, [deliver, *([answer] if reply else [])], at, "lmtp")
     if done:
-        store(config.maildir_root, MAILBOX, "INBOX", deliver.key, new.raw, repeated=False)
+        mailbox = mailbox_of(recipient)
+        store(config.maildir_root, mailbox, "INBOX", deliver.key, new.raw, repeated=False)
         _finish(database, deliver.key, at)
     return number
 

@@ -1,22 +1,30 @@
 """Backups: made while others write, checked, put back, and safe to go on from."""
 
+import errno
 import os
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+import structlog
+from sqlalchemy import func, select
 
+from postroom.audit import AuditLog
 from postroom.config import Config
+from postroom.decision import Outcome
 from postroom.failure import Failure, PermanentFailure
 from postroom.keeping.backup import back_up, backups, check, held_replies, restore
 from postroom.keeping.person import erase, of_address
+from postroom.milter.keyring import Keyring
 from postroom.service.state import stamp_key
 from postroom.store.engine import Database
-from postroom.store.schema import ACTION, MESSAGE
+from postroom.store.schema import ACTION, EVENT, MESSAGE
+from postroom.store.upgrade import upgrade
 from postroom.supervisor import prepared
 from tests.fakes.kept import NOW, taken
 
@@ -65,6 +73,46 @@ def test_the_oldest_go_and_the_newest_stay(
     assert backups(folder) == [made[3], made[2]]
 
 
+def test_what_is_no_backup_of_ours_is_neither_counted_nor_deleted(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backups"
+    for name in ("postroom-etc", "postroom-20270101T000000Z"):  # the second has no manifest
+        (folder / name).mkdir(parents=True)
+    back_up(config, folder, NOW)
+    made = back_up(config, folder, NOW + timedelta(days=1), keep=1)
+    assert backups(folder) == [made]
+    assert (folder / "postroom-etc").is_dir()
+
+
+def test_a_backup_ends_although_others_commit_all_the_time(
+    config: Config, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite begins anew whenever another commits between two steps, so there is one step only."""
+    live = config.service.state_dir / "postroom.sqlite"
+    with closing(sqlite3.connect(live)) as rows:
+        rows.execute("CREATE TABLE ballast AS SELECT zeroblob(30000000) AS octets")
+        rows.commit()
+    looks = 0
+
+    class Watched(sqlite3.Connection):
+        def backup(self, target: sqlite3.Connection, **how: Any) -> None:
+            def commit(_status: int, _remaining: int, _total: int) -> None:
+                nonlocal looks
+                looks += 1
+                assert looks < 5, "no end"
+                with closing(sqlite3.connect(live)) as other:
+                    other.execute("INSERT INTO ballast VALUES (NULL)")
+                    other.commit()
+
+            super().backup(target, progress=commit, **how)
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: connect(*a, factory=Watched, **k))
+    made = back_up(config, tmp_path / "backups", NOW)
+    assert looks == 1 and check(made) == []
+
+
 def test_a_changed_file_is_noticed_and_not_restored(
     config: Config, database: Database, tmp_path: Path
 ) -> None:
@@ -89,6 +137,65 @@ def test_a_restore_goes_back_and_keeps_what_was_there(
     assert _subjects(aside) == 2
 
 
+class _Killed(BaseException):
+    """Stands for SIGKILL: nobody clears up."""
+
+
+@pytest.mark.parametrize("by", [_Killed(), OSError(errno.ENOSPC, "No space left on device")])
+@pytest.mark.parametrize(
+    "step", ["shutil.copyfile", "erase_again", "os.fsync", "os.link", "Path.rename"]
+)
+def test_a_restore_that_comes_to_no_end_leaves_the_database_as_it_was(
+    config: Config,
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    by: BaseException,
+) -> None:
+    stamp_key(config)
+    taken(config, database, "anna@kunde.test", done=False, reply="pending")
+    made = back_up(config, tmp_path / "backups", NOW)
+    taken(config, database, "later@kunde.test")
+    database.close()
+
+    def ends(*_: Any, **__: Any) -> None:
+        raise by
+
+    live = tmp_path / "postroom.sqlite"
+    with monkeypatch.context() as patched, pytest.raises((_Killed, Failure)) as caught:
+        patched.setattr(f"postroom.keeping.backup.{step}", ends)
+        if isinstance(by, _Killed):
+            patched.setattr("postroom.keeping.backup._remove", lambda _fresh: None)
+        restore(config, made, NOW, "berg")
+    if isinstance(caught.value, Failure):
+        assert caught.value.reason == "restore" and str(tmp_path) in str(caught.value.cause)
+        assert not list(tmp_path.glob("postroom.sqlite.restoring*"))
+    assert _subjects(live) == 2
+    assert AuditLog(config).problems(database) == []
+    database.close()
+    restore(config, made, NOW + timedelta(hours=1), "berg")
+    assert _subjects(live) == 1 and len(held_replies(database)) == 1
+    assert AuditLog(config).problems(database) == []
+    assert not list(tmp_path.glob("*.restoring*"))
+
+
+def test_a_restore_is_told_at_the_audit_logs_end(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    made = back_up(config, tmp_path / "backups", NOW)
+    erase(config, database, "berta@kunde.test", NOW, "berg")
+    database.close()
+    with structlog.testing.capture_logs() as told:
+        restore(config, made, NOW, "berg")
+    log = AuditLog(config)
+    assert [one.verb for one in log.entries(database)] == ["erase", "restore"]
+    assert log.problems(database) == []
+    assert (tmp_path / "audit.head").read_text().split()[0] == "2"
+    assert [one["event"] for one in told] == ["audited"]
+
+
 def test_replies_that_were_open_are_held_after_a_restore(
     config: Config, database: Database, tmp_path: Path
 ) -> None:
@@ -105,6 +212,35 @@ def test_replies_that_were_open_are_held_after_a_restore(
     assert len(held_replies(database)) == 1
 
 
+def test_numbers_given_out_before_a_restore_are_not_given_again(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    """Redis and the receivers of webhooks would take what is new for something they have."""
+
+    def numbers() -> tuple[int, int, int]:
+        with database.reading() as connection:
+            highest = [select(func.max(table.c.id)) for table in (MESSAGE, ACTION, EVENT)]
+            message, action, event = (int(connection.scalar(one) or 0) for one in highest)
+        return message, action, event
+
+    made = back_up(config, tmp_path / "backups", NOW)  # of an empty database: no number is kept
+    for day in range(3):
+        taken(config, database, "anna@kunde.test", days_ago=day)
+    before = numbers()
+    database.close()
+    aside = restore(config, made, NOW, "berg")
+    assert not list(tmp_path.glob(f"{aside.name}-*"))
+    taken(config, database, "anna@kunde.test")
+    after = numbers()
+    assert all(new > old + 1_000_000 for new, old in zip(after, before, strict=True))
+    # What was replaced says nothing when it is a new one on a new disk, or broken.
+    database.close()
+    (tmp_path / "postroom.sqlite").write_bytes(b"rust" * 1_000)
+    restore(config, made, NOW + timedelta(hours=1), "berg")
+    taken(config, database, "berta@kunde.test")
+    assert all(new > old + 1_000_000 for new, old in zip(numbers(), before, strict=True))
+
+
 def test_who_was_erased_since_is_erased_again(
     config: Config, database: Database, tmp_path: Path
 ) -> None:
@@ -119,12 +255,81 @@ def test_who_was_erased_since_is_erased_again(
         assert connection.scalars(select(MESSAGE.c.author)).all() == ["berta@kunde.test"]
 
 
+def test_what_came_after_an_erasure_or_was_left_alone_by_it_stays(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    gone = taken(config, database, "anna@kunde.test", days_ago=9)
+    waiting = taken(config, database, "anna@kunde.test", days_ago=8, outcome=Outcome.REVIEW)
+    older = back_up(config, tmp_path / "backups", NOW - timedelta(days=6))
+    erased = erase(config, database, "anna@kunde.test", NOW - timedelta(days=5), "berg")
+    assert erased.waiting == (waiting,)
+    later = taken(config, database, "anna@kunde.test", days_ago=2)
+    newer = back_up(config, tmp_path / "backups", NOW)
+    database.close()
+    for hour, (backup, kept) in enumerate(((older, [waiting]), (newer, [waiting, later]))):
+        restore(config, backup, NOW + timedelta(hours=hour), "berg")
+        with database.reading() as connection:
+            assert of_address(connection, "anna@kunde.test") == kept
+        told = [one for one in AuditLog(config).entries(database) if one.verb == "erase"]
+        if backup is older:
+            assert [one.details for one in told] == [{"messages": [gone], "after": "restore"}]
+        database.close()
+
+
 def test_a_running_service_is_not_pulled_from_under_its_mail(
     config: Config, database: Database, tmp_path: Path
 ) -> None:
     made = back_up(config, tmp_path / "backups", NOW)
     with prepared(config), pytest.raises(PermanentFailure, match="running"):
         restore(config, made, NOW, "berg")
+
+
+def test_an_old_backup_that_cannot_be_deleted_stops_nothing(
+    config: Config, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "backups"
+    back_up(config, folder, NOW)
+
+    def refused(path: Path, ignore_errors: bool = False) -> None:
+        if not ignore_errors:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(shutil, "rmtree", refused)
+    with structlog.testing.capture_logs() as told:
+        made = back_up(config, folder, NOW + timedelta(days=1), keep=1)
+    assert check(made) == []
+    assert [one["part"] for one in told if one["event"] == "degraded"] == ["backup"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_what_root_leaves_is_the_services(config: Config, tmp_path: Path) -> None:
+    service = 65_534  # nobody
+    state = tmp_path / "state"
+    config = config.model_copy(
+        update={
+            "service": config.service.model_copy(
+                update={"state_dir": state, "run_dir": tmp_path / "run"}
+            )
+        }
+    )
+    state.mkdir()
+    os.chown(state, service, service)
+    database = Database(config.store_url)
+    upgrade(database)
+    Keyring(config.dkim_keys_dir).make("firma.test", "a", NOW)
+    made = back_up(config, tmp_path / "backups", NOW)
+    shutil.rmtree(config.dkim_keys_dir)
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    with database.reading():  # a -wal and a -shm are there
+        left = [*state.rglob("*")]
+        assert [one.name for one in left if one.stat().st_uid != service] == []
+        assert {"postroom.sqlite-wal", "audit.lock", "erasures.jsonl"} <= {one.name for one in left}
+    database.close()
+    restore(config, made, NOW, "berg")
+    folders = (state, config.service.run_dir, made.parent)
+    left = [*folders, *(one for folder in folders for one in folder.rglob("*"))]
+    assert [one for one in left if one.stat().st_uid != service] == []
+    assert {"serve.lock", "audit.head", "a.rsa.pem", "manifest.json"} <= {one.name for one in left}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

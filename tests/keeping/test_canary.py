@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import select
 
 from postroom.config import CanarySection, Config, ReplySection
+from postroom.decision import Outcome
 from postroom.failure import Failure
 from postroom.keeping.canary import fly
 from postroom.reading.reader import read
+from postroom.store.canaries import new_message_id
 from postroom.store.engine import Database
 from postroom.store.schema import MESSAGE
 from tests.fakes.kept import NOW, taken
@@ -37,14 +39,9 @@ def _store_what_comes(sink: SmtpSink, config: Config, database: Database) -> Non
 def test_a_canary_is_known_by_its_message_id_and_takes_the_last_one_with_it(
     flying: Config, database: Database, tmp_path: Path
 ) -> None:
-    taken(flying, database, CANARY, days_ago=1)
+    taken(flying, database, CANARY, days_ago=1, message_id=new_message_id(flying))
     other = taken(flying, database, "anna@kunde.test")
-    with SmtpSink(tmp_path / "sent") as sink:
-        config = flying.model_copy(update={"reply": ReplySection(submit=f"127.0.0.1:{sink.port}")})
-        post = threading.Thread(target=_store_what_comes, args=(sink, config, database))
-        post.start()
-        assert fly(config, database, NOW + timedelta(days=1)) >= 0
-        post.join()
+    config = _fly(flying, database, tmp_path)
     with database.reading() as connection:
         rows = connection.execute(select(MESSAGE.c.id, MESSAGE.c.author)).all()
     assert [row.author for row in rows if row.id != other] == [CANARY]
@@ -52,6 +49,32 @@ def test_a_canary_is_known_by_its_message_id_and_takes_the_last_one_with_it(
         path.read_bytes() for path in config.maildir_root.rglob("*.postroom") if path.is_file()
     ]
     assert len(copies) == 2
+
+
+def _fly(flying: Config, database: Database, folder: Path) -> Config:
+    with SmtpSink(folder / "sent") as sink:
+        config = flying.model_copy(update={"reply": ReplySection(submit=f"127.0.0.1:{sink.port}")})
+        post = threading.Thread(target=_store_what_comes, args=(sink, config, database))
+        post.start()
+        assert fly(config, database, NOW + timedelta(days=1)) >= 0
+        post.join()
+    return config
+
+
+def test_other_mail_of_the_canarys_mailbox_and_what_waits_are_left_alone(
+    flying: Config, database: Database, tmp_path: Path
+) -> None:
+    form = taken(flying, database, CANARY, message_id="<form.1@www.firma.test>")
+    near = taken(flying, database, CANARY, message_id="<canary.1@elsewhere.test>")
+    doubted = taken(
+        flying, database, CANARY, outcome=Outcome.REVIEW, message_id=new_message_id(flying)
+    )
+    config = _fly(flying, database, tmp_path)
+    with database.reading() as connection:
+        left = connection.scalars(select(MESSAGE.c.id).order_by(MESSAGE.c.id)).all()
+    assert left[:-1] == [form, near, doubted]
+    copies = [path for path in config.maildir_root.rglob("*.postroom") if path.is_file()]
+    assert len(copies) == 4
 
 
 def test_a_canary_that_does_not_arrive_is_told(

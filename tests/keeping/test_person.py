@@ -10,7 +10,9 @@ from postroom.audit import AuditLog
 from postroom.config import Config
 from postroom.decision import Outcome
 from postroom.keeping.person import erase, export, of_address
+from postroom.keeping.retention import purge
 from postroom.store.engine import Database
+from postroom.store.partnumbers import learn, learnt
 from tests.fakes.kept import NOW, taken
 
 
@@ -70,6 +72,30 @@ def test_an_erasure_takes_rows_bytes_and_copies(config: Config, database: Databa
         for table in ("delivery", "action", "event"):
             rows = connection.exec_driver_sql(f"SELECT count(DISTINCT message) FROM {table}")
             assert rows.scalar() == 1, table
+
+
+def test_an_erasure_takes_copies_of_mail_to_an_extension_and_learnt_part_numbers(
+    config: Config, database: Database
+) -> None:
+    taken(config, database, "anna@kunde.test", recipient="info+orders@firma.test")
+    with database.transaction() as connection:
+        for customer in ("mail:anna@kunde.test", "mail:berta@kunde.test", "tax:DE1"):
+            learn(connection, customer, [("bolt", "A-1")], who="berg", now=NOW)
+    assert erase(config, database, "Anna@kunde.test", NOW, "berg").copies == 1
+    assert _copies(config) == []
+    with database.reading() as connection:
+        assert not learnt(connection, "mail:anna@kunde.test")
+        assert learnt(connection, "mail:berta@kunde.test") and learnt(connection, "tax:DE1")
+
+
+def test_an_erasure_finds_what_retention_has_emptied(config: Config, database: Database) -> None:
+    taken(config, database, "anna@kunde.test", days_ago=31)
+    taken(config, database, "berta@kunde.test", days_ago=31)
+    assert purge(config, database, NOW).emptied == 2
+    assert erase(config, database, "", NOW, "berg").messages == 0
+    erased = erase(config, database, "anna@kunde.test", NOW, "berg")
+    assert (erased.messages, erased.copies) == (1, 1)
+    assert [b"berta" in path.read_bytes() for path in _copies(config)] == [True]
 
 
 def test_an_erasure_is_noted_without_the_address(config: Config, database: Database) -> None:

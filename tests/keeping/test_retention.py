@@ -1,15 +1,19 @@
 """Retention: content first, rows later, and never what somebody still waits for."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select, update
 
 from postroom.config import Config
 from postroom.decision import Outcome
 from postroom.keeping.retention import purge
 from postroom.operating import Operator
 from postroom.store import messages
+from postroom.store.emptied import is_known
 from postroom.store.engine import Database
+from postroom.store.schema import EMPTIED, MESSAGE
 from tests.fakes.kept import NOW, taken
 
 
@@ -58,6 +62,31 @@ def test_nothing_goes_where_no_age_is_set(config: Config, database: Database) ->
     forever = config.retention.model_copy(update={"mail": 0, "audit": 0, "reports": 0})
     purge(config.model_copy(update={"retention": forever}), database, NOW)
     assert _stored(database, number) is not None
+
+
+def test_an_emptied_message_keeps_its_folder(config: Config, database: Database) -> None:
+    old = taken(config, database, "anna@kunde.test", days_ago=31)
+    with database.transaction() as connection:
+        quarantined = func.replace(MESSAGE.c.decision, '"INBOX"', '"Quarantine"')
+        connection.execute(update(MESSAGE).values(decision=quarantined))
+    purge(config, database, NOW)
+    emptied = _stored(database, old)
+    assert emptied and (emptied.raw, emptied.decision.folder) == (b"", "Quarantine")
+
+
+def test_emptied_messages_are_remembered_by_digests_that_go_with_the_row(
+    config: Config, database: Database
+) -> None:
+    taken(config, database, "anna@kunde.test", sender="bounce@kunde.test", days_ago=31)
+    purge(config, database, NOW)
+    with database.reading() as connection:
+        assert all(is_known(connection, f"{who}@kunde.test") for who in ("anna", "bounce"))
+        kept = str(connection.execute(select(EMPTIED)).all())
+        assert not is_known(connection, "")
+    assert "kunde" not in kept
+    purge(config, database, NOW + timedelta(days=60))
+    with database.reading() as connection:
+        assert connection.execute(select(EMPTIED)).all() == []
 
 
 @pytest.mark.slow

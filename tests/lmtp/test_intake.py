@@ -12,10 +12,12 @@ from sqlalchemy import text
 
 from postroom import stamp
 from postroom.classify.decide import QUARANTINE_FOLDER
+from postroom.config import RetentionSection
 from postroom.decision import Outcome, Step
 from postroom.envelope import Envelope
 from postroom.examination import Examination
 from postroom.failure import PermanentFailure, Reply, TemporaryFailure
+from postroom.keeping.retention import purge
 from postroom.reading import fields
 from postroom.store import messages
 from postroom.store.engine import Database
@@ -302,6 +304,43 @@ def test_an_order_number_taken_before_goes_to_a_person(room: Room) -> None:
     first, second = room.stored()
     assert (first.decision.outcome, second.decision.outcome) == (Outcome.ACT, Outcome.REVIEW)
     assert room.steps()["order-create"] == 1
+
+
+def _settle_and_empty(room: Room) -> None:
+    """Everything planned is done, and retention.mail has passed."""
+    open_, leased, done = ("finished_at IS NULL", "lease_until = 1", "lease_until = NULL")
+    with room.database.transaction() as connection:
+        connection.execute(text(f"UPDATE action SET state = 'leased', {leased} WHERE {open_}"))
+        connection.execute(
+            text(f"UPDATE action SET state = 'done', {done}, finished_at = 1 WHERE {open_}")
+        )
+    room.clock.moment += timedelta(days=31)
+    aged = room.config.model_copy(update={"retention": RetentionSection(mail=30)})
+    purge(aged, room.database, room.clock.moment)
+
+
+def test_an_order_number_taken_before_is_known_when_its_content_is_gone(room: Room) -> None:
+    room.take(a_mail("one", category="purchase_order", order="PO-1"))
+    _settle_and_empty(room)
+    for number, order in ((2, "po-1"), (3, "PO-2")):
+        mail = a_mail("again", category="purchase_order", order=order, message_id=f"<{number}@s>")
+        room.take(mail, queue_id=f"4BX{number}")
+    _, again, other = room.stored()
+    assert (again.decision.outcome, other.decision.outcome) == (Outcome.REVIEW, Outcome.ACT)
+
+
+def test_an_emptied_message_reaches_another_recipient_with_its_bytes(room: Room) -> None:
+    raw = a_mail(category="purchase_order", order="PO-1")
+    room.take(raw, INFO)
+    _settle_and_empty(room)
+    assert room.only().raw == b""
+    planned = room.steps()
+    room.take(raw, ORDERS, queue_id="4BX2")
+    again = room.only()
+    assert (again.raw, again.envelope.sender) == (raw, "anna@sender.test")
+    assert room.steps() - planned == {"deliver": 1}
+    _settle_and_empty(room)
+    assert room.only().raw == b""
 
 
 def test_two_mails_with_one_order_number_at_the_same_moment_order_once(room: Room) -> None:

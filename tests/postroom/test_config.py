@@ -51,6 +51,15 @@ def test_a_category_table_replaces_the_default_row_and_keeps_the_others(tmp_path
             "example.com",
         ),
         ("[policy.allow]\nnetworks = ['10/8']", "policy.allow.networks.0", "192.0.2.0/24"),
+        ("[store]\nurl = 'postgres://u:geheim@h/n'", "store.url", "postgresql+psycopg://"),
+        ("[store]\nurl = 'postgresql://u:geheim@h/n'", "store.url", "postgresql+psycopg://"),
+        ("[store]\nurl = 'postroom.sqlite'", "store.url", "sqlite:////PATH"),
+        ("[reply]\nsubmit = 'localhost'", "reply.submit", "127.0.0.1:25"),
+        ("[dmarc_reports]\nsubmit = ''", "dmarc_reports.submit", "127.0.0.1:25"),
+        ("[metrics]\nlisten = 'localhost'", "metrics.listen", "HOST:PORT"),
+        ("[api]\nlisten = '127.0.0.1:99999'", "api.listen", "HOST:PORT"),
+        ("[erp]\nlisten = ':1'", "erp.listen", "HOST:PORT"),
+        ("[lmtp]\nsocket = 'inet:127.0.0.1:99999'", "lmtp.socket", "inet:HOST:PORT"),
         ("x = [", "TOML", ""),
     ],
 )
@@ -59,6 +68,23 @@ def test_a_wrong_key_is_named_with_its_mend(tmp_path: Path, text: str, key: str,
         _load(tmp_path, text)
     assert key in str(caught.value)
     assert mend in str(caught.value)
+    assert "geheim" not in str(caught.value)
+
+
+def test_servers_and_databases_may_be_said_in_every_usual_form(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path,
+        "[reply]\nsubmit = '[::1]:25'\n[metrics]\nlisten = ''\n[api]\nlisten = 'localhost:0'\n"
+        "[store]\nurl = 'postgresql+psycopg:///postroom?host=/var/run/postgresql'\n",
+    )
+    assert (config.reply.submit, config.metrics.listen) == ("[::1]:25", "")
+
+
+def test_a_file_in_another_encoding_is_told_with_its_mend(tmp_path: Path) -> None:
+    path = tmp_path / "postroom.toml"
+    path.write_bytes('[reply]\ncompany = "Müller"\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"not UTF-8 \(octet 20\); save it as UTF-8"):
+        load(path)
 
 
 def test_all_wrong_keys_are_named_at_once(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from pathlib import Path
 
 import pytest
 
 from postroom.classify import classifier
+from postroom.classify.rulebook import RuleError
 from postroom.clock import SystemClock
-from postroom.config import Config
+from postroom.config import CategoryRow, ClassificationSection, Config
 from postroom.envelope import Envelope
 from postroom.examiner import Examiner
 from postroom.message import Message
@@ -47,3 +49,17 @@ def test_others_are_classified_while_the_encoder_is_asked(monkeypatch: pytest.Mo
             examiner.pool.stop()
 
     asyncio.run(scene())
+
+
+@pytest.mark.slow
+def test_rules_may_give_the_categories_of_the_configuration_and_no_others(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text(
+        "rules: [{name: a, when: {local: false}, then: {category: returns}}]"
+    )
+    config = Config(classification=ClassificationSection(rules_dir=tmp_path))
+    with pytest.raises(RuleError, match="'returns' is no category"):
+        Examiner(config, SystemClock())
+    rows = config.categories | {"returns": CategoryRow()}
+    examiner = Examiner(config.model_copy(update={"categories": rows}), SystemClock())
+    assert examiner.classifier.rule_count > 0
+    examiner.pool.stop()

@@ -9,12 +9,22 @@ from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
 from postroom import metrics
-from postroom.config import CanarySection, Config, LmtpSection, MilterSection, ReplySection, Service
+from postroom.config import (
+    CanarySection,
+    Config,
+    LmtpSection,
+    MilterSection,
+    ReplySection,
+    Service,
+    StoreSection,
+)
 from postroom.health import serve_health
-from postroom.vitals import Part, certificate_end, look
+from postroom.store.canaries import new_message_id
+from postroom.vitals import Part, VitalsCollector, certificate_end, look
 from tests.fakes.kept import NOW, taken
 from tests.fakes.store import a_database
 
@@ -38,7 +48,7 @@ def config(tmp_path: Path) -> Config:
 @pytest.fixture
 def url(config: Config) -> Iterator[str]:
     server = serve_health(
-        config, CollectorRegistry(), lambda: {"lmtp": Part(is_up=True, deaths=2, pid=7)},
+        lambda: config, CollectorRegistry(), lambda: {"lmtp": Part(is_up=True, deaths=2, pid=7)},
         "127.0.0.1", 0,
     )  # fmt: skip
     yield f"http://127.0.0.1:{server.server_port}"
@@ -53,6 +63,10 @@ def _ask(url: str) -> tuple[int, str]:
     except urllib.error.HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def _collected(config: Config) -> list[GaugeMetricFamily]:
+    return list(VitalsCollector(lambda: config, dict).collect())
 
 
 def _listen(config: Config, part: str) -> socket.socket:
@@ -95,6 +109,43 @@ def test_every_vital_is_exported_under_its_documented_name(config: Config, url: 
     assert exported["postroom_part_deaths"].samples[0].labels == {"part": "lmtp"}
 
 
+def test_without_a_canary_no_interval_tells_to_wait_for_one(config: Config) -> None:
+    a_database(config.service.state_dir).close()
+    without = config.model_copy(update={"canary": CanarySection()})
+    for settings, told in ((config, [300.0]), (without, [])):
+        families = {one.name: one for one in _collected(settings)}
+        assert [one.value for one in families[metrics.CANARY_INTERVAL.name].samples] == told
+        assert families[metrics.CANARY.name].samples == []
+
+
+def test_what_a_reload_changed_is_what_is_looked_at(config: Config) -> None:
+    """Sockets that have moved, and another database."""
+    in_force = config
+    registry = CollectorRegistry()
+    server = serve_health(lambda: in_force, registry, dict, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.server_port}"
+    a_database(config.service.state_dir).close()
+    moved = config.service.state_dir / "moved"
+    moved.mkdir()
+    database = a_database(moved)
+    taken(config, database, "anna@kunde.test")
+    database.close()
+    try:
+        with _listen(config, "milter"), _listen(config, "lmtp2"):
+            assert _ask(f"{url}/ready")[0] == 503
+            in_force = config.model_copy(
+                update={
+                    "lmtp": LmtpSection(socket=f"unix:{config.service.run_dir}/lmtp2"),
+                    "store": StoreSection(url=f"sqlite:///{moved}/postroom.sqlite"),
+                }
+            )
+            assert _ask(f"{url}/ready")[0] == 200
+            assert registry.get_sample_value(metrics.LAST_MAIL.name) == NOW.timestamp()
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 def test_an_unknown_path_says_which_there_are(url: str) -> None:
     status, told = _ask(f"{url}/nothing")
     assert status == 404 and "/ready" in told
@@ -103,8 +154,8 @@ def test_an_unknown_path_says_which_there_are(url: str) -> None:
 def test_canaries_are_no_mail_and_the_usual_is_of_this_hour_of_the_week(config: Config) -> None:
     database = a_database(config.service.state_dir)
     now = NOW.timestamp()
-    taken(config, database, CANARY)
-    taken(config, database, "anna@kunde.test", days_ago=1)
+    taken(config, database, CANARY, message_id=new_message_id(config))
+    taken(config, database, CANARY, days_ago=1, message_id="<form.1@www.firma.test>")
     for week in (1, 2, 3):
         for minute in range(4):
             taken(config, database, "anna@kunde.test", days_ago=7 * week + minute / 1440)

@@ -13,6 +13,7 @@ import pytest
 from postroom.actions import desk
 from postroom.audit import AuditLog
 from postroom.classification import Classification
+from postroom.classify.similar import SIZE
 from postroom.config import Config, ErpSection, ReadingSection, Service
 from postroom.corrections import said_and_meant
 from postroom.decision import Decision, Outcome, Step
@@ -20,7 +21,7 @@ from postroom.envelope import Envelope
 from postroom.failure import PermanentFailure
 from postroom.operating import Operator
 from postroom.order import Order, OrderKind, OrderLine
-from postroom.store import labels, messages, partnumbers
+from postroom.store import labels, likeness, messages, partnumbers
 from postroom.store.engine import Database
 from postroom.store.upgrade import upgrade
 from postroom.verdict import DmarcResult, Result, Verdict
@@ -55,17 +56,27 @@ def number(config: Config) -> int:
     return number
 
 
-def put_in_review(database: Database) -> int:
-    decision = Decision(
-        outcome=Outcome.REVIEW,
-        category="sales",
-        steps=(Step.TICKET_CREATE, Step.REPLY),
-        template="ticket-acknowledgement",
-        ticket_kind="lead",
-        reasons=("unsure: sales at 0.60, below the threshold 0.85",),
-    )
+UNSURE = Decision(
+    outcome=Outcome.REVIEW,
+    category="sales",
+    steps=(Step.TICKET_CREATE, Step.REPLY),
+    template="ticket-acknowledgement",
+    ticket_kind="lead",
+    reasons=("unsure: sales at 0.60, below the threshold 0.85",),
+)
+
+
+SALES = Classification(category="sales", confidence=0.6)
+
+
+def put_in_review(
+    database: Database,
+    digest: str = "d",
+    decision: Decision = UNSURE,
+    classification: Classification = SALES,
+) -> int:
     new = messages.NewMessage(
-        digest="d" * 64,
+        digest=digest * 64,
         received_at=datetime(2026, 1, 2, tzinfo=UTC),
         raw=RAW,
         message_id="<12@kunde.test>",
@@ -73,7 +84,7 @@ def put_in_review(database: Database) -> int:
         subject="Bestellung 12",
         envelope=Envelope(sender="anna@kunde.test", recipients=("info@company.test",)),
         verdict=PROVEN,
-        classification=Classification(category="sales", confidence=0.6),
+        classification=classification,
         order=ORDER,
         decision=decision,
     )
@@ -97,6 +108,23 @@ def test_approving_plans_the_steps_and_leaves_the_queue(config: Config, number: 
     assert ("waiting", "approved", "maria") in [
         (event["old"], event["new"], event["who"]) for event in story["events"]
     ]
+
+
+def test_what_past_messages_are_like_is_read_once(
+    config: Config, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []  # after which message
+
+    def newer(_: object, _features: int, after: int, _most: int) -> list[tuple[int, bytes]]:
+        asked.append(after)
+        return [(99, bytes(SIZE))]
+
+    monkeypatch.setattr(likeness, "of", lambda *_: bytes(SIZE))
+    monkeypatch.setattr(likeness, "newer", newer)
+    with Operator.of(config) as operator:
+        for _ in range(3):
+            assert operator.explain(number)["similar"] == []
+    assert asked == [0, 99, 99]
 
 
 def test_rejecting_plans_nothing(config: Config, number: int) -> None:
@@ -308,6 +336,122 @@ def test_an_action_that_changed_since_it_was_seen_is_not_moved(config: Config, n
         with pytest.raises(PermanentFailure, match="changed-meanwhile"):
             operator.move(action, "drop", "maria", version=seen)
         operator.move(action, "release", "maria", version=operator.action(action)["version"])
+
+
+# A correction answers no doubt that it says nothing of.
+
+
+def held(
+    config: Config,
+    *reasons: str,
+    classification: Classification = replace(SALES, confidence=0.97, review=False),  # noqa: B008
+) -> int:
+    """A message in review for these reasons, and for no other."""
+    database = Database(config.store_url)
+    upgrade(database)
+    decision = replace(UNSURE, reasons=reasons, folder="Quarantine")
+    number = put_in_review(database, decision=decision, classification=classification)
+    database.close()
+    return number
+
+
+@pytest.mark.parametrize(
+    "doubt",
+    [
+        "repeated: this queue id and Message-ID came before with other content",
+        "unexamined: the examination ended in worker-deadline",
+        "quarantine: the border's answer was quarantine",
+        "unreadable: reading it ended in worker-memory",
+    ],
+)
+def test_what_was_doubtful_at_receipt_waits_on_after_a_correction(
+    config: Config, doubt: str
+) -> None:
+    number = held(config, doubt)
+    with Operator.of(config) as operator:
+        for given in ({"customer": {"name": "Kunde GmbH"}}, {"category": "purchase_order"}):
+            assert operator.correct(number, "maria", given) == "review"
+            decision = operator.explain(number)["decision"]
+            assert (decision["reasons"][0], decision["folder"]) == (doubt, "Quarantine")
+            assert decision["reasons"].count(doubt) == 1
+        assert operator.approve(number, "maria") == ["order-create", "reply"]
+
+
+def test_who_says_that_it_is_spam_ends_the_review_of_what_was_kept_out(config: Config) -> None:
+    number = held(config, "quarantine: the border's answer was quarantine")
+    with Operator.of(config) as operator:
+        assert operator.reclassify(number, "spam", "maria") == "deliver"
+        assert operator.queue() == operator.explain(number)["actions"] == []
+
+
+def test_what_a_rule_forced_into_review_leaves_it_by_a_persons_category_alone(
+    config: Config,
+) -> None:
+    forced = replace(SALES, confidence=0.97, forced=True)
+    number = held(config, "forced: a rule asks for a person", classification=forced)
+    with Operator.of(config) as operator:
+        assert operator.correct(number, "maria", {"customer": {"name": "Kunde"}}) == "review"
+        assert operator.reclassify(number, "sales", "maria") == "act"
+
+
+# Nobody orders twice without knowing it.
+
+
+def orders_in_review(config: Config, *digests: str) -> list[int]:
+    """Messages with the same order of the same author, which a person must complete."""
+    database = Database(config.store_url)
+    upgrade(database)
+    decision = Decision(
+        outcome=Outcome.REVIEW,
+        category="purchase_order",
+        steps=(Step.ORDER_CREATE, Step.REPLY),
+        template="order-confirmation",
+        reasons=("order-incomplete: unit-missing",),
+    )
+    numbers = [put_in_review(database, digest, decision) for digest in digests]
+    database.close()
+    return numbers
+
+
+def test_an_order_that_was_taken_meanwhile_is_shown_before_it_is_approved(config: Config) -> None:
+    first, second = orders_in_review(config, "a", "b")
+    with Operator.of(config) as operator:
+        seen = operator.explain(first)["version"]
+        assert operator.approve(second, "boris") == ["order-create", "reply"]
+        with pytest.raises(PermanentFailure, match="changed-meanwhile") as refused:
+            operator.approve(first, "maria", version=seen)
+        assert str(refused.value.cause).startswith("order-known: order 12")
+        story = operator.explain(first)
+        assert (story["actions"], story["review"]["state"]) == ([], "waiting")
+        assert [reason.split(":")[0] for reason in story["decision"]["reasons"]] == [
+            "order-incomplete",
+            "order-known",
+        ]
+        assert "order-known" in operator.queue()[0]["why"]
+        with pytest.raises(PermanentFailure, match="changed-meanwhile"):
+            operator.approve(first, "maria", version=seen)
+        assert operator.approve(first, "maria", version=story["version"])
+
+
+def test_of_two_reviews_of_one_order_at_once_one_is_approved(config: Config) -> None:
+    outcomes: list[str] = []
+
+    def approve(number: int) -> None:
+        with Operator.of(config) as operator:
+            try:
+                outcomes.append(",".join(operator.approve(number, "somebody")))
+            except PermanentFailure as failure:
+                outcomes.append(failure.reason)
+
+    threads = [
+        threading.Thread(target=approve, args=(number,))
+        for number in orders_in_review(config, "a", "b")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(outcomes) == ["changed-meanwhile", "order-create,reply"]
 
 
 # Forwarding.

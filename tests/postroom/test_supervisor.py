@@ -1,5 +1,6 @@
 """`postroom serve`: parts that die come back, a second service is refused, SIGTERM drains."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,7 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
+from postroom.config import Config, load
+from postroom.supervisor import Supervisor
 from tests.fakes.milter_client import Gone, MilterClient
 from tests.fakes.part import is_gone
 from tests.sandbox.postfix import free_ports
@@ -155,7 +159,11 @@ def test_sighup_restarts_the_parts_when_the_configuration_changed_unless_it_has_
     service.process.send_signal(signal.SIGHUP)
     service.wait(lambda: bool(service.events("degraded")))
     assert "nonsense" in service.events("degraded")[0]["reason"]
-    assert len(service.events("started")) == 3
+    path.write_bytes((whole + '[reply]\ncompany = "Müller"\n').encode("latin-1"))
+    service.process.send_signal(signal.SIGHUP)
+    service.wait(lambda: len(service.events("degraded")) == 2)
+    assert "not UTF-8" in service.events("degraded")[1]["reason"]
+    assert len(service.events("started")) == 3 and service.process.poll() is None
     path.write_text(whole + '[reply]\ncompany = "Other"\n', encoding="utf-8")
     service.process.send_signal(signal.SIGHUP)
     service.wait_until_ready(times=2)
@@ -174,6 +182,49 @@ def hang_up(service: Service, change: str) -> None:
 
 def inode(path: Path) -> int:
     return path.stat().st_ino
+
+
+def test_health_is_asked_of_what_milter_and_lmtp_run_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "postroom.toml"
+    path.write_text("", encoding="utf-8")
+    supervisor = Supervisor(load(path), path)
+    seen = []
+
+    async def replaced(_self: Supervisor, part: str) -> bool:
+        seen.append((part, supervisor._in_force.reply.company))
+        return True
+
+    monkeypatch.setattr(Supervisor, "_is_listening", lambda *_: True)
+    monkeypatch.setattr(Supervisor, "_replace", replaced)
+    monkeypatch.setattr(Supervisor, "_restart", replaced)
+    path.write_text('[reply]\ncompany = "Other"\n', encoding="utf-8")
+    asyncio.run(supervisor._take_anew())
+    assert seen == [("milter", ""), ("lmtp", ""), ("worker", "Other")]
+
+
+def test_a_bug_in_a_reload_is_told_and_the_next_one_is_obeyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def twice() -> None:
+        supervisor = Supervisor(Config(), tmp_path / "postroom.toml")
+        came: asyncio.Queue[None] = asyncio.Queue()
+
+        async def breaks(_self: Supervisor) -> None:
+            came.put_nowait(None)
+            raise ZeroDivisionError("of ours")
+
+        monkeypatch.setattr(Supervisor, "_take_anew", breaks)
+        obeying = asyncio.create_task(supervisor._obey_hang_ups())
+        for _ in range(2):
+            supervisor._hung_up.set()
+            await asyncio.wait_for(came.get(), 5)
+        obeying.cancel()
+
+    with structlog.testing.capture_logs() as told:
+        asyncio.run(twice())
+    assert [(one["event"], one["where"]) for one in told] == [("bug", "reload")] * 2
 
 
 def test_a_successor_that_does_not_come_up_leaves_everything_as_it_was(service: Service) -> None:
