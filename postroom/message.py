@@ -51,7 +51,9 @@ class Attachment:
     sha256: str  # hex, of the decoded octets
     inline: bool = False  # shown inside the text (signature image), not a document
     members: tuple[str, ...] = ()  # names inside an archive, as listed; empty for other types
-    problems: tuple[str, ...] = ()  # short tokens: "encrypted", "expanded-limit" ...
+    # Short tokens: "encrypted", "expanded-limit", "inside-message" (of a message attached to this
+    # one, whoever wrote that) ...
+    problems: tuple[str, ...] = ()
     data: bytes = field(default=b"", repr=False)  # decoded octets
 
 

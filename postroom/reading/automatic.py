@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from postroom.message import Automatic, AutomaticKind
 
-from . import phrases, signs
+from . import phrases, signs, words
 from .content import Content
 from .labels import filename
 from .parts import Part
@@ -91,18 +91,20 @@ def _bounce(evidence: Evidence) -> Automatic | None:
     if headers.get("from", "?").strip() == "<>":
         return _found(AutomaticKind.BOUNCE, "From: <>")
     null_sender = headers.get("return-path", "?").strip() in ("<>", "")
-    daemon = bool(signs.DAEMONS.match(evidence.local)) or phrases.DAEMON_NAME.match(evidence.name)
+    daemon = signs.DAEMONS.match(evidence.local) is not None
+    named = phrases.DAEMON_NAME.match(evidence.name) is not None  # anybody may be called so
     said = phrases.BOUNCE_SUBJECT.match(evidence.subject)
     if daemon and (null_sender or said or phrases.BOUNCE_TEXT.search(evidence.text[:6_000])):
-        return _found(AutomaticKind.BOUNCE, f"from {evidence.local or 'a mail system'}")
-    if null_sender and "return-path" in headers and not _answers(headers):
+        return _found(AutomaticKind.BOUNCE, f"from {evidence.local}")
+    if null_sender and "return-path" in headers and not _answers(evidence):
         return _found(AutomaticKind.BOUNCE, "null sender")
-    if said and not _passed_on(evidence.subject):
+    if (said or named) and not _passed_on(evidence.subject):
         if phrases.BOUNCE_PROOF.search(evidence.own[:6_000]):
-            return _found(AutomaticKind.BOUNCE, f'subject "{said[0][:60]}"')
+            why = f'subject "{said[0][:60]}"' if said else f'from "{evidence.name[:60]}"'
+            return _found(AutomaticKind.BOUNCE, why)
     if signs.MAILER_DAEMON.match(evidence.local):
         return _found(AutomaticKind.BOUNCE, f"from {evidence.local}")
-    if daemon and not signs.POSTMASTER.match(evidence.local):  # that one may be a person
+    if (daemon or named) and not signs.POSTMASTER.match(evidence.local):  # that one may be a person
         return _found(AutomaticKind.SYSTEM, f"from {evidence.local or 'a mail system'}")
     return None
 
@@ -112,9 +114,18 @@ def _passed_on(subject: str) -> bool:
     return bool(signs.REPLY_PREFIX.match(subject)) or subject.rstrip().lower().endswith("(fwd)")
 
 
-def _answers(headers: dict[str, str]) -> bool:
-    submitted = headers.get("auto-submitted", "").lower()
-    return submitted.startswith("auto-replied") or _responder(headers) != ""
+def _answers(evidence: Evidence) -> bool:
+    return _submitted(evidence).startswith("auto-replied") or _responder(evidence.headers) != ""
+
+
+def _submitted(evidence: Evidence) -> str:
+    """What Auto-Submitted says, RFC 3834 5, or "": of several fields the first that is no "no"."""
+    for one in evidence.root.fields:
+        if one.key == b"auto-submitted":
+            said = words.decode(one.value)[0].partition(";")[0].strip().lower()
+            if said not in ("no", ""):
+                return said
+    return ""
 
 
 def _responder(headers: dict[str, str]) -> str:
@@ -126,31 +137,40 @@ def _responder(headers: dict[str, str]) -> str:
 
 
 def _auto_reply(evidence: Evidence) -> Automatic | None:
-    headers = evidence.headers
-    submitted = headers.get("auto-submitted", "no").partition(";")[0].strip().lower()
-    calendar = _calendar(evidence)
-    if submitted not in ("no", ""):
-        if calendar:
+    absence = _absence(evidence)
+    if submitted := _submitted(evidence):
+        if calendar := _calendar(evidence):
             return calendar
-        if submitted.startswith("auto-replied") or phrases.AUTO_SUBJECT.match(evidence.subject):
+        if submitted.startswith("auto-replied") or absence:
             return _found(AutomaticKind.AUTO_REPLY, f"Auto-Submitted: {submitted[:40]}")
         return _found(AutomaticKind.SYSTEM, f"Auto-Submitted: {submitted[:40]}")
-    if name := _responder(headers):
+    if name := _responder(evidence.headers):
         return _found(AutomaticKind.AUTO_REPLY, name)
+    return _found(AutomaticKind.AUTO_REPLY, absence) if absence else None
+
+
+def _absence(evidence: Evidence) -> str:
+    """The words by which an auto-responder gives itself away, or "".
+
+    The subject alone, where people do not write so; else subject and text together.
+    """
     if said := phrases.AUTO_SUBJECT.match(evidence.subject):
-        return _found(AutomaticKind.AUTO_REPLY, f'subject "{said[0].strip()[:60]}"')
+        return f'subject "{said[0].strip()[:60]}"'
     said = phrases.MAYBE_ABSENT_SUBJECT.search(evidence.subject)
     if said and phrases.ABSENCE_TEXT.search(evidence.own[:2_000]):
         if not _passed_on(evidence.subject) or len(evidence.own) < 400:
-            return _found(AutomaticKind.AUTO_REPLY, f'subject "{said[0][:60]}" and text')
-    return None
+            return f'subject "{said[0][:60]}" and text'
+    return ""
 
 
 def _challenge(evidence: Evidence) -> Automatic | None:
     for name in ("x-tmda-fingerprint", "x-boxtrapper", "x-spamarrest", "x-asg-challenge"):
         if name in evidence.headers:
             return _found(AutomaticKind.CHALLENGE, name)
-    if phrases.CHALLENGE.search(f"{evidence.subject}\n{evidence.own[:3_000]}".lower()):
+    said = f"{evidence.subject}\n{evidence.own[:3_000]}".lower()
+    if phrases.CHALLENGE.search(said) or (
+        phrases.CHALLENGE_SUBJECT.search(evidence.subject) and phrases.MAYBE_CHALLENGE.search(said)
+    ):
         return _found(AutomaticKind.CHALLENGE, "asks to confirm the sender")
     return None
 
@@ -206,6 +226,8 @@ def _system(evidence: Evidence) -> Automatic | None:
         return _found(AutomaticKind.SYSTEM, f"from {evidence.local[:60]}")
     if signs.SYSTEM_NAMES.match(evidence.local):
         return _found(AutomaticKind.SYSTEM, f"from {evidence.local[:60]}")
+    if said := phrases.GENERATED_SUBJECT.match(evidence.subject):
+        return _found(AutomaticKind.SYSTEM, f'subject "{said[0].strip()[:60]}"')
     if not _passed_on(evidence.subject) and (
         said := phrases.MACHINE_TEXT.search(evidence.own[:8_000].lower())
     ):

@@ -1,9 +1,12 @@
-"""Parts that hold other parts in their own packing: winmail.dat and S/MIME.
+"""Parts that hold other parts in their own packing: winmail.dat, S/MIME and signed files.
 
 In: a leaf. Out: the parts inside it, as if they had stood in its place, or nothing when it is no
-container. Standards: at tnef.py and smime.py. What cannot be opened stays a document and a problem
-says why: "encrypted", "smime-broken", "tnef-broken".
+container. "order.pdf.p7m" (CAdES) is a file signed as it stood: a document under its own name.
+Standards: at tnef.py and smime.py. What cannot be opened stays a document and a problem says why:
+"encrypted", "smime-broken", "tnef-broken".
 """
+
+import re
 
 from postroom.config import ReadingSection
 
@@ -18,6 +21,8 @@ from .tnef import TnefError, read_tnef
 
 _SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_ENDING = ".p7m"
+_FILE_NAME = re.compile(r"\.[A-Za-z]\w{1,4}$")  # before ".p7m": "order.pdf", not "smime"
 _DEPTH = 10  # containers in containers
 
 
@@ -32,21 +37,31 @@ def opened(
     if budget.containers < 0:
         problems.add("containers-limit")
         return []
-    return _tnef_parts(part, problems) if is_tnef else _smime_parts(part, limits, problems)
+    return _tnef_parts(part, problems) if is_tnef else _smime_parts(part, name, limits, problems)
 
 
-def _smime_parts(part: Part, limits: ReadingSection, problems: Problems) -> list[Part]:
+def _smime_parts(part: Part, name: str, limits: ReadingSection, problems: Problems) -> list[Part]:
     kind = part.content_type.get("smime-type").lower()
     if kind in ("enveloped-data", "authenveloped-data"):
         problems.add("encrypted")
         return []
-    if kind == "certs-only" or part.depth > _DEPTH:
+    if kind == "certs-only":
+        return []
+    if part.depth > _DEPTH:
+        problems.add("containers-limit")
         return []
     entity, problem = unwrap(part.decoded(problems))
     problems.add(problem)
     if not entity:
         return []
-    root = parse_message(entity, limits, problems)
+    bare = name[: -len(_ENDING)] if name.lower().endswith(_ENDING) else name
+    found = Problems()  # of octets that may be no message
+    root = parse_message(entity, limits, found)
+    if _FILE_NAME.search(bare) or not any(one.key == b"content-type" for one in root.fields):
+        name = bare or "signed"
+        return [made("application/octet-stream", entity, name=name, depth=part.depth + 1)]
+    for token in found.tokens:
+        problems.add(token)
     for one in root.walk():
         one.depth += part.depth + 1
     root.is_message_root = False
@@ -70,6 +85,7 @@ def _tnef_parts(part: Part, problems: Problems) -> list[Part]:
     for one in inside.files:
         media_type = one.type if "/" in one.type else "application/octet-stream"
         made_part = made(media_type, one.data, name=one.name, depth=depth)
+        made_part.inside_message = one.inside_message
         if one.content_id:
             identity = f"<{one.content_id}>".encode("utf-8", "replace")
             made_part.fields = (Field(name=b"Content-ID", value=identity, raw=b""),)

@@ -18,6 +18,7 @@ from .labels import filename
 from .parts import Part
 from .problems import Problems
 
+INSIDE_MESSAGE = "inside-message"  # problem of a document that came in an attached message
 _LOGO_SIZE = 10_240  # octets; an inline picture below it is decoration, referenced or not
 
 
@@ -46,7 +47,7 @@ def _attachment(part: Part, html: str, limits: ReadingSection, problems: Problem
         sha256=hashlib.sha256(octets).hexdigest(),
         inline=_is_inline(part, html, len(octets)),
         members=listing.members,
-        problems=listing.problems,
+        problems=(*listing.problems, INSIDE_MESSAGE) if part.inside_message else listing.problems,
         data=octets,
     )
 

@@ -6,6 +6,7 @@ authenticated: act on who forwarded, never on who is claimed. Standards: RFC 204
 blocks as in marks.py.
 
 Limits: five attached messages are opened, none inside those; a quoted forward is the first one.
+A forward is told from an answer without words by the subject and References alone.
 """
 
 from itertools import islice
@@ -39,7 +40,10 @@ def attached(
             root = part.children[0]
             inside = sort_parts(root, limits, budget, problems)
             body = best_body(inside, budget, problems)
-            found.append((_read(root, divide(body.lines), body.text, problems), inside))
+            division = divide(body.lines)
+            if division.unsure:
+                problems.add("quotes-unsure")
+            found.append((_read(root, division, body.text, problems), inside))
     return found
 
 
@@ -71,6 +75,8 @@ def quoted(text: str, marked: bool, problems: Problems) -> Forwarded | None:
             end = _behind_separator(lines)
     body = _without_depth(lines[end:])
     division = divide(plain_lines(body))
+    if division.unsure:
+        problems.add("quotes-unsure")
     return Forwarded(
         author=_claimed(header["from"], problems) if "from" in header else None,
         subject=header.get("subject", ""),
@@ -122,6 +128,13 @@ def _claimed(written: str, problems: Problems) -> Address | None:
         return found[0]
     name = words.clean(written)[:200]
     return Address(local="", domain="", name=name) if name else None
+
+
+def is_answer(subject: str, references: tuple[str, ...]) -> bool:
+    """True when a message answers another: what it quotes was said before, and is not handed on."""
+    if marks.FORWARDS.match(subject):
+        return False
+    return bool(references) or marks.ANSWERS.match(subject) is not None
 
 
 def says_nothing(own: str) -> bool:

@@ -4,8 +4,8 @@ In: a field's raw value. Out: `Parameterised` with a lower-case value and decode
 Standards: RFC 2045 5.1, RFC 2183, RFC 2231 (charsets and continuations); also seen in mail and
 read: a missing semicolon, encoded words inside parameters, raw 8-bit names.
 
-Limits: the first of two parameters with one name wins; no more parameters than the limit.
-Linear in the length of the value.
+Limits: the first of two parameters with one name wins; no more parameters than the limit; an
+unquoted value is cut at 8,192 octets. Reading one costs at most that much again for each of them.
 """
 
 import re
@@ -18,7 +18,7 @@ from .problems import Problems
 _TOKEN = re.compile(rb"[^\s;=\"()]+")
 _SKIP = re.compile(rb"[\s;]*")
 _SPACE = re.compile(rb"\s*")
-_VALUE = re.compile(rb"[^\s;\"][^;\r\n]*")
+_VALUE = re.compile(rb"[^\s;\"][^;\r\n]{0,8191}")
 _LOST = re.compile(rb"[ \t][A-Za-z][\w*-]{0,30}=")
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?\Z")
 
@@ -58,7 +58,7 @@ def _parameters(raw: bytes, problems: Problems, limit: int, likely: str) -> dict
     whole: dict[str, str] = {}
     sections: dict[str, list[tuple[int, bool, bytes]]] = {}
     count = 0
-    for name, content in _pairs(raw):
+    for name, content in _pairs(raw, limit):
         count += 1
         if count > limit:
             problems.add("parameters-limit")
@@ -82,11 +82,12 @@ def _parameters(raw: bytes, problems: Problems, limit: int, likely: str) -> dict
     return whole
 
 
-def _pairs(raw: bytes) -> list[tuple[bytes, bytes]]:
+def _pairs(raw: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    """Names and raw values in order, at most one more than the limit."""
     pairs: list[tuple[bytes, bytes]] = []
     position = 0
     length = len(raw)
-    while position < length and len(pairs) <= 100_000:
+    while position < length and len(pairs) <= limit:
         position = _skip(raw, position)
         name = _TOKEN.match(raw, position)
         if name is None:

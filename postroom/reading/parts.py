@@ -28,6 +28,7 @@ class Part:
     depth: int = 0
     children: list["Part"] = field(default_factory=list)
     is_message_root: bool = False  # outermost part of the message or of an encapsulated one
+    inside_message: bool = False  # a file of a message that was attached in winmail.dat
 
     @property
     def type(self) -> str:

@@ -1,7 +1,7 @@
 """What machines say in subjects and texts, for automatic.py.
 
-Patterns only. Those named *_SUBJECT are matched at the subject's start; none is enough by itself
-where people use the same words. Bounded repeats only.
+Patterns only. Those named *_SUBJECT are matched at the subject's start unless they say otherwise;
+none is enough by itself where people use the same words. Bounded repeats only.
 """
 
 import re
@@ -68,53 +68,78 @@ BOUNCE_TEXT = re.compile(
 # Words only a mail system says; people describe a failed delivery of goods in the words above.
 BOUNCE_PROOF = re.compile(
     r"\b[45]\d\d[ -]{1,3}#?[45]\.\d{1,2}\.\d{1,3}\b|\(#[45]\.\d{1,2}\.\d{1,3}\)|remote host said|"
+    r"<[\w.-]{1,80} #[45]\.\d{1,2}\.\d{1,3}|did not reach (?:some or all of |one of )?the intended|"
     r"user unknown|unknown user|no such user|mailbox (?:is full|unavailable)|over quota|"
     r"action: failed|final-recipient:|diagnostic-code:|transcript of session follows|"
     r"permanent fatal errors|recipient (?:address )?rejected|host unknown|relaying denied",
     re.IGNORECASE,
 )
+# Names of programs; an administrator is a person.
 DAEMON_NAME = re.compile(
     r"^\W{0,3}(?:mail(?:er)?[- ]?(?:delivery )?(?:daemon|subsystem|system)|"
     r"mail delivery (?:sub)?system|"
-    r"(?:internet )?mail delivery|postmaster|system administrator|microsoft (?:exchange|outlook)|"
-    r"system[- ]administrator|mail administrator|delivery (?:failure|status)|"
-    r"системный администратор|network mail admin)\b",
+    r"(?:internet )?mail delivery|postmaster|microsoft (?:exchange|outlook)|"
+    r"delivery (?:failure|status))\b",
     re.IGNORECASE,
 )
+# Words that nobody but an auto-responder puts there: they decide alone.
 AUTO_SUBJECT = re.compile(
     r"^\W{0,6}(?:(?:re|aw|fwd?|sv|antw|отв)\s?:\s{0,3})?(?:"
-    r"auto(?:matic(?:ally generated)?)?[- ]?(?:repl(?:y|ied)|response|respond(?:er)?|answer|"
-    r"generated)\b|"
-    r"auto:|autoreply|autoresponse|automated (?:reply|response|message)|"
-    r"out[- ]of[- ](?:the[- ])?office|ooo\b|out of office|away from (?:my|the) (?:mail|office|"
-    r"desk)|"
-    r"i am (?:currently )?(?:out of|away from) (?:the )?office|on (?:vacation|holiday|leave)\b|"
+    r"auto(?:matic|mated)?[- ]?(?:repl(?:y|ied)\b|(?:response|respond(?:er)?|answer)"
+    r"(?=\s{0,3}(?:$|[:;,.!–—(\[-]|(?:to|from|for|re)\b)))|"
+    # Notes: "AUTO: Anna Berg is out of the office (returning 05/01/2010)"
+    r"auto:.{1,120}?\b(?:(?:is|am) (?:out of|away|on (?:vacation|holiday|leave))|out of (?:the )?"
+    r"office|ist (?:außer|abwesend|nicht im)|est absente?|está (?:ausente|fuera)|"
+    r"(?:отсутствует|в отпуске|вне офиса))\b|"
+    r"out[- ]of[- ](?:the[- ])?office(?=\s{0,3}(?:$|[:;,.!–—(\[\]-]|\d|(?:auto\w{0,10}|re(?:ply|"
+    r"sponse|turn\w{0,3})?|until|till|from|on|to|message|noti\w{1,9}|alert|assistant|today)\b))|"
+    r"away from (?:my|the) (?:mail|office|desk)|"
+    r"i am (?:currently )?(?:out of|away from) (?:the )?office|"
     r"vacation (?:reply|response|message)|holiday reply|"
-    r"автоматический ответ|автоответ(?:чик)?|автоматическое уведомление|авто-ответ|"
-    r"вне офиса|нет на месте|в отпуске|"
-    r"automatische (?:antwort|rückmeldung|nachricht)|abwesenheits(?:notiz|nachricht|meldung|"
-    r"benachrichtigung|assistent)|"
-    r"abwesend\b|autom\. antwort|"
-    r"réponse automatique|absence du bureau|absent du bureau|message d'absence|en congés?\b|"
-    r"respuesta autom[áa]tica|fuera de la oficina|ausente de la oficina|ausencia\b|"
-    r"risposta automatica|fuori sede|automatisch antwoord|afwezig|resposta autom[áa]tica|"
-    r"autom[áa]tica|odpowiedź automatyczna|autosvar|frånvaro|automaattinen vastaus|"
+    r"автоматический ответ|авто-?ответ(?!чик)|"
+    r"automatische (?:antwort|rückmeldung)|abwesenheits(?:notiz|nachricht|meldung|"
+    r"benachrichtigung|assistent)|autom\. antwort|"
+    r"réponse automatique|absence du bureau|absente? du bureau|message d'absence|"
+    r"respuesta autom[áa]tica|fuera de la oficina|ausente de la oficina|"
+    r"risposta automatica|fuori sede|automatisch antwoord|afwezig:|resposta autom[áa]tica|"
+    r"odpowiedź automatyczna|autosvar|frånvaro:|automaattinen vastaus|"
     r"自動応答|自动回复|自動回覆)",
     re.IGNORECASE,
 )
+# Anywhere in the subject, beside ABSENCE_TEXT: people write of holidays and absent goods as well.
 MAYBE_ABSENT_SUBJECT = re.compile(
-    r"vacation|holiday|absence|absent|away|out of|отпуск|отсутств|abwesen|urlaub|congé|vacances|"
-    r"vacaciones|ausen|nieobecn|urlop|dovolen|poissa|semester",
+    r"\b(?:vacation|holidays?|absen(?:ce|t)|away|ooo|out of (?:the )?(?:office|town|country)|"
+    r"on leave|semester|congés?|vacances|auto:)(?:\b|(?<=:))|отпуск|отсутств|вне офиса|"
+    r"нет на месте|"
+    r"автоответчик|abwesen|urlaub|vacaciones|\bausen|nieobecn|urlop|dovolen|poissa",
     re.IGNORECASE,
 )
+# Said by a person of being away; not of goods that are out of stock, missing, or will be back.
 ABSENCE_TEXT = re.compile(
-    r"\bi(?: am|'m| will be) (?:currently |now )?(?:out of|away|on (?:vacation|holiday|leave)|"
-    r"not in)|"
-    r"will (?:be back|return) (?:on|in|to)|(?:я )?(?:нахожусь|буду|сейчас) в отпуске|отсутствую|"
-    r"bin (?:derzeit |zur zeit |momentan )?(?:nicht|im urlaub|abwesend|außer)|"
-    r"je suis (?:actuellement )?(?:absente?|en congé)|"
-    r"estoy (?:actualmente )?(?:ausente|fuera|de vacaciones)|jestem na urlopie|"
+    r"\bi(?: am|['’]m| will be) (?:currently |now )?(?:on (?:vacation|holiday|"
+    r"(?:\w{1,12} )?leave)\b|"
+    r"(?:away|out|(?:out of|away from|not in) (?:the |my )?(?:office|town|country|desk))"
+    r"(?=\s{0,3}(?:$|[.,;:!?(\n–—-]|(?:and|as|at|between|currently|due|for|from|in|on|right|this|"
+    r"till?|today|until|with|without)\b)))|"
+    r"(?:\bi(?: will|['’]ll)|\band will|(?:^|[.!,;\n]\s?)will) (?:be back|return) "  # not "we will"
+    r"(?:on\b|to (?:the |my )?(?:office|work|desk)\b|in (?:the |my )?office\b|"
+    r"in (?:a|\w{1,6}|\d{1,3}) (?:days?|weeks?)\b)|"
+    r"(?:нахожусь|буду|сейчас) в отпуске|\b(?:я|меня) (?:сейчас |временно )?(?:вне офиса|"
+    r"нет на месте)|"
+    r"\bотсутствую\b|\bбуду отсутствовать\b|"
+    r"\bbin (?:(?:ich|derzeit|zur zeit|zurzeit|momentan|bis|vom|am|ab) [^\n]{0,40})?(?:nicht "
+    r"(?:im (?:büro|hause?|dienst)|am (?:arbeits)?platz|da\b|erreichbar|anwesend)|im urlaub|"
+    r"abwesend\b|"
+    r"außer (?:haus|dienst))|"
+    r"je suis (?:actuellement )?(?:absente?\b|en congé)|"
+    r"estoy (?:actualmente )?(?:ausente|fuera de la oficina|de vacaciones)|jestem na urlopie|"
     r"will not return until",
+    re.IGNORECASE,
+)
+# Of a program that may as well send an order: SYSTEM, not AUTO_REPLY.
+GENERATED_SUBJECT = re.compile(
+    r"^\W{0,6}(?:auto(?:mated|matic(?:ally)?)?[- ]?generated\b|automated message\b|"
+    r"автоматическое уведомление|automatische nachricht)",
     re.IGNORECASE,
 )
 # Said of the message itself; in its own words, not in what it quotes.
@@ -162,50 +187,55 @@ LIST_SUBJECT = re.compile(
     r"(?:majordomo|listserv|mailman) (?:results|privacy|command))",
     re.IGNORECASE,
 )
+# Nobody but a challenge asks this.
 CHALLENGE = Phrase(
     (
         "verify",
         "confirm",
         "prove",
-        "authenticate",
-        "challenge",
-        "held",
-        "on hold",
-        "awaits",
-        "waiting",
-        "quarantine",
-        "yourself",
-        "verification",
         "подтвердите",
         "bestätigen sie",
-        "confirmez",
-        "confirme",
     ),
     re.compile(
-        r"(?:verify|confirm|prove) (?:that )?you(?:'re| are) (?:not )?a (?:real|live|human|"
-        r"person|robot|spam)|"
-        r"(?:please |must )?(?:confirm|verify|authenticate) (?:that )?(?:you(?:r)?|yourself)"
-        r" (?:are|sent|is|message|address|identity|e-?mail|as)[^\n]{0,120}(?:sender|human|"
-        r"person|deliver|"
-        r"spam|message)|challenge[- ]response|"
-        r"(?:your|the) (?:message|e-?mail)[^\n]{0,80}(?:is being held|has been held|is on hold|"
-        r"awaits|is waiting|quarantine)[^\n]{0,200}|"
-        r"(?:add|put) (?:you|yourself) to (?:my|the|their) (?:white|allow|approved|guest)[- ]?list|"
-        r"one[- ]time (?:verification|confirmation|authentication)|"
+        r"(?:verify|confirm|prove) (?:that )?you(?:['’]re| are) (?:(?:not )?an? (?:\w{1,12} ){0,2}"
+        r"(?:human|person|robot|bot|spammer)\b|human\b)|"
         r"подтвердите,? что вы (?:не робот|человек|отправитель)|"
-        r"bestätigen sie,? dass sie (?:kein|ein mensch)|"
-        r"confirmez que vous (?:êtes|n'êtes)|confirme que (?:es|usted es) (?:una persona|humano)",
+        r"bestätigen sie,? dass sie (?:kein |ein )?mensch|bestätigen sie,? dass sie kein "
+        r"(?:robot|bot)|"
+        r"confirmez que vous (?:n'êtes pas un robot|êtes humain|êtes une? (?:humain|personne))|"
+        r"confirme que (?:es|usted es) (?:una persona|humano)",
         re.IGNORECASE,
     ),
+)
+# Beside CHALLENGE_SUBJECT: people have messages and goods on hold as well.
+MAYBE_CHALLENGE = re.compile(
+    r"(?:confirm|verify|authenticate) (?:that )?(?:you are the|yourself as (?:the |a )?|you sent "
+    r"(?:this|the)|your (?:address|identity|e-?mail|message)[^\n]{0,60}? as (?:the |"
+    r"a )?)[^\n]{0,20}"
+    r"(?:sender|human|message|e-?mail)|challenge[- ]response (?:system|e-?mail|message|filter)|"
+    r"(?:your|the) (?:message|e-?mail)(?: (?:to|for|from) [^\s]{1,120})? (?:is being held|"
+    r"has been held|is on hold|awaits|is waiting|(?:is|was|has been) (?:in )?quarantine)|"
+    r"(?:add|put) (?:you|yourself) to (?:my|the|their) (?:white|allow|guest)[- ]?list",
+    re.IGNORECASE,
+)
+# Of a message, its sender or a person's being one; matched anywhere in the subject.
+CHALLENGE_SUBJECT = re.compile(
+    r"\b(?:confirm|verify|authenticate|validate)\b.{0,40}\b(?:e-?mail|message|sender|address|"
+    r"identity|"
+    r"yourself|human)\b|\b(?:e-?mail|message)\b.{0,60}\b(?:held|on hold|waiting|quarantined?|"
+    r"confirm(?:ation)?|verif\w{1,9}|deliver\w{0,3}|blocked)\b|"
+    r"\bchallenge\b|\b(?:sender|anti-?spam|human) (?:verif|confirm|check)|\bwhite-?list",
+    re.IGNORECASE,
 )
 FEEDBACK = Phrase(
     "complaint|abuse|spam|dmarc|feedback|authentication failure".split("|"),
     re.compile(
-        r"^\W{0,3}(?:complaint about message from|abuse report|spam (?:complaint|report)|"
+        r"^\W{0,3}(?:complaint about message from \S{0,60}[\d@]|abuse report|spam (?:complaint|"
+        r"report)|"
         r"\[?dmarc (?:failure|forensic) report)|"
-        r"this is an? (?:e-?mail |spam |authentication failure )?(?:abuse|spam|complaint|"
-        r"authentication failure|"
-        r"dmarc)[^\n]{0,20} ?report|email feedback report|this is a spamcop report|"
+        r"this is an? (?:e-?mail |spam )?(?:abuse|spam|complaint|authentication failure|dmarc)"
+        r"(?: (?:abuse|complaint|feedback|failure|forensic|aggregate))? report|"
+        r"email feedback report|this is a spamcop report|"
         r"this is an authentication failure report",
         re.IGNORECASE | re.MULTILINE,
     ),

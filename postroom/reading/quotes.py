@@ -18,11 +18,12 @@ from . import marks
 from .budget import LINES
 from .text import Line
 
-_QUOTE = re.compile(r"^ {0,3}((?:[>|»] {0,2}){1,40})(?<! \| )")
+_QUOTE = re.compile(r"^ {0,3}((?:[>|] {0,2}){1,40})(?<! \| )")  # "»" is a bullet
 _ATTRIBUTION_LINES = 4
 _BLOCK_LINES = 12  # that a header block may span
 _SIGNATURE_LINES = 14
 _TRIES = 3_000  # lines that may open a quotation; no honest message has more
+_HARD = 6  # of these, what a line near a verb or an address counts for: it costs most to look at
 _DASHES = frozenset("-_=~+—–*")
 _ITEM = re.compile(
     r"\t|\b\d{1,9}(?:[.,]\d{1,3})?\s{0,2}(?:шт|pcs?|pieces?|stk|stück|st|units?|kg|кг|уп|м|unidades|"
@@ -41,7 +42,8 @@ class Division:
     quoted: str = ""  # without quote marks of the first level
     signature: str = ""
     forwarded: bool = False  # the quoted text is a forward
-    unsure: bool = False  # marks contradict; new may hold old text
+    unsure: bool = False  # marks contradict; new may hold old text, or old text new
+    unannounced: bool = False  # marked lines with nothing above to say whose they are
 
 
 def plain_lines(text: str, most: int = LINES) -> tuple[Line, ...]:
@@ -49,10 +51,9 @@ def plain_lines(text: str, most: int = LINES) -> tuple[Line, ...]:
     lines = []
     for raw in text.split("\n", most)[:most]:
         depth = 0
-        if raw[:4].lstrip(" ")[:1] in (">", "|", "»") and (found := _QUOTE.match(raw)):
-            mark = found[1]
-            if ">" in mark or "»" in mark:
-                depth = mark.count(">") + mark.count("»")
+        if raw[:4].lstrip(" ")[:1] in (">", "|") and (found := _QUOTE.match(raw)):
+            depth = found[1].count(">")
+            if depth:
                 raw = raw[found.end() :]
         lines.append(Line(text=raw.rstrip(), depth=depth, cited=depth > 0))
     return tuple(lines)
@@ -61,6 +62,7 @@ def plain_lines(text: str, most: int = LINES) -> tuple[Line, ...]:
 def divide(lines: Sequence[Line]) -> Division:
     """Divides the lines of one message."""
     quoted, forwarded, unsure = _mark_quoted(lines)
+    unannounced, listed = _marks_without_source(lines, quoted)
     signed = _mark_signature(lines, quoted)
     new = _text(
         line.text
@@ -76,7 +78,12 @@ def divide(lines: Sequence[Line]) -> Division:
     if not new and signature and not any(quoted):
         new, signature = signature, ""  # a message is not its own signature
     return Division(
-        new=new, quoted=old_text, signature=signature, forwarded=forwarded, unsure=unsure
+        new=new,
+        quoted=old_text,
+        signature=signature,
+        forwarded=forwarded,
+        unsure=unsure or listed,
+        unannounced=unannounced,
     )
 
 
@@ -105,7 +112,7 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
             continue
         kind, end = "", index
         if tries and _may_open(text):
-            tries -= 1
+            tries = max(tries - (_HARD if _is_hard(lines, index) else 1), 0)
             kind, end = _opening(lines, quoted, index)
         if not kind:
             own_above = True
@@ -137,6 +144,36 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
     return quoted, forwarded, unsure
 
 
+def _marks_without_source(lines: Sequence[Line], quoted: Sequence[bool]) -> tuple[bool, bool]:
+    """Whether the first marked lines have no introduction, and whether any follow "Please send:".
+
+    People set ">" before the lines of a list, or indent it: then it is no quotation.
+    """
+    unannounced = listed = False
+    first = True  # nothing quoted stands above
+    above = ""  # the author's own line above, empty behind anything quoted
+    for line, old in zip(lines, quoted, strict=True):
+        if not line.text:
+            continue
+        headed = above.endswith(":")
+        if line.depth and (first or headed) and not (_introduces(above) or _introduces(line.text)):
+            unannounced = unannounced or first
+            listed = listed or headed
+        first = first and not old
+        above = "" if old else line.text
+    return unannounced, listed
+
+
+def _introduces(text: str) -> bool:
+    text = text[: marks.LONGEST]
+    return bool(
+        _says_who(text)
+        or marks.SEPARATOR.match(text)
+        or marks.FORWARD.match(text)
+        or marks.header_kind(text)
+    )
+
+
 def _is_forward(text: str) -> bool:
     return bool(marks.FORWARD.match(text)) and len(text) < 160
 
@@ -163,6 +200,12 @@ def _may_open(text: str) -> bool:
         or text.lstrip(" >*")[:1] in _DASHES
         or marks.ATTRIBUTION_START.match(text) is not None
     )
+
+
+def _is_hard(lines: Sequence[Line], index: int) -> bool:
+    near = lines[index : index + _ATTRIBUTION_LINES]
+    text = " ".join(line.text[: marks.LONGEST] for line in near).lower()
+    return "@" in text or _has_verb_stem(text)
 
 
 def _opening(lines: Sequence[Line], quoted: list[bool], index: int) -> tuple[str, int]:
@@ -258,15 +301,26 @@ def _may_continue(first: str) -> bool:
 
 
 def _is_attribution(joined: str) -> bool:
-    dated = marks.DATE.search(joined)
-    addressed = marks.ADDRESS.search(joined)
-    if marks.ATTRIBUTION_VERB.search(joined):
+    starts = marks.ATTRIBUTION_START.match(joined) is not None
+    if _says_who(joined):
         if joined.rstrip(" *").endswith(":"):
-            return bool(dated or addressed or marks.ATTRIBUTION_START.match(joined))
-        return bool(dated and marks.ATTRIBUTION_START.match(joined)) and not joined.endswith(".")
-    if marks.ENDS_WITH_ADDRESS.search(joined) and dated:
-        return bool(marks.DATE_FIRST.match(joined) or marks.ATTRIBUTION_START.match(joined))
+            return bool(starts or marks.DATE.search(joined) or marks.ADDRESS.search(joined))
+        return starts and not joined.endswith(".") and marks.DATE.search(joined) is not None
+    if "@" in joined and (starts or marks.DATE_FIRST.match(joined)):
+        return bool(marks.ENDS_WITH_ADDRESS.search(joined) and marks.DATE.search(joined))
     return False
+
+
+def _says_who(text: str) -> bool:
+    """Whether "X wrote:" ends the text."""
+    start = max(len(text) - marks.VERB_REACH, 0)
+    if not _has_verb_stem(text[start:].lower()):
+        return False
+    return marks.ATTRIBUTION_VERB.search(text, start) is not None
+
+
+def _has_verb_stem(lowered: str) -> bool:
+    return any(stem in lowered for stem in marks.VERB_STEMS)
 
 
 def _mark_signature(lines: Sequence[Line], quoted: list[bool]) -> list[bool]:
@@ -280,6 +334,8 @@ def _mark_signature(lines: Sequence[Line], quoted: list[bool]) -> list[bool]:
         start = end
         while start > 0 and not quoted[start - 1]:
             start -= 1
+            if marks.POSTSCRIPT.match(lines[start].text):
+                break  # the author's words again, whatever signature stands above
         if (mark := _signature_start(lines, signed, start, end)) is not None:
             for at in range(mark, end):
                 signed[at] = True

@@ -46,11 +46,13 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     subject = first.get("subject", "")
     body = best_body(content, budget, problems)
     division = quotes.divide(body.lines)
-    if division.unsure:
+    references = _references(first)
+    if division.unsure or (division.unannounced and not references):
         problems.add("quotes-unsure")
     inside = forwards.attached(content, limits, budget, problems)
-    forwarded = _forwarded(division, [one for one, _ in inside], problems)
-    new_text = _new_text(division, forwarded, problems)
+    hands_on = forwards.says_nothing(division.new) and not forwards.is_answer(subject, references)
+    forwarded = _forwarded(division, hands_on, [one for one, _ in inside], problems)
+    new_text = _new_text(division, hands_on, forwarded, problems)
     return Message(
         raw=raw,
         headers=headers,
@@ -62,7 +64,7 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
         subject=subject,
         date=read_date(first.get("date", "")),
         message_id=next(iter(read_ids(first.get("message-id", ""), 1)), ""),
-        references=_references(first),
+        references=references,
         text=body.text or new_text,
         new_text=new_text,
         quoted_text=division.quoted,
@@ -111,10 +113,10 @@ def _references(first: dict[str, str]) -> tuple[str, ...]:
 
 
 def _forwarded(
-    division: quotes.Division, attached: list[Forwarded], problems: Problems
+    division: quotes.Division, hands_on: bool, attached: list[Forwarded], problems: Problems
 ) -> tuple[Forwarded, ...]:
     """What was forwarded: the quoted forward first, then the attached messages."""
-    if division.forwarded or forwards.says_nothing(division.new):
+    if division.forwarded or hands_on:
         quoted = forwards.quoted(division.quoted, division.forwarded, problems)
         if quoted is not None:
             return (quoted, *attached)
@@ -122,13 +124,19 @@ def _forwarded(
 
 
 def _new_text(
-    division: quotes.Division, forwarded: tuple[Forwarded, ...], problems: Problems
+    division: quotes.Division,
+    hands_on: bool,
+    forwarded: tuple[Forwarded, ...],
+    problems: Problems,
 ) -> str:
-    """The new text; of a forward that says nothing by itself, what it forwards."""
-    if forwarded and forwards.says_nothing(division.new):
+    """The new text; of a forward that says nothing by itself, what it forwards.
+
+    An answer that says nothing repeats no order and accepts no offer by what it quotes.
+    """
+    if forwarded and hands_on:
         problems.add("forwarded")
         return forwarded[0].text
-    if not division.new and division.quoted:
+    if not division.new and (division.quoted or forwarded):
         problems.add("no-new-text")
     return division.new
 
@@ -140,10 +148,12 @@ def _attachments(
     limits: ReadingSection,
     problems: Problems,
 ) -> tuple[Attachment, ...]:
-    """The message's own documents, then those of the messages attached to it."""
+    """The message's own documents, then those of the messages attached to it, marked as such."""
     found = list(documents.attachments(content, body.html, limits, problems))
     for one in inside:
-        found.extend(documents.attachments(one, one.html, limits, problems))
+        for attachment in documents.attachments(one, one.html, limits, problems):
+            said = dict.fromkeys((*attachment.problems, documents.INSIDE_MESSAGE))
+            found.append(replace(attachment, problems=tuple(said)))
     if len(found) > limits.max_attachments:
         problems.add("attachments-limit")
     return tuple(found[: limits.max_attachments])

@@ -82,10 +82,9 @@ LISTS = (
     "x-yahoo-groups",
     "x-egroups-return",
 )
+# Not Feedback-ID: Amazon's SES writes it into all it sends, orders included.
 BULK = (
     "list-unsubscribe",
-    "feedback-id",
-    "x-feedback-id",
     "x-campaign",
     "x-campaignid",
     "x-campaign-id",

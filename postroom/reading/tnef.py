@@ -58,6 +58,7 @@ class File:
     type: str = ""  # media type when Outlook knew it, else empty
     content_id: str = ""
     data: bytes = field(repr=False)
+    inside_message: bool = False  # of a message attached inside
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +146,7 @@ class _Reader:
                         type=one.type.lower(),
                         content_id=one.content_id,
                         data=one.data,
+                        inside_message=depth > 0,
                     )
                 )
 

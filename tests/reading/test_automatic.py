@@ -113,6 +113,7 @@ CHALLENGE, SYSTEM, HUMAN = AutomaticKind.CHALLENGE, AutomaticKind.SYSTEM, Automa
             ("Subject: Vacation rental order",),
             "We order 3 boxes, the office is away from town.",
         ),
+        (HUMAN, ("Feedback-ID: 1.eu-west-1.An46=:AmazonSES",), "We order 10 valves."),
     ],
 )
 def test_who_wrote_it(kind: AutomaticKind, fields: tuple[str, ...], body: str) -> None:
@@ -174,3 +175,76 @@ def test_a_dmarc_report_is_known_by_its_file_name() -> None:
     name = b"g.test!firma.test!1710000000!1710086399.zip"
     part = b'Content-Type: application/zip; name="%s"\r\n\r\nPK' % name
     assert read(multipart("mixed", part)).automatic.kind is AutomaticKind.REPORT
+
+
+@pytest.mark.parametrize(
+    ("subject", "body"),
+    [
+        ("OOO Romashka: order 4711", "Please deliver 10 pcs of A-100."),
+        ("Auto: order of 10 wipers", "Please send 10 pcs A-100."),
+        ("Automatica GmbH: Bestellung 4711", "Hiermit bestellen wir 10 Stk A-100."),
+        ("Automatic response valves: order", "Please send 10 of them."),
+        ("Out of office furniture: order", "Please send 10 chairs."),
+        ("On leave management software: quote", "Please send an offer for 20 licences."),
+        ("Abwesend angetroffen: Paket 4711", "Wir waren da. Bitte neu liefern."),
+        ("Отсутствие товара в поставке", "Просим дослать отсутствующие позиции: насос, 2 шт."),
+        ("Takeaway boxes order", "Tell us when the cups will be back in stock."),
+        ("Summer semester books", "I am not in the office list of your portal. Send 30 pcs."),
+        ("Semesterarbeit: Prospekt", "Ich bin nicht sicher, ob Sie Muster verschicken."),
+        ("Holiday order", "I am out of A-100, please send 10 pcs."),
+        ("Order before our holiday", "Please send 10 pcs. We will be back on Monday."),
+        ("Cannot log in", "I never get the one-time verification code for the portal."),
+        ("Order 12 blocked?", "Your email says that order 12 is on hold. Please release it."),
+        ("Please confirm", "Please confirm you are able to deliver by Friday."),
+        ("Damaged pallets", "Following your email, the pallets are in quarantine here."),
+        ("Complaint", "This is a complaint about your report. Pump A-100 leaks."),
+    ],
+)
+def test_a_customer_who_uses_a_machines_words_is_a_person(subject: str, body: str) -> None:
+    found = read(letter(body, f"Subject: {subject}")).automatic
+    assert found.kind is HUMAN, found.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "body"),
+    [
+        (REPLY, "OOO", "I am out of the office until Monday."),
+        (REPLY, "Abwesend: Bestellung", "Ich bin derzeit nicht im Büro."),
+        (REPLY, "Out of Office", "x"),
+        (REPLY, "Out of Office Re: Order", "x"),
+        (REPLY, "Away", "Hello, I will be back on 5 May."),
+        (REPLY, "Отсутствие на работе", "Я отсутствую до понедельника."),
+        (REPLY, "Нет на месте", "Сейчас в отпуске."),
+        (REPLY, "AUTO: Berg, Anna ist außer Haus (Rückkehr am 05.05.)", "x"),
+        (SYSTEM, "Automatically generated: purchase order 4711", "10 pcs A-100"),
+        (CHALLENGE, "Your message to Anna is on hold", "Your message to a@b.test is on hold."),
+        (CHALLENGE, "Re: hello", "Please confirm that you are a human."),
+    ],
+)
+def test_a_machine_is_known_by_two_things_that_agree(
+    kind: AutomaticKind, subject: str, body: str
+) -> None:
+    found = read(letter(body, f"Subject: {subject}")).automatic
+    assert found.kind is kind, found.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "body"),
+    [
+        (HUMAN, "System Administrator", "Since firmware 5.1.24 our printer does not print."),
+        (HUMAN, "Системный администратор", "Не может войти в почтовый ящик на портале."),
+        (HUMAN, "System Administrator", "Your server says 550 5.1.1 user unknown to us."),
+        (SYSTEM, "Mail Delivery Subsystem", "Since firmware 5.1.24 it does not print."),
+        (BOUNCE, "Mail Delivery Subsystem", "550 5.1.1 <a@b.test>: user unknown"),
+    ],
+)
+def test_a_name_alone_makes_no_bounce(kind: AutomaticKind, name: str, body: str) -> None:
+    found = read(letter(body, f"From: {name} <it@buyer.example>")).automatic
+    assert found.kind is kind, found.why
+
+
+def test_every_auto_submitted_field_counts() -> None:
+    twice = ("Auto-Submitted: no", "Auto-Submitted: auto-replied")
+    for fields in (twice, tuple(reversed(twice))):
+        assert read(letter("away", *fields)).automatic.kind is REPLY
+    assert not read(letter("order", "Auto-Submitted: no", "Auto-Submitted: no")).automatic.why

@@ -71,6 +71,43 @@ def test_an_opaque_signed_message_is_unwrapped() -> None:
     assert "encrypted" not in message.problems
 
 
+@pytest.mark.parametrize(
+    ("name", "octets", "inside"),
+    [
+        ("order.pdf.p7m", b"%PDF-1.4\n\nxref", "order.pdf"),
+        ("order.xml.p7m", b'<?xml version="1.0"?><Order/>', "order.xml"),
+        ("order.txt.p7m", PLAIN + b"50 pcs B-200", "order.txt"),  # the name says it is a file
+        ("order.p7m", b"%PDF-1.4\n\nxref", "order"),
+        ("", b"Order 4711\nPlease send 50 pcs of B-200", "signed"),
+    ],
+)
+def test_a_signed_file_is_a_document_under_its_own_name(
+    name: str, octets: bytes, inside: str
+) -> None:
+    head_of_part = f'Content-Type: application/pkcs7-mime; name="{name}"\r\n'
+    part = head_of_part.encode() + b"Content-Transfer-Encoding: base64\r\n\r\n"
+    raw = multipart("mixed", PLAIN + b"See file.", part + base64.encodebytes(signed(octets)))
+    message = read(raw)
+    assert message.new_text == "See file."
+    (found,) = message.attachments
+    assert (found.filename, found.data) == (inside, octets)
+    assert found.type == "application/octet-stream"
+    assert message.problems == ()
+
+
+def test_a_signed_text_beside_another_is_read_as_text() -> None:
+    part = b'Content-Type: application/pkcs7-mime; name="smime.p7m"\r\n'
+    part += b"Content-Transfer-Encoding: base64\r\n\r\n"
+    part += base64.encodebytes(signed(PLAIN + b"We order 10."))
+    message = read(multipart("mixed", PLAIN + b"Hello.", part))
+    assert message.new_text.split() == ["Hello.", "We", "order", "10."]
+
+
+def test_a_broken_envelope_is_a_problem() -> None:
+    message = read(smime(signed(PLAIN + b"We order 10.")[:-300], "signed-data"))
+    assert "smime-broken" in message.problems
+
+
 def test_indefinite_lengths_and_string_pieces_are_unwrapped() -> None:
     pieces = b"\x04\x03abc\x04\x02de"
     content = b"\x24\x80" + pieces + b"\0\0"
@@ -178,6 +215,22 @@ def test_a_winmail_replaces_itself_in_a_message(path: Path) -> None:
     alone = read(multipart("mixed", part))
     if inside.text.strip() or inside.html.strip():
         assert alone.text.strip()
+
+
+@needs_tnef
+def test_files_of_a_message_inside_a_winmail_are_marked() -> None:
+    part = (
+        b'Content-Type: application/ms-tnef; name="winmail.dat"\r\n'
+        b"Content-Transfer-Encoding: base64\r\n\r\n"
+    )
+    marked = {
+        path.stem: {"inside-message" in one.problems for one in read(raw).attachments}
+        for path in tnef_files()
+        if path.stem in ("christmas", "two-files")
+        for raw in [multipart("mixed", part + base64.encodebytes(path.read_bytes()))]
+    }
+    assert True in marked["christmas"]
+    assert marked["two-files"] == {False}
 
 
 @needs_tnef

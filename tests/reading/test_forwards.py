@@ -88,7 +88,54 @@ def test_an_attached_message_is_read_through(own: str) -> None:
     assert inside.attached
     assert inside.author is not None
     assert (inside.author.text, inside.subject) == ("bert@kohl.test", "Order 12")
-    assert [one.filename for one in message.attachments] == ["message.eml", "order.pdf"]
+    assert [(one.filename, one.problems) for one in message.attachments] == [
+        ("message.eml", ()),
+        ("order.pdf", ("inside-message",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Subject: RE: Order 12",
+        "Subject: AW: Bestellung 12",
+        "Subject: [EXTERN] Re[2]: Order 12",
+        "Subject: Отв: Заказ 12",
+        "Subject: Re: Fwd: Order 12",
+        "In-Reply-To: <1@kohl.test>",
+    ],
+)
+@pytest.mark.parametrize("quotation", [GMAIL, OUTLOOK, APPLE])
+@pytest.mark.parametrize("own", ["", "see below\n\n", "Best regards\nAnna\n\n"])
+def test_an_answer_that_says_nothing_does_not_repeat_what_it_quotes(
+    field: str, quotation: str, own: str
+) -> None:
+    message = read(letter(own + quotation, field))
+    assert message.new_text in ("", "see below")
+    assert "Please send 5 valves." in message.quoted_text
+    assert ("no-new-text" in message.problems) == (message.new_text == "")
+    assert "forwarded" not in message.problems
+
+
+@pytest.mark.parametrize("subject", ["Fwd: Re: Order 12", "WG: AW: Order 12", "[ext] FW: Order"])
+def test_a_forwarded_answer_is_a_forward(subject: str) -> None:
+    message = read(letter(OUTLOOK, f"Subject: {subject}", "References: <1@kohl.test>"))
+    assert message.new_text == "Please send 5 valves."
+
+
+@pytest.mark.parametrize(
+    ("body", "fields", "unsure"),
+    [
+        ("Yes please\n> 10 pcs", (), True),
+        ("Yes please\n> 10 pcs", ("In-Reply-To: <1@kohl.test>",), False),
+        ("We take:\n> 10 pcs", ("In-Reply-To: <1@kohl.test>",), True),
+        (OUTLOOK.replace("Please", "On 1 Jan 2024, A <a@b.test> wrote:\n\nPlease"), (), True),
+    ],
+)
+def test_what_may_be_quoted_or_not_is_a_problem(
+    body: str, fields: tuple[str, ...], unsure: bool
+) -> None:
+    assert ("quotes-unsure" in read(letter(body, *fields)).problems) == unsure
 
 
 def test_an_answer_without_words_says_so() -> None:

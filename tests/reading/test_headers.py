@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,15 @@ def test_message_ids_are_found(written: str, ids: tuple[str, ...]) -> None:
 def test_parameters_are_read(written: bytes, value: str, parameters: dict[str, str]) -> None:
     got = parse(written, Problems(), 100)
     assert (got.value, got.parameters) == (value, parameters)
+
+
+def test_values_without_semicolons_are_read_up_to_the_limit() -> None:
+    problems = Problems()
+    began = time.process_time()
+    got = parse(b"text/plain; " + b"".join(b"p%d=b " % n for n in range(200_000)), problems, 100)
+    assert time.process_time() - began < 0.5
+    assert len(got.parameters) == 100
+    assert problems.tokens == ("parameters-limit",)
 
 
 @given(st.binary(max_size=300))

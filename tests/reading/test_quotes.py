@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroom.reading import marks
 from postroom.reading.html import read_html
 from postroom.reading.quotes import Division, divide, plain_lines
 
@@ -119,15 +120,66 @@ def test_deeper_quotes_keep_their_inner_marks() -> None:
         ("Thanks,\nAlex", "Thanks,\nAlex", ""),
         (
             "Best regards\n\nP.S. please add 10 pcs of 4711",
-            "Best regards\n\nP.S. please add 10 pcs of 4711",
-            "",
+            "P.S. please add 10 pcs of 4711",
+            "Best regards",
         ),
+        ("Send 5.\n-- \nAnna\nPS Antriebe GmbH", "Send 5.", "--\nAnna\nPS Antriebe GmbH"),
         ("Best regards", "Best regards", ""),  # a message is not its own signature
     ],
 )
 def test_the_signature_is_split_off(text: str, new: str, signature: str) -> None:
     division = of(text)
     assert (division.new, division.signature) == (new, signature)
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        "P.S. Please make it 20.",
+        "PS: please make it 20.",
+        "ps please make it 20.",
+        "P.P.S. Please make it 20.",
+        "Nachtrag: bitte doch 15.",
+        "Постскриптум: лучше 15.",
+        "З.Ы. лучше 15.",
+        "P.D. mejor 15.",
+        "Correction: make it 20.",
+    ],
+)
+@pytest.mark.parametrize("closing", ["Best regards\nAnna", "-- \nAnna\n+1 555"])
+def test_what_is_added_below_a_signature_is_new(closing: str, added: str) -> None:
+    division = of(f"Send 10.\n\n{closing}\n\n{added}\n\n> old")
+    assert division.new == f"Send 10.\n\n{added}"
+    assert division.signature == closing.replace("-- ", "--")
+
+
+def test_an_arrow_is_a_bullet() -> None:
+    text = "Please send:\n20 pcs of C-300\n» 5 pcs of B-200\n» 7 pcs of D-200"
+    assert of(text).new == text
+
+
+@pytest.mark.parametrize(
+    ("text", "unsure", "unannounced"),
+    [
+        ("Please send:\n> 10 pcs of A-100\n20 pcs of C-300", True, True),
+        ("On 1 Jan 2024, A <a@b.test> wrote:\n> Hi\nWe take:\n\n> 10 pcs\nand 5 of B", True, False),
+        ("Yes please\n> 10 pcs of A-100", False, True),
+        ("Anna wrote:\n> 10 pcs of A-100", False, False),
+        ("Yes\n\nOn 1 Jan 2024, A <a@b.test> wrote:\n> How many?\n> Bye", False, False),
+        ("> On 1 Jan 2024, A <a@b.test> wrote:\n> How many?\n\n10 pcs", False, False),
+        ("Yes\n\n-----Original Message-----\n> How many?", False, False),
+    ],
+)
+def test_marked_lines_that_may_be_a_list_are_doubted(
+    text: str, unsure: bool, unannounced: bool
+) -> None:
+    division = of(text)
+    assert (division.unsure, division.unannounced) == (unsure, unannounced)
+
+
+def test_an_indented_list_of_html_is_doubted() -> None:
+    source = "<p>Please send:</p><blockquote>10 pcs of A-100</blockquote><p>20 pcs of C-300</p>"
+    assert divide(read_html(source, 10_000)[0]).unsure
 
 
 def test_a_signature_above_the_quotation_is_found() -> None:
@@ -188,3 +240,21 @@ def test_no_line_is_lost_or_doubled(lines: list[str]) -> None:
     shown = "\n".join((division.new, division.quoted, division.signature))
     for word in ("new", "old", "Anna", "Sent: Monday"):
         assert shown.count(word) == "\n".join(lines).count(word)
+
+
+@pytest.mark.parametrize(
+    "verb",
+    "wrote|writes|has written|said|schrieb|schreibt|"
+    "geschrieben|пишет|писала|написал|писал(а)|написал(-а)|писали|сообщил(а)|ответила|a écrit|"
+    "écrivait|écrivit|a ecrit|écrit|escribió|escribe|ha escrito|ha scritto|scrive|schreef|"
+    "escreveu|napisał(a)|skrev|kirjoitti|yazdı|írta|napsal(a)|napsal".split("|"),
+)
+def test_each_verb_of_an_attribution_is_known_by_its_stem(verb: str) -> None:
+    long = "On Tue, 12 Mar 2024 at 16:40, " + "A. Berg, " * 30
+    assert of(f"New.\n\n{long} {verb}:\n{OLD}").new == "New."
+    assert any(stem in verb for stem in marks.VERB_STEMS)
+
+
+def test_many_lines_with_verbs_do_not_hide_a_quotation() -> None:
+    said = "\n".join(f"Customer {n} said: 10 pcs of A-{n}" for n in range(400))
+    assert of(f"{said}\n\nOn 12 Mar 2024 Anna <a@b.test> wrote:\n{OLD}").quoted.endswith(OLD)
