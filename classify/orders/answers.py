@@ -65,6 +65,25 @@ _STRUCK = Caseless(
     r"|или (?:эквивалент|похож)\w*|to be confirmed"
     r"|not (?:needed|ordered)|nicht (?:bestellt|benötigt|bestellen)|по возможности)\b"
 )
+# A cell that says nothing but that its row is done with, or goes back: "shipped", "Return: Clip".
+_DONE = re.compile(
+    r"(?i)\W*(?:(?:please|bitte|already|bereits|schon|уже|пожалуйста),? )?"
+    r"(?:shipped|dispatched|closed|delivered|fulfilled|completed|ignore|disregard|returns?|returned"
+    r"|credit(?:ed)?|refund(?:ed)?|ignorieren|geliefert|erledigt|versendet|retoure|gutschrift"
+    r"|отгружен[оаы]?|доставлен[оаы]?|закрыт[оаы]?|возврат|игнорировать|не учитывать)"
+    r"(?: (?:already|bereits|this|line|item|row))?\W*(?::.*)?"
+)
+# Columns whose rows say where to, or by which order; rows that differ belong to several orders.
+_PLACES = re.compile(
+    r"(?i)\W*(?:ship(?:ping)?|deliver(?:y)?)[ -]?(?:to|address|site|location|place)\W*"
+    r"|\W*(?:lieferadresse|lieferort|lieferanschrift|empfänger|адрес(?: доставки)?|место доставки"
+    r"|грузополучатель|получатель|куда)\W*"
+)
+_ORDER_COLUMNS = re.compile(
+    r"(?i)\W*(?:(?:customer |purchase )?p\.?o\.?(?: ?(?:no|nr|number|#))?"
+    r"|(?:purchase )?order (?:no|nr|number|id|#)"
+    r"|bestell-?(?:nr|nummer)|заказ №|№ заказа|номер заказа)\W*"
+)
 # A remark that leaves a row's order open, changes it, or asks something.
 _OPEN = Caseless(
     r"\b(?:or|oder|only (?:if|when|with)"
@@ -140,6 +159,17 @@ def answers_of(texts: Sequence[str], below: Sequence[Sequence[Cell]], known: set
     )
 
 
+def for_several(texts: Sequence[str], below: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
+    """The problems of rows that are for different places, or of different orders."""
+    problems: list[str] = []
+    for place, title in enumerate(texts):
+        if _PLACES.fullmatch(title) and len(set(texts_of_column(below, place))) > 1:
+            problems.append("places-differ")
+        if _ORDER_COLUMNS.fullmatch(title) and len(set(texts_of_column(below, place))) > 1:
+            problems.append("several-orders")
+    return tuple(problems)
+
+
 def yes_or_no(below: Sequence[Sequence[Cell]], place: int) -> bool:
     """True when every filled cell of a column says yes or no."""
     return all(_YES_NO.fullmatch(text) for text in texts_of_column(below, place))
@@ -164,7 +194,7 @@ def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
     short = [cell for cell in said if cell[0] in _DECLINED_FROM and len(cell) < _SHORT]
     if any(cell.lower().strip(" .!") in _DECLINED for cell in short):
         return False
-    if _STRUCK.search(" | ".join(said)):
+    if _STRUCK.search(" | ".join(said)) or any(_DONE.fullmatch(cell[:_MOST_NOTE]) for cell in said):
         return False
     if not (answers.notes or answers.others):
         return True

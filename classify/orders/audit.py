@@ -20,7 +20,7 @@ from .dates import date_spans, hour_spans
 from .doubt_words import ASIDE, BEGINNINGS, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
 from .figures import Figure, counts_things, figures, is_time, ranges
 from .item import unbulleted
-from .noise import is_noise, recalls
+from .noise import is_noise, recalls, without_greeting
 from .numbers import has_digit
 from .prose import only_noise, split_sentences
 from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS
@@ -64,6 +64,9 @@ _NEW_SENTENCE = re.compile(rf"[.!?]\s+{STARTS.pattern}")
 _PACKED_FIRST = Caseless(
     r"(?:(?:zu |mit )?je|zu|à|a|mit|по|of|with|each(?: with| of)?|per|x|х)\s\d{1,4}\s?[^\W\d_]{2,}"
 )
+# "1/2 tons", "S - 10, M - 20, L", "A1;Chair;10": fractions and lists that nobody took apart
+_SEVERAL = re.compile(r"(?i)^\d/\d{1,3}\s(?![\"”″]|inch|zoll|дюйм)|[-–—:]\s?\d+\s?[,;]|;\d")
+_NUMBER_ENDS = re.compile(r"[^\W\d_]\s\d{1,4}$")
 _SIZED = re.compile(r"\d[\"”″'’]?\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
 _SHEETS = frozenset({"ST"})  # "Locher 40 Blatt", "тетрадь 48 листов"
@@ -147,6 +150,24 @@ def noted(around: Iterable[str], found: Iterable[OrderLine]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(problems))
 
 
+def beside(text: str) -> tuple[str, ...]:
+    """The problems a mail's own words raise about lines that stand in a table or a document.
+
+    More goods ("add two lamps") are no line of those, number or not.
+    """
+    problems: list[str] = []
+    for line in text.split("\n"):
+        if not may_say(line, BEGINNINGS):
+            continue
+        for sentence in split_sentences(without_greeting(line)):
+            if is_noise(sentence) or recalls(sentence):
+                continue
+            problems += [problem for pattern, problem in DOUBTS if pattern.search(sentence)]
+            if WANTS_MORE.search(sentence) is not None and not PAPERWORK.search(sentence):
+                problems.append("quantity-unsaid")
+    return tuple(dict.fromkeys(problems))
+
+
 def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     """A line from text whose description still holds what may be the true quantity: unsure."""
     if not (line.sku or line.gtin) and (_only_details(line.description) or _is_label(line)):
@@ -166,9 +187,18 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
         and (_ends_bare(line.description, language, mark) or _COUNTED.match(line.description))
     ):
         return _weaker(line, "quantity-ambiguous")
+    if not _is_proved(line) and (_SEVERAL.search(line.description) or _ends_as_many(line)):
+        return _weaker(line, "quantity-ambiguous")
     if _is_proved(line) or not _holds_another(line.description, language, mark):
         return line
     return _weaker(line, "quantity-ambiguous")
+
+
+def _ends_as_many(line: OrderLine) -> bool:
+    """True for 4711 of "Stapler 10": the number behind the name orders, that in front names."""
+    bare = not line.unit and line.unit_price is None
+    many = bare and (line.quantity or 0) >= 1000
+    return many and _NUMBER_ENDS.search(line.description) is not None
 
 
 def _is_label(line: OrderLine) -> bool:

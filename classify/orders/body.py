@@ -59,7 +59,7 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
     """The order lines of running text, with what else is said around them."""
     lines = [line[:_LONGEST] for line in text[:_MOST_CHARACTERS].split("\n")[:_MOST_LINES]]
     body = _Body(
-        lines=[without_greeting(line) for line in _until_signature(lines)],
+        lines=[without_greeting(line) for line in until_signature(lines)],
         language=language,
         mark=decimal_mark(lines, language),
         source=source,
@@ -89,7 +89,8 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
     )
 
 
-def _until_signature(lines: list[str]) -> list[str]:
+def until_signature(lines: list[str]) -> list[str]:
+    """The lines above the one with which a letter closes; all of them when none does."""
     for place, line in enumerate(lines):
         if place and ends_text(line):
             return lines[:place]
@@ -97,11 +98,15 @@ def _until_signature(lines: list[str]) -> list[str]:
 
 
 def _read_tables(body: _Body) -> None:
-    place = 0
+    place = looked = 0  # `looked`: before it no table without a heading begins
     while place < len(body.lines):
-        block = table_at(body.lines, place, body.language, f"{body.source}:")
-        if block is None:
+        block = table_at(body.lines, place, body.language, f"{body.source}:", place >= looked)
+        if block is None or not (block.table.lines or block.table.headed):
+            looked = max(looked, block.end if block else 0)
             place += 1
+            continue
+        if not block.table.lines:  # nor does any heading within it hold lines
+            place = block.end
             continue
         body.found += [(place + index, line) for index, line in enumerate(block.table.lines)]
         body.totals += block.table.totals

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from .answers import answers_of, yes_or_no
+from .answers import answers_of, for_several, yes_or_no
 from .cells import Cell, is_number, text_of
 from .contents import (
     adds_up,
@@ -23,6 +23,7 @@ from .contents import (
     are_positions,
     are_words,
     has_units,
+    is_scaled,
     numeric_share,
     texts_of_column,
     unit_in,
@@ -149,6 +150,9 @@ def _settled(
         sku = _first(roles, Role.BUYER_SKU)
     if _has_unknown(roles, heading_texts, below):
         problems += ("column-unknown",)
+    problems += for_several(heading_texts, below)
+    if quantity is not None and is_scaled(heading_texts[quantity]):
+        problems += ("quantity-scaled",)
     if price is not None and quantity is not None:
         counted = roles[quantity].unit
         if _first(roles, Role.UNIT) is None or counted:

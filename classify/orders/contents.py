@@ -100,3 +100,11 @@ def unit_in(text: str) -> str:
     """The unit a heading names: "Всего шт." -> "шт"."""
     words = re.findall(r"[^\W\d_]+", text)
     return next((word for word in reversed(words) if unit_of(word)), "")
+
+
+_SCALED = re.compile(r"(?i)\bтыс|\btsd\b|\btausend|thousand|\bin 100+\b|[x×х*] ?100+\b|/ ?100+\b")
+
+
+def is_scaled(heading_text: str) -> bool:
+    """True for a quantity counted in thousands or hundreds: "Кол-во, тыс. шт", "Menge (Tsd.)"."""
+    return _SCALED.search(heading_text) is not None

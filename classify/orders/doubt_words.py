@@ -61,6 +61,24 @@ außer
 weglassen
 lassen\b[^.\n]{0,40}\bweg
 bitte\b[^.\n]{0,40}\bweg
+ignore
+disregard
+remove
+delete (?:the (?!e?-?mail|message|original)|lines?|items?|pos|rows?)
+cross (?:out|off)
+take [^.\n]{1,40} (?:off|out of) (?:the|this|our|my) order
+ignorieren
+ignorier(?:e|t)
+entfernen
+nehmen\b[^.\n]{0,40}\b(?:raus|heraus)
+haben wir [^.\n]{0,30}noch da
+doch noch da
+вычеркн\w+
+исключ(?!ительн)\w+
+отказ(?!оуст)\w*
+отбой
+убер(?:ите|и|ём|ем)
+удал(?:ите|яем|ить)
 brauchen wir nicht
 kein[emnrs]{0,2} [^.\n]{0,30}mehr
 nicht (?:liefern|mitliefern|senden|schicken|benötigt|bestellen)
@@ -204,6 +222,32 @@ dauerbestellung
 кажд(?:ую|ый|ое|ые) (?:недел\w+|месяц|день|понедельник|вторник|среду|четверг|пятницу)
 раз в (?:неделю|месяц)
 """)
+# What is written is no order yet.
+_DRAFT = Phrases(r"""
+draft(?! (?:beer|ale|cider|lager|excluder|stopper|tube|horse))
+do not (?:yet )?(?:process|execute|fulfil|book|action|place|release|dispatch)
+don'?t (?:yet )?(?:process|execute|fulfil|book|action|place|release|dispatch)
+entwurf
+bestellentwurf
+nicht\b[^.\n]{0,20}\b(?:ausführen|bearbeiten|auslösen|buchen)
+noch nicht\b[^.\n]{0,20}\bausliefern
+черновик\w*
+не (?:нужно |надо |следует |пока )?(?:отгруж|исполн|обрабатыв|оформля|выполня)\w+
+""")
+# The same was ordered another way, and would come twice.
+_AGAIN = Phrases(r"""
+duplicates? (?:of|order|my|our|the|yesterday)
+a duplicate
+don'?t duplicate
+do not duplicate
+already (?:been )?(?:ordered|placed)
+bereits (?:\w+ )?bestellt
+schon (?:\w+ )?bestellt
+duplikat
+doppelt (?:bestell|liefer|ausführ|buch)\w*
+дублир\w+
+уже (?:заказ[аы]\w+|отправлял\w*|размест\w+)
+""")
 # A quantity that nobody can know.
 _VAGUE = Phrases(r"""
 some (?!time|point|reason|of\b|day|thing|one|more (?:info|detail|time))[a-z]+
@@ -246,6 +290,8 @@ DOUBTS = (
     (_CORRECTS, "corrected"),
     (_RECURS, "recurring"),
     (_VAGUE, "quantity-unsaid"),
+    (_DRAFT, "order-draft"),
+    (_AGAIN, "order-repeated"),
 )
 # Something more is wanted; where no number stands beside it, it was not read.
 WANTS_MORE = Phrases(r"""
@@ -256,6 +302,8 @@ could you\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
 we\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
 i\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
 also (?:need|send|include|add|want)
+add (?:an?|another|one|two|three|four|five|six|seven|eight|nine|ten|twelve|\d+)
+ergänzen sie
 don'?t forget
 do not forget
 dazu

@@ -4,7 +4,7 @@ In: octets beginning with UNA or UNB. Out: a `Reading` of strength 3. Standards:
 3 and 4, ORDERS D.96A and D.01B with the EANCOM subset: LIN, PIA, IMD, QTY 21/47, PRI, MOA
 203/79/86, NAD BY, DTM, RFF, CUX.
 
-Limits: only the first message of an interchange; 20 000 segments.
+Limits: only the first message of an interchange is read, a second is a problem; 20 000 segments.
 """
 
 import datetime
@@ -18,7 +18,7 @@ from .hostile import Unreadable, check_size
 from .lines import checked_gtin
 from .nodes import number
 from .reading import Reading
-from .structured import exact_line
+from .structured import deleted, exact_line
 
 _KINDS = {"ORDERS": OrderKind.ORDER, "ORDCHG": OrderKind.ORDER_CHANGE, "INVOIC": OrderKind.INVOICE}
 _CHARSETS = {
@@ -31,6 +31,7 @@ _CHARSETS = {
     "UNOY": "utf-8",
 }
 _ORDERED = ("21", "47", "1")  # QTY: ordered, invoiced, discrete
+_AGAIN = ("7", "31", "35")  # BGM 1225: duplicate, copy, retransmission; 9 is the original
 _MOST_SEGMENTS = 20_000
 _UNITS = {"PCE": "H87", "PCS": "H87", "EA": "EA", "CT": "XCT", "BX": "XBX", "PK": "NMP"}
 
@@ -71,6 +72,7 @@ class _Message:
     totals: list[Decimal] = field(default_factory=list)
     in_summary: bool = False
     ended: bool = False
+    several: bool = False  # another message follows
 
 
 def read_edifact(filename: str, content: bytes) -> Reading:
@@ -80,9 +82,11 @@ def read_edifact(filename: str, content: bytes) -> Reading:
     for place, (tag, elements) in enumerate(segments(_decoded(content))):
         if place > _MOST_SEGMENTS:
             raise Unreadable("too-large")
-        _take(message, tag, elements)
-        if message.ended:
+        if message.ended and tag == "UNH":
+            message.several = True
             break
+        if not message.ended:
+            _take(message, tag, elements)
     if message.kind is None:
         raise Unreadable("unknown-format")
     return _reading(message, filename)
@@ -214,6 +218,12 @@ def _reading(message: _Message, filename: str) -> Reading:
         kind = OrderKind.ORDER_CHANGE
     if kind is OrderKind.ORDER_CHANGE:
         problems.append("cancellation" if message.function in ("1", "3") else "change")
+    elif kind is OrderKind.ORDER and message.function in _AGAIN:
+        problems.append("order-repeated")
+    elif kind is OrderKind.ORDER and message.function not in ("", "9"):
+        problems.append("function-unknown")
+    if message.several:
+        problems.append("several-orders")
     buyer = message.parties.get("SU" if kind is OrderKind.INVOICE else "BY", ("", ""))
     place = message.parties.get("DP", ("", ""))
     return Reading(
@@ -238,7 +248,7 @@ def _reading(message: _Message, filename: str) -> Reading:
 
 def _line(item: _Item, count: int, filename: str) -> OrderLine:
     gtin, _ = checked_gtin(item.gtin)
-    return exact_line(
+    line = exact_line(
         number=count,
         source=f"{filename}:LIN {item.number or count}",
         sku=item.sku
@@ -253,3 +263,4 @@ def _line(item: _Item, count: int, filename: str) -> OrderLine:
         base=item.base,
         total=item.total,
     )
+    return deleted(line) if item.deleted else line

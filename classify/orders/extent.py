@@ -24,6 +24,12 @@ _HIDDEN = re.compile(
     rb'|<(?:\w+:)?col\b[^>]{0,300}\bhidden="(?:1|true)"'
 )
 _STRING = re.compile(rb"<(?:\w+:)?si>")
+_STYLES = "xl/styles.xml"
+_STRUCK = re.compile(rb'<(?:\w+:)?strike\b(?![^>]{0,40}val="(?:0|false)")')
+_FONT = re.compile(rb"<(?:\w+:)?font[\s/>]")
+_FORMAT = re.compile(rb"<(?:\w+:)?xf\b[^>]{0,400}")
+_FORMATTED = re.compile(rb'<(?:\w+:)?c\b[^>]{0,80}?\bs="(\d{1,6})"[^>]{0,80}(?<!/)>')
+_STRUCK_ODS = re.compile(rb'text-line-through-(?:style|type)="(?!none")')
 _REPEATED = re.compile(rb'number-(columns|rows)-repeated="(\d{1,9})"')
 _ROW = re.compile(rb"<table:table-row\b([^>]{0,400})>(.{0,20000}?)</table:table-row>", re.DOTALL)
 _VALUELESS = re.compile(
@@ -37,28 +43,53 @@ class Extent:
 
     formulas: bool = False  # some formula has no stored value
     hidden: bool = False  # some row with cells, or some column, is hidden
+    struck: bool = False  # some cell, or a part of its text, is struck out
 
 
 def extent_of(content: bytes, names: frozenset[str]) -> Extent:
     """Measure a workbook. Raises Unreadable("bomb") when it would not fit."""
-    formulas = hidden = False
-    strings = _longest_string(content) if _STRINGS in names else 0
+    formulas = hidden = struck = False
+    strings = 0
+    if _STRINGS in names:
+        texts = part_of(content, _STRINGS, _MOST_PART)
+        strings, struck = _longest_string(texts), _STRUCK.search(texts) is not None
+    crossed = _struck_formats(part_of(content, _STYLES, _MOST_PART)) if _STYLES in names else set()
     for name in sorted(names):
         if name.startswith("xl/worksheets/") and name.endswith(".xml"):
             part = part_of(content, name, _MOST_PART)
             _check_xlsx(part, strings)
             formulas = formulas or _VALUELESS.search(part) is not None
             hidden = hidden or _HIDDEN.search(part) is not None
+            struck = struck or not crossed.isdisjoint(_FORMATTED.findall(part) if crossed else ())
         elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
             corners = _xlsb_corners(part_of(content, name, _MOST_PART))
             _check_area({row for row, _ in corners}, {column for _, column in corners})
         elif name == "content.xml":
-            _check_ods(part_of(content, name, _MOST_PART))
-    return Extent(formulas=formulas, hidden=hidden)
+            part = part_of(content, name, _MOST_PART)
+            _check_ods(part)
+            struck = struck or _STRUCK_ODS.search(part) is not None
+    return Extent(formulas=formulas, hidden=hidden, struck=struck)
 
 
-def _longest_string(content: bytes) -> int:
-    part = part_of(content, _STRINGS, _MOST_PART)
+def _struck_formats(styles: bytes) -> set[bytes]:
+    """The numbers of the cell formats whose font is struck out (ECMA-376 18.8.10, 18.8.22)."""
+    fonts = _FONT.split(_between(styles, b"fonts"))[1:]
+    struck = {place for place, font in enumerate(fonts) if _STRUCK.search(font)}
+    if not struck:
+        return set()
+    formats = _FORMAT.findall(_between(styles, b"cellXfs"))
+    uses = [re.search(rb'\bfontId="(\d{1,6})"', one) for one in formats]
+    return {b"%d" % place for place, use in enumerate(uses) if use and int(use[1]) in struck}
+
+
+def _between(part: bytes, name: bytes) -> bytes:
+    """What stands between the start and the end tag of the first element `name`."""
+    match = re.search(rb"<(?:\w+:)?" + name + rb"\b", part)
+    end = re.search(rb"</(?:\w+:)?" + name + rb">", part)
+    return part[match.end() : end.start()] if match and end else b""
+
+
+def _longest_string(part: bytes) -> int:
     starts = [match.start() for match in _STRING.finditer(part)]
     return max(
         (after - before for before, after in zip(starts, [*starts[1:], len(part)], strict=True)),

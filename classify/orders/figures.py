@@ -19,6 +19,7 @@ from .currency import MARK, currency_in
 from .dates import date_spans, hour_spans
 from .numbers import GROUPING, NUMBER, readings
 from .numerals import Numeral, may_begin, numeral_at
+from .references import is_referred_to
 from .units import Found, Sort, unit_behind
 
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
@@ -40,24 +41,6 @@ _TOTAL_BEFORE = Caseless(
 _QUANTITY_BEFORE = Caseless(
     r"\b(?:кол-?во|количество|к-во|qty\.?|quantity|qnty|menge|anzahl|quantité|qté|cantidad"
     r"|stückzahl|в количестве|заказ(?=\s?[:=])|order(?:ed)?(?=\s?[:=]))[ :.=\-–]*$",
-)
-_REFERENCE_BEFORE = Caseless(
-    r"(?:№|#|\b(?:no\.?|nr\.?|n°|po|арт(?:икул\w*)?\.?|art(?:ikel"
-    r"|icle)?\.?(?:-?nr)?\.?|код(?:ом|а)?|кп|sku|ref\.?"
-    r"|gr(?:öße|\.)?|size|размер\w*|р-р|тип\w*|гост|din|iso|иso|ту|dn"
-    r"|ду|ру|pn|ral|номер\w*"
-    r"|pos(?:ition|\.)?|поз(?:иц\w+|\.)?|п\.|п/п|ver(?:sion|\.)?|v|type|typ"
-    r"|model\w*|модел\w+|серия|mark"
-    r"|d|ø|∅|кл\.?|marka|марк\w+|кв\.|д\.|оф\.|дом"
-    r"|корп\.?|стр\.?|ком\.|каб\.?|доб\.?|week|kw|class"
-    r"|класс\w*|grade|items?|line|(?<!we )(?<!to )(?<!i )order|заказ(?:а|у|е"
-    r"|ом)?|сч[её]т(?:а|у|е|ом)?|договор\w*|invoice|quote|bestellung|auftrag"
-    r"|rechnung|angebot|кодом?|кабинет|ворота|gate|tor|bay|room|недел\w+"
-    r"|sort|сорт\w*|v\.|рост\w*|(?<=\bcost )cent(?:re|er)|account|acct|acc|kostenstelle"
-    r"|kommission|proje[ck]t|job|kunden-?(?:nr|nummer)|магазин\w*|филиал\w*|filiale"
-    r"|liste|list|katalog|catalog(?:ue)?|каталог\w*|прайс\w*|tower|block|building|site|plot|lot|year"
-    r"|floor|store|school|berth|pier|quay|jetty|liegeplatz|причал\w*|участ(?:ок|ка|ке)|подъезд\w*"
-    r"|werk|halle))[ :.]*$",
 )
 _ROUGH_BEFORE = Caseless(
     r"(?:~|≈|около|примерно|приблизительно|порядка|до|approx\.?|about|around|roughly"
@@ -322,6 +305,8 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if each:
         unit = None
     rough = bool(_ROUGH_BEFORE.search(before[-16:])) or _is_range(line, start, stop)
+    if not money and " " in line[start:end] and _may_be_two(before, unit):
+        values = (*values, *readings(line[start:end].rpartition(" ")[2], mark)[:1])
     return Figure(
         start=begin,
         end=stop,
@@ -334,15 +319,17 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         is_total=bool(total_said),
         labelled=bool(quantity_said),
         times=times,
-        reference=not money and _is_referred_to(tail),
+        reference=not money and is_referred_to(tail, line[start:end], line[end : end + 24]),
         rough=rough,
     )
 
 
-def _is_referred_to(tail: str) -> bool:
-    """True when the word that ends `tail` says that a name of something follows."""
-    last = tail.rstrip(" :.").rfind(" ") + 1
-    return _REFERENCE_BEFORE.search(tail, last) is not None
+def _may_be_two(before: str, unit: Found | None) -> bool:
+    """True where a space may part two numbers: "М 150 500 шт", "3 100m drums of cable"."""
+    tail = before.rstrip()
+    if not tail:
+        return unit is not None and unit.unit.sort is Sort.MEASURE
+    return _WORD_CHARS.match(tail[-1]) is not None and "\t" not in before[len(tail) :]
 
 
 _EACH = re.compile(r"(?i)\s?(?:each|ea|apiece|das stück|je stück|per (?:pc|piece|unit))\b")

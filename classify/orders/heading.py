@@ -18,7 +18,9 @@ from postroom.order import Delivery, OrderKind
 from .caseless import Caseless
 from .currency import currency_in
 from .dates import Found, dates_in
+from .noise import recalls
 from .numbers import NUMBER, decimal_mark, has_digit, readings
+from .references import orders_goods
 
 _MOST_LINES = 400
 _CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
@@ -42,6 +44,9 @@ _ORDER_NUMBERS = (
     ),
     re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
     re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
+)
+_LABELLED = re.compile(
+    rf"\b(?P<label>p\.?o\.?|order|bestell(?:ung|nummer)|auftrag|заказ|заявка){_MARK}{_CODE}", _FLAGS
 )
 _INVOICE_NUMBERS = (
     re.compile(
@@ -198,6 +203,22 @@ def _number(lines: Sequence[str], kind: OrderKind) -> str:
     return ""
 
 
+def names_several(lines: Sequence[str]) -> bool:
+    """True when the same word announces two different order numbers: "PO 5501 ... PO 5502"."""
+    said: dict[str, set[str]] = {}
+    for line in lines[:_MOST_LINES]:
+        line = line[:500]
+        if not has_digit(line) or recalls(line):
+            continue
+        for match in _LABELLED.finditer(line):
+            code = match["code"].rstrip(".-/")
+            announced = match[0][: match.start("code") - match.start()]
+            alone = not line[: match.start()].strip()
+            if _is_number(code, line[match.end() :], announced, alone):
+                said.setdefault(match["label"][:3].lower(), set()).add(code.lower())
+    return any(len(codes) > 1 for codes in said.values())
+
+
 def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
     """True for what can be an order's number: not a date, a quantity, a year or a day."""
     numbered = re.search(r"(?:№|#)\W*$", announced) and re.fullmatch(r"\d{1,4}/\d{1,4}", code)
@@ -205,6 +226,8 @@ def _is_number(code: str, behind: str, announced: str, alone: bool) -> bool:
         return False
     if announced and announced[-1].isalnum() and not re.search(r"(?i)(?:po|no|nr)$", announced):
         return False  # no gap: "orders2go"
+    if orders_goods(announced, code, behind) and (len(code) < 3 or ":" in announced or not alone):
+        return False  # "I would like to order: 24 mugs"
     if re.search(r"(?i)(?:№|#|no|nr|number|nummer|номер|n°|:)\W*$", announced):
         return True
     if code.isdigit() and len(code) < 3 and (behind.strip(" .,;:") or not alone):

@@ -25,6 +25,15 @@ _LONGEST = 500  # characters of a cell
 _MOST_AROUND = 400  # lines
 _SPAN = re.compile(r"""[\s"'](colspan|rowspan)\s{0,9}=\s{0,9}["']?\s{0,9}(\d{1,3})(?!\d)""", re.I)
 
+_STRUCK = re.compile(
+    r"<(?:s|strike|del)[\s>]|<[a-z][^<>]{0,2000}text-decoration[^<>]{0,40}line-through", re.I
+)
+
+
+def is_struck(html: str) -> bool:
+    """True when some text of a page is struck out by a tag or by the style of its tag."""
+    return _STRUCK.search(html[:_MOST_CHARACTERS]) is not None
+
 
 @dataclass(slots=True)
 class _Open:

@@ -148,10 +148,8 @@ def item(
         return None
     leading = (max(weighed[0][0], _LEADS), 0, found[0]) if first and found[0].start == 0 else None
     best_score, _, quantity = _by_product(found) or leading or weighed[0]
-    rival = next(
-        (w for w, _, one in weighed[1:] if w > best_score - 0.75 and one.values != quantity.values),
-        None,
-    )
+    rivals = [one for w, _, one in weighed[1:] if w > best_score - 0.75]
+    rivalled = any(one.values != quantity.values for one in rivals)
     price, total = _money(coded, found, quantity)
     description = _description(coded, [quantity, *(one for one in (price, total) if one)])
     if not names_something(description) and not sku and not gtin:
@@ -159,7 +157,9 @@ def item(
     if not sku:
         sku, description = leading_code(description)
     money = next((one.money for one in found if one.money), "")
-    problems = _problems(coded, quantity, rival is not None)
+    if not (total or quantity.unit):
+        rivalled = rivalled or _has_cents(coded, quantity)  # "Paint 5 l 450,00": a price
+    problems = _problems(coded, quantity, rivalled)
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)

@@ -4,7 +4,7 @@ In: a parsed `Message`. Out: a `Reading` with buyer, kind and everything that di
 writer's own words come first; only when they merely say yes ("passt so, bitte bestellen") the
 quoted text is read, and then never surely.
 
-Limits: a document inside an archive or an attached message is not opened here.
+Limits: a document inside an archive or an attached message is not opened here: "attachment-unread".
 """
 
 import datetime
@@ -12,24 +12,28 @@ import re
 from dataclasses import replace
 
 from postroom.message import Attachment, Message
-from postroom.order import OrderKind
+from postroom.order import OrderKind, OrderLine
 
-from .body import read_body
+from .audit import beside
+from .body import read_body, until_signature
 from .buyer import buyer_of_mail
 from .caseless import Caseless
-from .heading import surroundings
+from .heading import names_several, surroundings
 from .hostile import Unreadable
+from .htmlgrids import is_struck
 from .htmltable import read_html
 from .kind import Kind, kind_of_mail
 from .known import by_template, is_picture, read_known
 from .means import Means
+from .noise import ends_text
 from .pair import paired
-from .phrases import DECIDES, ORDER_TITLE
+from .phrases import CANCELS, CHANGES, DECIDES, ORDER_TITLE
 from .reading import Reading
 from .shown import parts_of_message
 
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
 _MOST_ATTACHMENTS = 30
+_MESSAGES = ("message/", "text/rfc822")
 _NO_DOCUMENT = (
     "audio/",
     "video/",
@@ -39,8 +43,6 @@ _NO_DOCUMENT = (
     "application/pgp",
     "application/pkcs7",
     "application/x-pkcs7",
-    "message/",
-    "text/rfc822",
     "multipart/",
     "application/ics",
     "font/",
@@ -48,12 +50,21 @@ _NO_DOCUMENT = (
 _IMAGE_NAMES = re.compile(
     r"(?i)^(?:image\d+|logo\w*|signature\w*|facebook|linkedin|banner\w*|icon\w*|spacer|pixel)\.\w+$"
 )
+_PARAGRAPH = re.compile(r"\n\s*\n")
+_CODE = re.compile(r"\d\W?[^\W\d_]|[^\W\d_]\W?\d")  # letters beside digits: "B-200"
 _SAYS_ATTACHED = Caseless(
     r"\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
     r"|прикрепл\w+|attach(?:ed|ing)"
     r"|(?:see|in|per|the|our) (?:the )?attachments?|enclosed|see file"
     r"|anbei|im anhang|anlage|beigefügt\w*"
     r"|angehängt\w*|ci-joint\w*|pièce jointe|adjunt\w+)\b"
+)
+# What makes a paragraph of a signature a lawyer's or a list's, whose words call nothing in doubt.
+_DISCLAIMS = Caseless(
+    r"\b(?:intended|recipients?|addressees?|confidential\w*|privileged|prohibited|in error"
+    r"|disclaimer|unsubscribe|mailing list|vertraulich\w*|empfänger\w*|irrtümlich\w*|abmelden"
+    r"|конфиденциальн\w+|по ошибке|отписаться|confidentiel\w*|destinataires?|confidencial\w*"
+    r"|destinatarios?)\b"
 )
 
 
@@ -74,6 +85,12 @@ def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B00
     ):
         readings.append(_quoted(message, language))
     merged = paired(readings)
+    if body.strength > 0 or any(one.lines for one in documents):  # else read_body looked at it
+        merged = replace(merged, problems=(*merged.problems, *beside(message.new_text)))
+    if merged.lines and _says_more_below(message, language):
+        merged = replace(merged, problems=(*merged.problems, "signature-says-more"))
+    if merged.lines and is_struck(message.html):
+        merged = replace(merged, problems=(*merged.problems, "rows-struck"))
     completed = _completed(message, merged, kind, language, written)
     return _judged_kind(completed, kind, documents, problems, message)
 
@@ -94,11 +111,12 @@ def _documents(
     if len(message.attachments) > _MOST_ATTACHMENTS:
         problems.append("too-many-attachments")
     for attachment in message.attachments[:_MOST_ATTACHMENTS]:
+        name = attachment.filename or "attachment"
         if _is_no_document(attachment):
             continue
-        name = attachment.filename or "attachment"
-        if attachment.type.startswith("image/") and (
-            means.ocr is None or not is_picture(attachment.data)
+        if _is_of_a_message(attachment) or (
+            attachment.type.startswith("image/")
+            and (means.ocr is None or not is_picture(attachment.data))
         ):
             problems.append(f"attachment-unread:{name}")
             continue
@@ -109,6 +127,13 @@ def _documents(
             if error.reason in ("encrypted", "bomb", "scanned"):
                 problems.append(f"attachment-{error.reason}:{name}")
     return readings, problems
+
+
+def _is_of_a_message(attachment: Attachment) -> bool:
+    """Whether it is, or came in, a message inside this one: another's order, or an old one."""
+    if "inside-message" in attachment.problems:
+        return True
+    return attachment.type.startswith(_MESSAGES) or attachment.filename.lower().endswith(".eml")
 
 
 def _is_no_document(attachment: Attachment) -> bool:
@@ -128,11 +153,13 @@ def _body(message: Message, language: str) -> Reading:
         return text
     table = read_html(message.html, "body", language)
     own = _squeezed(message.new_text)
-    lines = tuple(line for line in table.lines if _squeezed(line.description or line.sku) in own)
+    lines = tuple(line for line in table.lines if _squeezed(_name(line)) in own)
     if not lines:
         return text
-    tabled = _squeezed(" ".join(f"{line.sku} {line.description}" for line in table.lines))
-    spoken = [line for line in text.lines if _squeezed(line.description or line.sku) not in tabled]
+    tabled = _squeezed(
+        " ".join(f"{line.sku} {line.gtin} {line.description}" for line in table.lines)
+    )
+    spoken = [line for line in text.lines if _squeezed(_name(line)) not in tabled]
     problems = table.problems
     if any(line.confidence >= 0.8 for line in spoken) and not table.lines:
         problems = (*problems, "sources-differ:body")
@@ -143,6 +170,28 @@ def _body(message: Message, language: str) -> Reading:
         around=text.around,
         problems=problems,
         source="body",
+    )
+
+
+def _name(line: OrderLine) -> str:
+    return line.description or line.sku or line.gtin
+
+
+def _says_more_below(message: Message, language: str) -> bool:
+    """Whether what stands below the closing, in the signature's place, is about the order.
+
+    Of goods only those count that have a unit or a code: streets and rooms have numbers as well.
+    """
+    own = message.new_text.split("\n")
+    lines = [*own[len(until_signature(own)) :], "", *message.signature.split("\n")]
+    below = "\n".join(line for line in lines if not ends_text(line))
+    if not below.strip():
+        return False
+    said = "\n".join(one for one in _PARAGRAPH.split(below) if not _DISCLAIMS.search(one))
+    if beside(said) or CANCELS.search(said) or CHANGES.search(said):
+        return True
+    return any(
+        line.unit_code or _CODE.search(line.sku) for line in read_body(below, language).lines
     )
 
 
@@ -189,7 +238,11 @@ def _completed(
             email=known.email or buyer.email,
             tax_id=known.tax_id or buyer.tax_id,
         ),
-        problems=(*reading.problems, *problems),
+        problems=(
+            *reading.problems,
+            *problems,
+            *(("several-orders",) if names_several(around) else ()),
+        ),
     )
 
 

@@ -4,7 +4,8 @@ In: the file's name (for the source labels) and its octets. Out: a `Reading`. Ev
 the one with most lines is the order, others that also hold lines are added when their columns
 look alike, else they are a problem; a sheet without any quantity is a price list beside the order.
 Hidden sheets are left out; hidden rows and columns are a problem, since nobody can say whether they
-are meant. A formula without a stored value is an empty cell, so its line is unsure, never zero.
+are meant; so are cells that are struck out. A formula without a stored value is an empty cell, so
+its line is unsure, never zero.
 
 Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas tell us nothing.
 """
@@ -42,7 +43,9 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
         return Reading(around=around, strength=2)
     main = max(held, key=lambda table: (table.headed, len(table.lines)))
     lines = list(main.lines)
-    problems = [*main.problems, *(("rows-hidden",) if extent.hidden else ())]
+    problems = [*main.problems]
+    problems += ["rows-hidden"] if extent.hidden else []
+    problems += ["rows-struck"] if extent.struck else []
     for other in held:
         if other is not main and other.headed:
             lines += other.lines

@@ -13,6 +13,7 @@ from .lines import Draft, settle
 from .units import code_of
 
 _EXACT = 0.99
+_DELETED = 0.6
 
 
 def exact_line(
@@ -54,6 +55,15 @@ def exact_line(
         total=total,
         unit_code=unit_code or line.unit_code or code_of(unit) or _as_code(unit),
         unit_price=price if price is not None else line.unit_price,
+    )
+
+
+def deleted(line: OrderLine) -> OrderLine:
+    """A line that its document marks as deleted: never sure."""
+    return replace(
+        line,
+        confidence=min(line.confidence, _DELETED),
+        problems=(*line.problems, "line-deleted"),
     )
 
 

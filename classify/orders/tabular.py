@@ -23,14 +23,19 @@ _MOST_GAP = 1  # blank lines inside a table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A table in a text."""
+    """A table in a text; one without lines says that nothing begins before its end either."""
 
     table: Table
     end: int  # the first line behind it
 
 
-def table_at(lines: list[str], start: int, language: str, source: str) -> Block | None:
-    """The table whose heading stands at lines[start]; or one of pipes or tabs without heading."""
+def table_at(
+    lines: list[str], start: int, language: str, source: str, unheaded: bool = True
+) -> Block | None:
+    """The table whose heading stands at lines[start]; or one of pipes or tabs without heading.
+
+    `unheaded`: False within a block without heading that was looked at and held no lines.
+    """
     line = lines[start]
     separator = _separator(line)
     if separator is None:
@@ -38,7 +43,7 @@ def table_at(lines: list[str], start: int, language: str, source: str) -> Block 
     heading = _cells(line, separator)
     if columns_of([heading], 0, "") is not None:
         return _headed(lines, start, separator, heading, language, source)
-    if separator == "gap" or len(heading) < 3:
+    if separator == "gap" or len(heading) < 3 or not unheaded:
         return None
     return _unheaded(lines, start, separator, len(heading), language, source)
 
@@ -117,9 +122,9 @@ def _belongs(line: str, cells: list[Cell], separator: str, blank: int) -> bool:
 
 def _block(
     rows: list[list[Cell]], numbers: list[int], end: int, language: str, source: str
-) -> Block | None:
+) -> Block:
     table = read_table(Grid(rows=rows, source=source, language=language, numbers=numbers))
-    return Block(table=table, end=end) if table.lines else None
+    return Block(table=table, end=end)
 
 
 def _spans(line: str) -> list[tuple[int, int]]:

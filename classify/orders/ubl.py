@@ -6,8 +6,6 @@ OrderChange-2, OrderCancellation-2, Invoice-2), Peppol BIS Ordering 3 and Advanc
 Limits: allowances and charges of the document are not lines; they only explain a total.
 """
 
-from dataclasses import replace
-
 from lxml import etree
 
 from postroom.order import Buyer, Delivery, OrderKind, OrderLine
@@ -15,7 +13,7 @@ from postroom.order import Buyer, Delivery, OrderKind, OrderLine
 from .lines import checked_gtin
 from .nodes import attribute, child, children, day, local, number, text
 from .reading import Reading
-from .structured import exact_line
+from .structured import deleted, exact_line
 
 _KINDS = {
     "Order": OrderKind.ORDER,
@@ -90,7 +88,7 @@ def _line(item: etree._Element, place: int, filename: str) -> OrderLine:
         discounted=child(item, "AllowanceCharge") is not None,
     )
     if status == "deleted":
-        line = replace(line, problems=(*line.problems, "line-deleted"))
+        line = deleted(line)
     return line
 
 

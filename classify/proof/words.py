@@ -24,6 +24,8 @@ _MEANINGS = {
     "line-changes": "The line changes something that was ordered before.",
     "unit-missing": "Other lines name a unit, this one does not.",
     "leaves-out": "The text takes something out.",
+    "order-draft": "The text calls it a draft, or asks not to carry it out yet.",
+    "order-repeated": "The text says that it was ordered before.",
     "points-elsewhere": "The text points at something that is not in it.",
     "conditional": "The text makes the order depend on something.",
     "sentence-goes-on": "The sentence says more about it, which was not read.",
@@ -31,6 +33,7 @@ _MEANINGS = {
     "column-unknown": "A column of numbers has a heading that is not known.",
     "two-quantity-columns": "Two columns may hold the quantity.",
     "rows-hidden": "The sheet has hidden rows or columns.",
+    "rows-struck": "Something is struck out; whether it is ordered is not said.",
     "sheets-repeat-each-other": "Two sheets name the same products.",
     "gtin-invalid": "The GTIN's check digit is wrong.",
     "tax-id-invalid": "The tax number's check digit is wrong.",
@@ -71,6 +74,10 @@ _MEANINGS = {
     "reminder": "It reminds of an order sent before.",
     "asks-back": "It asks something that wants an answer first.",
     "several-orders": "The file holds several orders.",
+    "places-differ": "The lines are for different places.",
+    "quantity-scaled": "The column counts in thousands or hundreds.",
+    "line-deleted": "The line is marked as deleted.",
+    "function-unknown": "The message says of itself that it is no new order.",
     "currency-unsaid": "No currency is named.",
 }
 

@@ -307,3 +307,119 @@ def test_opening_hours_are_no_quantities(text: str) -> None:
 def test_who_signed_a_form_is_no_product() -> None:
     rows = "№;Материал;Ед.;Кол-во\n1;Диск 355х3,5;шт;30\nСогласовано: инженер;Рыжова О. Н.;;вн. 112"
     assert len(order_of(rows, "zayavka.csv").lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Please send:\n10 x Widget A\n5 x Widget C\n\nPlease ignore Widget C.", "leaves-out"),
+        ("Please send:\n10 x chairs\n5 x lamps\n\nRemove the lamps from the order.", "leaves-out"),
+        ("Прошу отгрузить:\nСтул - 10 шт\nЛампа - 5 шт\n\nОт ламп отказываемся.", "leaves-out"),
+        ("Nur ein Entwurf, noch nicht ausführen!\n10 Stk Stuhl\n5 Stk Tisch", "order-draft"),
+        ("Please send:\n10 x chairs\n\nThis is a draft, please do not process it.", "order-draft"),
+        (
+            "Дублирую вчерашний заказ, повторно не отгружать:\nСтул - 10 шт\nСтол - 5 шт",
+            "order-repeated",
+        ),
+        ("Please send:\n10 x chairs\n\nThis was already ordered yesterday.", "order-repeated"),
+    ],
+)
+def test_words_that_withdraw_an_order_or_a_part_of_it_are_named(text: str, problem: str) -> None:
+    assert problem in read_body(text, detect(text)).problems
+    assert not order_of(text).complete
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Order:\n6 x draft beer glasses\n6 x hinges",
+        "Заказ:\nОтбойник резиновый - 6 шт\nДоставка исключительно по будням.",
+        "Bestellung:\n10 Stk Fleckenentferner\n5 Stk Eimer",
+    ],
+)
+def test_goods_and_terms_that_sound_like_a_withdrawal_stop_no_order(text: str) -> None:
+    assert not read_body(text, detect(text)).problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Просим отгрузить:\nКирпич М 150 500 шт\nЦемент М 500 200 мешков",
+        "Заказ:\nУголок 50 100 шт\nШвеллер 10 200 шт",
+        "Please send:\n3 100m drums of cable\n2 500g bags of flour",
+        "Bitte liefern:\n2 500g Packungen Mehl",
+    ],
+)
+def test_two_numbers_side_by_side_are_no_sure_thousands(text: str) -> None:
+    order = order_of(text)
+    assert {problem for line in order.lines for problem in line.problems} == {"number-ambiguous"}
+    assert not order.complete
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Заказ:\nКирпич - 12 500 шт\nБлок: 1 500 шт",
+        "Заказ:\nКирпич 12 500 шт по 10 руб = 125 000 руб",
+    ],
+)
+def test_thousands_behind_a_dash_or_proved_by_their_sum_are_sure(text: str) -> None:
+    order = order_of(text)
+    assert order.lines[0].quantity == 12500
+    assert order.complete, order.lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please send:\n4711 Stapler 10\n4712 Paper A4 20\n4713 Toner 3",
+        "Please send:\nGloves: S - 10, M - 20, L - 30",
+        "Please send:\nA1;Chair;10;100\nA2;Desk;5;120",
+        "Прошу отгрузить:\nКраска белая 5 л 450,00\nГрунт 10 л 890,00",
+        "Please send 2 1/2 tons of gravel.",
+    ],
+)
+def test_a_number_left_in_the_name_may_be_the_quantity(text: str) -> None:
+    order = order_of(text)
+    assert any("quantity-ambiguous" in line.problems for line in order.lines)
+    assert not order.complete
+
+
+@pytest.mark.parametrize(
+    ("heading", "problem"),
+    [
+        ("Наименование;Кол-во, тыс. шт", "quantity-scaled"),
+        ("Artikel;Menge (Tsd.)", "quantity-scaled"),
+        ("Item;Qty in thousands", "quantity-scaled"),
+        ("Item;Qty;Ship to", "places-differ"),
+        ("Item;Qty;PO", "several-orders"),
+    ],
+)
+def test_a_heading_that_changes_what_its_rows_mean_stops_the_order(
+    heading: str, problem: str
+) -> None:
+    order = order_of(f"{heading}\nBrick red;10;Leeds\nBlock grey;5;York", "order.csv")
+    assert problem in order.problems
+    assert not order.complete
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "Item;Qty;Status\nPen;10;open\nClip;5;shipped",
+        "Item;Qty;Status\nPen;10;open\nLamp;3;closed",
+        "Item;Qty;Type\nPen;10;sale\nClip;5;return",
+        "Item;Qty;\nPen;10;\nClip;5;please ignore",
+        "Item;Qty\nPen;10\nReturn: Clip;5",
+        "Наименование;Кол-во;Статус\nРучка;10;новый\nЛампа;3;отгружено",
+    ],
+)
+def test_a_row_that_is_done_with_or_goes_back_is_not_ordered_surely(rows: str) -> None:
+    first, second = order_of(rows, "order.csv").lines
+    assert first.confidence > 0.9
+    assert "line-conditional" in second.problems
+
+
+@pytest.mark.parametrize("name", ["Return spring 40 mm", "Closed-cell foam", "Credit card holder"])
+def test_goods_called_like_what_is_done_with_are_ordered(name: str) -> None:
+    assert order_of(f"Item;Qty\nPen;10\n{name};5", "order.csv").complete

@@ -197,6 +197,9 @@ def test_a_doctype_fetches_nothing() -> None:
         "please " * 30_000,
         "1-2 " * 50_000,
         "\n".join(f"{n} " + "1-2 " * 490 for n in range(60)),
+        "a|1|2|3\n" * 900,
+        "a;1;2;3\n" * 900,
+        "Item|Qty|Price\n" * 900,
     ],
 )
 def test_long_text_is_read_in_little_time(text: str) -> None:

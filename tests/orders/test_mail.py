@@ -5,6 +5,7 @@ from email.message import EmailMessage
 
 import openpyxl
 import pytest
+from openpyxl.styles import Font
 
 from postroom.classify.orders import extract, extract_document
 from postroom.classify.orders.kind import kind_of_mail
@@ -202,4 +203,209 @@ def test_a_question_needs_a_person_but_a_polite_order_is_none() -> None:
 
 def test_a_total_beside_lines_without_price_needs_a_person() -> None:
     order = order_in("We order:\n- 18 gutters @ 9.80\n- 36 brackets\nTotal 231.00", "Order")
+    assert not order.complete
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("Our order is attached. Please leave out the desks.", "leaves-out"),
+        ("Заявка во вложении, кроме столов.", "leaves-out"),
+        ("Anbei unsere Bestellung, aber ohne die Tische.", "leaves-out"),
+        ("Attached is a draft order, please do not process it yet.", "order-draft"),
+        ("Please find our order attached. Add two lamps as well.", "quantity-unsaid"),
+    ],
+)
+def test_what_a_mail_says_of_the_sheet_it_brings_is_heard(text: str, problem: str) -> None:
+    order = order_in(text, "Order", {"order.xlsx": SHEET})
+    assert len(order.lines) == 2
+    assert problem in order.problems
+    assert not order.complete
+
+
+def test_what_a_mail_says_beside_its_html_table_is_heard() -> None:
+    html = (
+        "<table><tr><th>Item</th><th>Qty</th></tr><tr><td>Chair</td><td>10</td></tr>"
+        "<tr><td>Desk</td><td>5</td></tr></table><p>Please leave out the desks.</p>"
+    )
+    body = "Please order:\nItem\nQty\nChair\n10\nDesk\n5\nPlease leave out the desks.\n"
+    order = order_in(body, "Order", html=html)
+    assert len(order.lines) == 2
+    assert "leaves-out" in order.problems
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "<tr><td><s>Desk</s></td><td><del>5</del></td></tr>",
+        "<tr style='text-decoration: line-through'><td>Desk</td><td>5</td></tr>",
+    ],
+)
+def test_rows_struck_out_in_html_need_a_person(row: str) -> None:
+    head = "<table><tr><th>Item</th><th>Qty</th></tr><tr><td>Chair</td><td>10</td></tr>"
+    body = "Please order:\nItem\nQty\nChair\n10\nDesk\n5\n"
+    order = order_in(body, "Order", html=f"{head}{row}</table>")
+    assert "rows-struck" in order.problems
+    assert not order.complete
+    assert "rows-struck" not in order_in(body, "Order", html=f"{head}</table>").problems
+
+
+@pytest.mark.parametrize("struck", [True, False])
+def test_cells_struck_out_in_a_sheet_need_a_person(struck: bool) -> None:
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    for row in (["SKU", "Description", "Qty"], ["A1", "Chair", 10], ["A2", "Desk", 5]):
+        sheet.append(row)
+    for cell in sheet[3]:
+        cell.font = Font(strike=struck, bold=True)
+    buffer = io.BytesIO()
+    book.save(buffer)
+    order = order_in("Our order is attached.", "Order", {"order.xlsx": buffer.getvalue()})
+    assert order.complete is not struck
+    assert ("rows-struck" in order.problems) is struck
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "Best regards\nAnna\n\nP.S. Please make it 20 instead of 10.",
+        "Best regards\nAnna\n\nPS: sorry, please ignore this order.",
+        "Best regards\nAnna\n\nThe pumps are not needed, please cancel.",
+        "Best regards\nAnna\n\nand 50 pcs of B-200 as well",
+        "Mit freundlichen Grüßen\nAnna\n\nNachtrag: bitte doch 15 statt 10",
+        "С уважением,\nАнна\n\nP.S. лучше 15 вместо 10",
+        "Sent from my iPhone\n\nSorry, I meant 100 of them",
+        "-- \nB-200: 50\nC-300: 20\n\nAnna",
+    ],
+)
+def test_what_is_said_below_the_closing_keeps_an_order_from_being_complete(below: str) -> None:
+    assert not order_in(f"Please send 10 pcs of A-100.\n\n{below}\n", "Order").complete
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        "Best regards\nAnna Berg",
+        "Best regards\nAnna Berg\nBerg Ltd\n12 High Street, Leeds LS1 4AB\nTel +44 113 496 0000\n"
+        "Company No 01234567, VAT GB 123 4567 89\nMon-Fri 8:00-17:00, room 312",
+        "Best regards\nAnna Berg\n\nThis e-mail is confidential. If you are not the intended\n"
+        "recipient, please disregard and delete it; do not cancel or change anything.",
+        "Mit freundlichen Grüßen\nAnna Berg\nEinkauf\nBerg GmbH, Hauptstr. 5, 44135 Dortmund\n"
+        "HRB 12345, Amtsgericht Dortmund\nTel. 0231 1234-56\nBesuchen Sie uns: Halle 7, Stand B20!",
+        "С уважением,\nАнна Берг\nООО «Берг», ИНН 7707083893\nг. Москва, ул. Ленина, д. 5, оф. 12\n"
+        "тел. +7 (495) 123-45-67",
+        "Best regards\nAnna\n\nP.S. Greetings to Olga!",
+        "-- \nAnna Berg, PS Antriebe GmbH\n20 years of pumps, 10 % off until 31.12.",
+        "Anna\nSent from my iPhone 15",
+    ],
+)
+def test_a_signature_says_nothing_of_the_order(signature: str) -> None:
+    order = order_in(f"Please send 10 pcs of A-100.\n\n{signature}\n", "Order")
+    assert order.complete, order.problems
+
+
+def test_a_signature_of_the_mail_program_is_looked_at() -> None:
+    html = (
+        "<p>Please send 10 pcs of A-100.</p>"
+        "<div class=signature>and instead of A-100 take B-200, 50 pieces</div>"
+    )
+    order = order_in("", "Order", html=html)
+    assert "signature-says-more" in order.problems
+    assert not order.complete
+
+
+def test_a_quoted_table_that_names_goods_by_number_only_is_not_the_writers() -> None:
+    html = (
+        "<p>Danke, bitte liefern Sie.</p><blockquote type=cite><table>"
+        "<tr><th>GTIN</th><th>Menge</th></tr><tr><td>4006381333931</td><td>10</td></tr>"
+        "<tr><td>4006381333948</td><td>20</td></tr></table></blockquote>"
+    )
+    order = order_in("", "AW: Angebot 77", html=html)
+    assert "from-quoted-text" in order.problems
+    assert not order.complete
+
+
+@pytest.mark.parametrize(
+    "own", ["FYI", "Order 4711 as agreed, my old mail is attached.", "10 pcs A-1"]
+)
+def test_the_documents_of_an_attached_message_are_not_the_writers(own: str) -> None:
+    inner = EmailMessage()
+    inner["From"] = "Somebody <somebody@else.test>"
+    inner["Subject"] = "Order 900"
+    inner.set_content("Please send us the goods of the attached order 900.\n")
+    rows = b"Article;Description;Quantity;Unit\nB-200;Dowel;50;pcs\n"
+    inner.add_attachment(rows, maintype="text", subtype="csv", filename="order900.csv")
+    message = EmailMessage()
+    message["From"] = "Buyer <buyer@kunde.test>"
+    message["Subject"] = "Order"
+    message.set_content(own)
+    message.add_attachment(inner)
+    order = extract(read(message.as_bytes()))
+    assert "B-200" not in [line.sku for line in order.lines]
+    assert "attachment-unread:order900.csv" in order.problems
+    assert "attachment-unread:message.eml" in order.problems
+    assert not order.complete
+    as_file = order_in("Our order is attached.", "Order", {"old.eml": inner.as_bytes()})
+    assert (as_file.lines, as_file.complete) == ((), False)
+    assert "attachment-unread:old.eml" in as_file.problems
+
+
+def test_a_number_of_goods_is_no_order_number() -> None:
+    assert order_in("I would like to order: 24 mugs and 12 plates.", "Mugs").number == ""
+    assert order_in("Order: 5512\n24 x mugs", "Mugs").number == "5512"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please supply:\n\nPO 5501, to Leeds:\n10 x chairs\n\nPO 5502, to York:\n5 x lamps",
+        "Прошу отгрузить.\nЗаказ № 881:\nСтул - 10 шт\n\nЗаказ № 882:\nЛампа - 5 шт",
+    ],
+)
+def test_two_orders_in_one_mail_need_a_person(text: str) -> None:
+    order = order_in(text, "Order")
+    assert "several-orders" in order.problems
+    assert not order.complete
+
+
+EDIFACT = (
+    "UNB+UNOC:3+401:14+409:14+240603:1000+1'UNH+1+ORDERS:D:96A:UN'BGM+220+PO1001+{function}'"
+    "LIN+1+{action}+4006381333931:EN'IMD+F++:::Pen'QTY+21:10:PCE'UNS+S'UNT+7+1'{more}UNZ+1+1'"
+)
+SECOND = "UNH+2+ORDERS:D:96A:UN'BGM+220+PO1002+9'LIN+1++4006381333931:EN'QTY+21:5:PCE'UNT+5+2'"
+
+
+@pytest.mark.parametrize(
+    ("function", "more", "problem"),
+    [
+        ("9", "", ""),
+        ("", "", ""),
+        ("9", SECOND, "several-orders"),
+        ("7", "", "order-repeated"),
+        ("31", "", "order-repeated"),
+        ("6", "", "function-unknown"),
+    ],
+)
+def test_an_interchange_is_one_new_order_or_needs_a_person(
+    function: str, more: str, problem: str
+) -> None:
+    text = EDIFACT.format(function=function, action="", more=more)
+    order = extract_document("order.edi", text.encode())
+    assert order.problems == ((problem,) if problem else ())
+    assert order.complete is not bool(problem)
+
+
+def test_a_line_that_its_document_deletes_is_never_sure() -> None:
+    text = EDIFACT.format(function="9", action="2", more="")
+    order = extract_document("order.edi", text.encode())
+    assert order.lines[0].problems == ("line-deleted",)
+    assert not order.complete
+    ubl = (
+        '<Order xmlns="urn:oasis:names:specification:ubl:schema:xsd:Order-2"><ID>7</ID><OrderLine>'
+        "<LineItem><ID>1</ID><LineStatusCode>2</LineStatusCode><Quantity>3</Quantity>"
+        "<Item><Name>Pen</Name></Item></LineItem></OrderLine></Order>"
+    )
+    order = extract_document("order.xml", ubl.encode())
+    assert order.lines[0].problems == ("line-deleted",)
     assert not order.complete

@@ -11,6 +11,7 @@ from postroom.classify.orders.item import item
 from postroom.classify.orders.noise import is_noise
 from postroom.classify.orders.records import records_at
 from postroom.order import OrderLine
+from postroom.reading.language import detect
 
 
 @pytest.mark.parametrize(
@@ -296,3 +297,19 @@ def test_who_asks_for_a_number_in_words_orders() -> None:
         ("20", "комплектов", "белья"),
         ("40", "", "полотенец"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "quantities"),
+    [
+        ("Please order 24 blue mugs, 12 plates and 6 bowls.", [24, 12, 6]),
+        ("Please order 10 chairs for Leeds and 8 chairs for York.", [10, 8]),
+        ("Bestellung 10 Stühle und 8 Tische, bitte liefern.", [10, 8]),
+        ("Заказ 10 стульев и 8 столов.", [10, 8]),
+        ("Bestellung 4711 vom 3. Juni:\n5 Stk Stuhl", [5]),
+    ],
+)
+def test_a_number_of_goods_behind_the_word_order_is_a_quantity(
+    text: str, quantities: list[int]
+) -> None:
+    assert [line.quantity for line in read_body(text, detect(text)).lines] == quantities
