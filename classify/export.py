@@ -266,7 +266,7 @@ def _answered(
 
 def _heard(graph: Graph, kind: str, inbox: str) -> None:
     """How much of a network's word is heard, as fitting.py's `Fitted.networks_say` says."""
-    less = graph.constant("less heard", np.array([LESS_HEARD], dtype=np.float32))
+    less = graph.constant("less heard", np.array([LESS_HEARD[kind]], dtype=np.float32))
     loudness = graph.constant(f"loudness of {kind}", np.array([HEARD[kind]], dtype=np.float32))
     graph.add("Mul", [inbox, less], "not heard")
     whole = graph.constant("whole", np.ones(1, dtype=np.float32))

@@ -29,7 +29,8 @@ COLUMNS = features.BUCKETS + features.MEANING  # of the matrix, and rows of a ta
 FOLDS = 5
 # How much of each network's word is heard, and which share of it less in mail between people, where
 # the linear experts are the better judges; by grouped cross-validation.
-HEARD, LESS_HEARD = {"words": 0.8, "encoder": 2.0}, 0.7
+HEARD = {"words": 0.8, "encoder": 2.0}
+LESS_HEARD = {"words": 0.7, "encoder": 0.5}
 _AT_ONCE = 4  # models fitted at a time; each takes up to 2 GB of memory
 _STRANGERS = 200  # mails of a source to be judged by a model that never saw it
 ROUNDS_OF_STRANGERS = 4  # models that judge them, each of a part of the sources it never saw
@@ -112,12 +113,13 @@ class Fitted:
         """What the network of words says [mail, category], and the encoder; as each is heard."""
         from . import network, transformer
 
-        share = 1.0 - LESS_HEARD * self.linear.inbox(data.rows[chosen])
-        of_words = network.logits(data.words, chosen, self.words)
-        of_encoder = transformer.logits(data.contexts, chosen, self.upper)
+        inbox = self.linear.inbox(data.rows[chosen])[:, None]
+        said = {
+            "words": network.logits(data.words, chosen, self.words),
+            "encoder": transformer.logits(data.contexts, chosen, self.upper),
+        }
         return tuple(
-            heard * said * share[:, None]
-            for heard, said in zip(HEARD.values(), (of_words, of_encoder), strict=True)
+            HEARD[kind] * (1.0 - LESS_HEARD[kind] * inbox) * logits for kind, logits in said.items()
         )
 
     def answers(self, data: Data, chosen: NDArray[np.int64]) -> Stages:
