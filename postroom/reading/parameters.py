@@ -18,8 +18,9 @@ from .problems import Problems
 _TOKEN = re.compile(rb"[^\s;=\"()]+")
 _SKIP = re.compile(rb"[\s;]*")
 _SPACE = re.compile(rb"\s*")
-_VALUE = re.compile(rb"[^\s;\"][^;\r\n]{0,8191}")
-_LOST = re.compile(rb"[ \t][A-Za-z][\w*-]{0,30}=")
+# What ends a bare value: a semicolon, or the next `name=`, which a lost semicolon hides.
+_END = re.compile(rb";|[ \t](?=[A-Za-z][\w*-]{0,30}=)")
+_LONGEST = 8_192  # octets of a bare value
 _SECTION = re.compile(r"([^*]+)(?:\*(\d{1,4}))?(\*)?\Z")
 
 
@@ -99,11 +100,9 @@ def _pairs(raw: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         position = _space(raw, position + 1)
         if raw[position : position + 1] == b'"':
             content, position = _quoted(raw, position + 1)
-        elif value := _VALUE.match(raw, position):
-            content = _unquoted(value[0])
-            position = value.start() + max(len(content), 1)
         else:
-            content = b""
+            content = _unquoted(raw, position)
+            position += len(content)
         pairs.append((name[0], content))
     return pairs
 
@@ -144,10 +143,11 @@ def _quoted(raw: bytes, position: int) -> tuple[bytes, int]:
     return content, quote + 1
 
 
-def _unquoted(value: bytes) -> bytes:
-    """A bare value: up to a comment or the next `name=`, which a lost semicolon hides."""
-    if (lost := _LOST.search(value)) is not None:
-        value = value[: lost.start()]
+def _unquoted(raw: bytes, position: int) -> bytes:
+    """The bare value that begins here, up to a comment."""
+    most = position + _LONGEST
+    end = _END.search(raw, position, most)
+    value = raw[position : end.start() if end else most]
     return value.partition(b" (")[0].rstrip()
 
 
