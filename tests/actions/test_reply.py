@@ -35,9 +35,14 @@ NOW = datetime(2026, 11, 20, 12, 0, 30, tzinfo=UTC)
 
 def planned(**changes: Any) -> PlannedReply:
     """The reply to the order of tests/fakes/post.py."""
+    return replace(planned_for(references=("<1@snab.example>", "<2@snab.example>")), **changes)
+
+
+def planned_for(**message: Any) -> PlannedReply:
+    """The reply to that order where its message is another."""
     action = planning.plan(
         post.decision(),
-        message=post.message(references=("<1@snab.example>", "<2@snab.example>")),
+        message=post.message(**message),
         verdict=post.verdict(),
         order=post.order(),
         classification=post.classification(),
@@ -47,7 +52,7 @@ def planned(**changes: Any) -> PlannedReply:
         config=post.config(),
     )[-1]
     assert action.step is Step.REPLY
-    return replace(from_json(PlannedReply, action.body), **changes)
+    return from_json(PlannedReply, action.body)
 
 
 def compose(reply: PlannedReply, erp: str = "SO-1001", **section: Any) -> Composed:
@@ -193,21 +198,10 @@ def test_a_reply_whose_address_holds_an_encoded_word_is_not_sent(hostile: str) -
 
 @pytest.mark.parametrize("hostile", [ENCODED, ENCODED_BODY])
 def test_a_message_id_with_an_encoded_word_is_none(hostile: str) -> None:
-    action = planning.plan(
-        post.decision(),
-        message=post.message(
-            message_id=f"<{hostile}@snab.example>",
-            references=(f"<{hostile}@snab.example>", "<2@snab.example>"),
-        ),
-        verdict=post.verdict(),
-        order=post.order(),
-        classification=post.classification(),
-        envelope=post.envelope(),
-        digest="d1",
-        received_at=post.NOW,
-        config=post.config(),
-    )[-1]
-    reply = from_json(PlannedReply, action.body)
+    reply = planned_for(
+        message_id=f"<{hostile}@snab.example>",
+        references=(f"<{hostile}@snab.example>", "<2@snab.example>"),
+    )
     assert (reply.message_id, reply.references) == ("", ("<2@snab.example>",))
 
 
