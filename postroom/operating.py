@@ -287,13 +287,16 @@ class Operator:
         """Hands a message to a colleague, as it came; the number of the action that does.
 
         With `close` a review ends with it, and nothing else follows.
-        Raises also PermanentFailure(forward-outside) for an address that is none of ours.
+        Raises also PermanentFailure(forward-outside) for an address that is none of ours, and
+        not-possible for a message that retention has emptied.
         """
         self._check_colleague(recipient)
         now = datetime.now(UTC)
         with self._deciding(number, version, waits=close) as recording:
             connection = recording.connection
             stored = self._stored(connection, number)
+            if not stored.raw:
+                raise PermanentFailure("not-possible", ValueError("older than retention.mail"))
             if close:
                 self._end(recording, number, ReviewState.REJECTED, who, now, reason)
             action = forward(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from postroom.actions import desk
 from postroom.audit import AuditLog
@@ -23,6 +24,7 @@ from postroom.operating import Operator
 from postroom.order import Order, OrderKind, OrderLine
 from postroom.store import labels, likeness, messages, partnumbers
 from postroom.store.engine import Database
+from postroom.store.schema import MESSAGE
 from postroom.store.upgrade import upgrade
 from postroom.verdict import DmarcResult, Result, Verdict
 
@@ -482,6 +484,19 @@ def test_mail_of_customers_goes_to_colleagues_only(
     with Operator.of(config) as operator:
         with pytest.raises(PermanentFailure, match="forward-outside"):
             operator.forward(number, address, "maria")
+        assert operator.explain(number)["actions"] == []
+
+
+def test_what_retention_has_emptied_is_not_forwarded_as_nothing(
+    config: Config, number: int
+) -> None:
+    database = Database(config.store_url)
+    with database.transaction() as connection:
+        connection.execute(update(MESSAGE).values(raw=b"", size=0))
+    database.close()
+    with Operator.of(config) as operator:
+        with pytest.raises(PermanentFailure, match="not-possible"):
+            operator.forward(number, "anton@company.test", "maria")
         assert operator.explain(number)["actions"] == []
 
 
