@@ -134,9 +134,8 @@ class Llm:
                     return None
                 return await self._complete(messages)
         except (TimeoutError, httpx.HTTPError, TemporaryFailure, PermanentFailure) as error:
-            if waits and isinstance(
-                error, TimeoutError
-            ):  # the endpoint did not have the whole time
+            # Who waited did not give the endpoint the whole time.
+            if waits and isinstance(error, TimeoutError):
                 metrics.LLM.labels("skipped").inc()
                 return None
             self._paused_until = time.monotonic() + _PAUSE_S

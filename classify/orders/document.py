@@ -25,6 +25,7 @@ from .docx import read_docx
 from .edifact import read_edifact
 from .heading import surroundings
 from .hostile import Unreadable, check_container, check_size
+from .htmlgrids import is_struck
 from .htmltable import read_html
 from .kind import kind_of_document
 from .pdf import read_pdf
@@ -99,7 +100,7 @@ def _by_content(filename: str, content: bytes, language: str) -> Reading:
         case Sort.DBF:
             return read_dbf(filename, content)
         case Sort.HTML:
-            return read_html(decode(content)[0], filename, language)
+            return _html(filename, decode(content)[0], language)
         case Sort.XML:
             reading = read_xml(filename, content)
             if reading is None:
@@ -109,6 +110,13 @@ def _by_content(filename: str, content: bytes, language: str) -> Reading:
             return _text(filename, content, language)
         case _:
             raise Unreadable("unknown-format")
+
+
+def _html(filename: str, html: str, language: str) -> Reading:
+    reading = read_html(html, filename, language)
+    if not (reading.lines and is_struck(html)):
+        return reading
+    return replace(reading, problems=(*reading.problems, "rows-struck"))
 
 
 def _text(filename: str, content: bytes, language: str) -> Reading:

@@ -8,7 +8,7 @@ Limits: those of htmlgrids.py; beyond them the problem `too-many-lines`.
 from collections.abc import Iterator
 from decimal import Decimal
 
-from .htmlgrids import HtmlTables, is_struck, tables_of
+from .htmlgrids import HtmlTables, tables_of
 from .lines import numbered
 from .reading import Reading
 from .table import Grid, Table, read_table
@@ -20,7 +20,6 @@ def read_html(html: str, source: str = "body", language: str = "") -> Reading:
     tables = [read_table(grid) for grid in _grids(page, source, language)]
     held = [table for table in tables if table.lines and (table.headed or len(table.lines) > 1)]
     cut = ("too-many-lines",) if page.is_cut else ()
-    struck = ("rows-struck",) if is_struck(html) else ()
     if not held:
         return Reading(around=page.around, problems=cut, strength=2, source=source)
     headed = [table for table in held if table.headed] or held
@@ -33,9 +32,7 @@ def read_html(html: str, source: str = "body", language: str = "") -> Reading:
         currency=main.currency,
         around=page.around,
         problems=tuple(
-            dict.fromkeys(
-                [*(problem for table in used for problem in table.problems), *cut, *struck]
-            )
+            dict.fromkeys([*(problem for table in used for problem in table.problems), *cut])
         ),
         strength=2,
         source=source,

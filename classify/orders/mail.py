@@ -85,12 +85,14 @@ def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B00
     ):
         readings.append(_quoted(message, language))
     merged = paired(readings)
+    more: list[str] = []
     if body.strength > 0 or any(one.lines for one in documents):  # else read_body looked at it
-        merged = replace(merged, problems=(*merged.problems, *beside(message.new_text)))
+        more += beside(message.new_text)
     if merged.lines and _says_more_below(message, language):
-        merged = replace(merged, problems=(*merged.problems, "signature-says-more"))
+        more.append("signature-says-more")
     if merged.lines and is_struck(message.html):
-        merged = replace(merged, problems=(*merged.problems, "rows-struck"))
+        more.append("rows-struck")
+    merged = replace(merged, problems=(*merged.problems, *more))
     completed = _completed(message, merged, kind, language, written)
     return _judged_kind(completed, kind, documents, problems, message)
 

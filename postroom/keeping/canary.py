@@ -26,7 +26,7 @@ from postroom.store.canaries import are_canaries, new_message_id
 from postroom.store.engine import Database
 from postroom.store.schema import MESSAGE
 
-from .deletion import delete_messages, is_settled
+from .deletion import delete_messages, unsettled
 from .person import copies_of, remove_copies
 
 _LOOK_EVERY_S = 0.2
@@ -95,10 +95,11 @@ def _arrived(database: Database, message_id: str) -> int | None:
 
 def _clear(config: Config, database: Database, newest: int) -> None:
     with database.transaction() as connection:
-        others = connection.scalars(
-            select(MESSAGE.c.id).where(are_canaries(config), MESSAGE.c.id != newest)
+        old = connection.scalars(
+            select(MESSAGE.c.id).where(
+                are_canaries(config), MESSAGE.c.id != newest, MESSAGE.c.id.not_in(unsettled())
+            )
         ).all()
-        old = [number for number in others if is_settled(connection, number)]
         copies = copies_of(connection, old)
         delete_messages(connection, old)
     remove_copies(config, copies)

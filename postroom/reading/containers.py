@@ -56,10 +56,10 @@ def _smime_parts(part: Part, name: str, limits: ReadingSection, problems: Proble
         return []
     bare = name[: -len(_ENDING)] if name.lower().endswith(_ENDING) else name
     found = Problems()  # of octets that may be no message
-    root = parse_message(entity, limits, found)
-    if _FILE_NAME.search(bare) or not any(one.key == b"content-type" for one in root.fields):
-        name = bare or "signed"
-        return [made("application/octet-stream", entity, name=name, depth=part.depth + 1)]
+    root = None if _FILE_NAME.search(bare) else parse_message(entity, limits, found)
+    if root is None or not any(one.key == b"content-type" for one in root.fields):
+        file = made("application/octet-stream", entity, name=bare or "signed", depth=part.depth + 1)
+        return [file]
     for token in found.tokens:
         problems.add(token)
     for one in root.walk():

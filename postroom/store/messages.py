@@ -221,9 +221,11 @@ def known_order(
     wanted = order_key(order_number)
     if not author or not wanted:
         return False
-    names = {"author": _clean(author).lower(), "order_number": _clean(wanted)}
-    found = connection.scalar(_KNOWN_ORDER, names | {"besides": besides})
-    return found is not None or emptied.is_known(connection, order_name(*names.values()))
+    author, number = _clean(author).lower(), _clean(wanted)
+    asked = {"author": author, "order_number": number, "besides": besides}
+    if connection.scalar(_KNOWN_ORDER, asked) is not None:
+        return True
+    return emptied.is_known(connection, order_name(author, number))
 
 
 def queue_up(connection: Connection, *names: str) -> None:
