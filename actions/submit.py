@@ -25,10 +25,22 @@ _QUIT_S = 1.0
 _BROKEN = (OSError, EOFError, ValueError, asyncio.LimitOverrunError)
 _ADDRESS = re.compile(r"[^\s<>\x00-\x1f\x7f-\x9f\ud800-\udfff]{0,320}")  # or none, the null sender
 _QUEUED_AS = re.compile(r"queued as ([0-9A-Za-z]+)")
+# RFC 3463 3.2 and 3.3, RFC 7505 4.1: no such mailbox or host, a mailbox that takes nothing. Postfix
+# says no to a client or a sender at RCPT as well (smtpd_delay_reject), with other codes.
+_OF_RECIPIENT = re.compile(r"5\.(?:1\.(?:[1-46]|10)|2\.[0-9]{1,3})(?![0-9])")
+_ENHANCED = re.compile(r"5\.[0-9]{1,3}\.[0-9]{1,3}(?![0-9])")
 
 
 class OutcomeUnknown(PermanentFailure):
     """The message left and no answer came: it may have been taken."""
+
+
+class ServerRefused(PermanentFailure):
+    """The server said no before it heard for whom the message is: it takes nothing of ours."""
+
+
+class RecipientRefused(PermanentFailure):
+    """The server said no to this recipient, and that it is the recipient's fault."""
 
 
 class Refused(Exception):
@@ -50,8 +62,9 @@ async def submit(
 ) -> str:
     """Postfix's queue id for the message, or its answer's text where it names none.
 
-    Raises TemporaryFailure or PermanentFailure while nothing has happened, Refused when the data
-    was answered with a no, OutcomeUnknown when it was not answered.
+    Raises TemporaryFailure or PermanentFailure (ServerRefused, RecipientRefused where it is clear
+    whose fault it is) while nothing has happened, Refused when the data was answered with a no,
+    OutcomeUnknown when it was not answered.
     """
     host, _, port = server.rpartition(":")
     try:
@@ -80,8 +93,9 @@ class _Session:
         if not _ADDRESS.fullmatch(sender) or not _ADDRESS.fullmatch(recipient):
             raise PermanentFailure("smtp-bad-address")
         try:
-            await self._ask("", 220)
-            offers = (await self._ask(f"EHLO {hostname}", 250)).upper().split("\n")
+            await self._ask("", 220, no=_of_server)
+            said = await self._ask(f"EHLO {hostname}", 250, no=_of_server)
+            offers = said.upper().split("\n")
             parameters = ""
             if not (sender + recipient).isascii():
                 if "SMTPUTF8" not in offers:
@@ -89,8 +103,8 @@ class _Session:
                 parameters = " SMTPUTF8"
             if "8BITMIME" in offers:
                 parameters += " BODY=8BITMIME"
-            await self._ask(f"MAIL FROM:<{sender}>{parameters}", 250)
-            await self._ask(f"RCPT TO:<{recipient}>", 250)
+            await self._ask(f"MAIL FROM:<{sender}>{parameters}", 250, no=_of_server)
+            await self._ask(f"RCPT TO:<{recipient}>", 250, no=_of_recipient)
             await self._ask("DATA", 354)
         except _BROKEN as error:
             raise TemporaryFailure("smtp-connection-lost", error) from error
@@ -123,14 +137,21 @@ class _Session:
         with contextlib.suppress(*_BROKEN, TemporaryFailure, PermanentFailure):
             await self._ask("QUIT", 221, timeout_s=_QUIT_S)
 
-    async def _ask(self, command: str, expected: int, timeout_s: float = _COMMAND_S) -> str:
+    async def _ask(
+        self,
+        command: str,
+        expected: int,
+        timeout_s: float = _COMMAND_S,
+        no: Callable[[str], type[PermanentFailure]] = lambda _: PermanentFailure,
+    ) -> str:
+        """The answer's text; `no` says from the text what kind of refusal a 5xx is."""
         async with asyncio.timeout(timeout_s):
             if command:
                 self._writer.write(command.encode() + b"\r\n")
                 await self._writer.drain()
             code, text = await self._reply()
         if code != expected and not (code == 251 and expected == 250):
-            raise _failure(code)
+            raise _failure(code, no(text))
         return text
 
     async def _reply(self) -> tuple[int, str]:
@@ -146,6 +167,19 @@ class _Session:
         raise ValueError("endless SMTP reply")
 
 
-def _failure(code: int) -> TemporaryFailure | PermanentFailure:
-    kind = PermanentFailure if 500 <= code < 600 else TemporaryFailure
+def _failure(
+    code: int, permanent: type[PermanentFailure] = PermanentFailure
+) -> TemporaryFailure | PermanentFailure:
+    kind = permanent if 500 <= code < 600 else TemporaryFailure
     return kind(f"smtp-{code}")
+
+
+def _of_server(_text: str) -> type[PermanentFailure]:
+    return ServerRefused
+
+
+def _of_recipient(text: str) -> type[PermanentFailure]:
+    """Its fault by the enhanced code, or where there is none."""
+    if _OF_RECIPIENT.match(text) or not _ENHANCED.match(text):
+        return RecipientRefused
+    return PermanentFailure

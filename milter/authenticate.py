@@ -71,8 +71,8 @@ class Authenticator:
         self._clock = clock
         self._run = run
         self._suffixes = PublicSuffixes()
-        self._exceptions = frozenset(one.lower() for one in config.authentication.exceptions)
-        self._sealers = frozenset(one.lower() for one in config.authentication.trusted_sealers)
+        self._exceptions = frozenset(config.authentication.exceptions)
+        self._sealers = frozenset(config.authentication.trusted_sealers)
 
     async def authenticate(
         self, envelope: Envelope, raw: bytes, assume: Assumption | None = None

@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from postroom.failure import TemporaryFailure
 
-from .dmarc_record import DmarcRecord, Unusable, read_record
+from .dmarc_record import DmarcRecord, read_record
 from .resolver import Answer, RecordType, Resolver, look_up_all
 
 _MOST_QUERIES = 8  # RFC 9989 4.10
@@ -28,7 +28,6 @@ class Policy:
     org_domain: str  # its organizational domain
     record: DmarcRecord | None = None  # the one to be applied; None: no DMARC
     record_domain: str = ""  # where it stands
-    malformed: bool = False  # a record at the domain itself cannot be read
     trouble: TemporaryFailure | None = None  # then org_domain is not known
 
 
@@ -46,7 +45,7 @@ class PublicSuffixes:
         return str(_public_suffix_list().privatesuffix(domain) or domain)
 
 
-_Found = DmarcRecord | Unusable | TemporaryFailure | None
+_Found = DmarcRecord | TemporaryFailure | None
 
 
 class Policies:
@@ -84,17 +83,14 @@ class Policies:
     async def _by_suffix(self, domain: str, suffixes: PublicSuffixes) -> Policy:
         """RFC 7489 6.6.3."""
         org = suffixes.org_domain(domain)
-        own = _sure((await self._records([domain]))[0])
-        found, where = own, domain
-        if not isinstance(found, DmarcRecord) and org != domain:
-            found, where = _sure((await self._records([org]))[0]), org
-        record = found if isinstance(found, DmarcRecord) else None
+        record, where = _sure((await self._records([domain]))[0]), domain
+        if record is None and org != domain:
+            record, where = _sure((await self._records([org]))[0]), org
         return Policy(
             domain=domain,
             org_domain=org,
             record=record,
             record_domain=where if record else "",
-            malformed=own is Unusable.MALFORMED,
         )
 
     async def _by_walk(self, domain: str) -> Policy:
@@ -107,7 +103,7 @@ class Policies:
             if isinstance(found, TemporaryFailure):
                 trouble = found
                 break
-            if not isinstance(found, DmarcRecord):
+            if found is None:
                 continue
             records[name] = found
             if found.psd == "y" and name != domain:
@@ -124,7 +120,6 @@ class Policies:
             org_domain=org,
             record=records.get(where),
             record_domain=where,
-            malformed=answers[0] is Unusable.MALFORMED,
             trouble=trouble,
         )
 
@@ -143,7 +138,7 @@ class Policies:
         if isinstance(answer, TemporaryFailure):
             return answer
         read = [read_record(text, rfc7489=self._suffixes is not None) for text in answer.values]
-        ours = [found for found in read if found is not Unusable.OTHER]
+        ours = [found for found in read if found is not None]
         # RFC 9989 4.10 steps 2 and 6: several records are as good as none.
         return ours[0] if len(ours) == 1 else None
 
@@ -159,7 +154,7 @@ def _one_label_below(name: str, domain: str) -> str:
     return ".".join(domain.split(".")[-(name.count(".") + 2) :])
 
 
-def _sure(found: _Found) -> DmarcRecord | Unusable | None:
+def _sure(found: _Found) -> DmarcRecord | None:
     if isinstance(found, TemporaryFailure):
         raise found
     return found

@@ -3,10 +3,11 @@
 In: the author, what SPF, DKIM and ARC found, discovery.py. Out: a `DmarcResult`. Our own
 evaluator. Standards: RFC 9989 (with `discovery = "psl"` RFC 7489), RFC 8601 2.7 for the tokens.
 
-A missing, doubled or unreadable author is permerror and never aligned. DNS trouble is temperror,
-never "no record". Two local settings are honoured: `exceptions` (authors for whom one relaxed
-aligned pass is enough) and `trusted_sealers` (forwarders whose ARC seal lifts the disposition of a
-fail; the result stays fail).
+A missing, doubled or unreadable author is permerror and never aligned. Of a record with errors
+the rest applies; where it asks for nothing, what does not align is permerror too. DNS trouble is
+temperror, never "no record". Two local settings are honoured: `exceptions` (authors for whom one
+relaxed aligned pass is enough) and `trusted_sealers` (forwarders whose ARC seal lifts the
+disposition of a fail; the result stays fail).
 
 Limits: pct= of RFC 7489 is taken by the letter only when it is 0; no dice are thrown.
 """
@@ -17,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from postroom.failure import TemporaryFailure
 from postroom.reading.author import Author
-from postroom.reading.names import ascii_name, is_same_or_below
+from postroom.reading.names import ascii_address, ascii_name, is_same_or_below
 from postroom.verdict import ArcResult, DkimResult, DmarcPolicy, DmarcResult, Result, SpfResult
 
 from .arc import Chain
@@ -58,7 +59,7 @@ async def evaluate_dmarc(
     if not domain:
         return DmarcResult(result=Result.PERMERROR, reason="author-domain")
     identifiers = _identifiers(spf, dkim, null_sender)
-    excepted = domain in exceptions or author.address.text.lower() in exceptions
+    excepted = domain in exceptions or ascii_address(author.address.text) in exceptions
     try:
         policy = await policies.of(domain)
         aligned, in_doubt = await _aligned(policies, policy, identifiers, excepted)
@@ -94,18 +95,26 @@ def _result(
     excepted: bool,
 ) -> DmarcResult:
     known = DmarcResult(
-        domain=policy.domain, org_domain=policy.org_domain, policy=selected, aligned=aligned
+        domain=policy.domain,
+        org_domain=policy.org_domain,
+        policy=selected,
+        aligned=aligned,
+        in_doubt=in_doubt and not aligned,
     )
+    flawed = policy.record is not None and policy.record.flawed
     if aligned and excepted:
         return replace(known, result=Result.PASS, reason="exception")
     if selected is None or policy.record is None:
-        if policy.malformed:
+        if flawed:
             return replace(known, result=Result.PERMERROR, reason="record-malformed")
         return known
     if aligned:
         return replace(known, result=Result.PASS)
     if in_doubt:
         return replace(known, result=Result.TEMPERROR, reason="identifier-temperror")
+    if flawed and selected is DmarcPolicy.NONE:
+        # What can be read of it applies (RFC 9989 4.8), but that is nothing: the error is told.
+        return replace(known, result=Result.PERMERROR, reason="record-malformed")
     lower = policy.record.testing or policy.record.percentage == 0
     return replace(
         known,

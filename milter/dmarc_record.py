@@ -1,28 +1,21 @@
 """DMARC records: what a domain owner published at _dmarc.
 
-In: the text of a TXT record. Out: a `DmarcRecord`, or why it is none. Standards: RFC 9989 4.7 and
-4.8; RFC 7489 6.3 where it differs (a missing p=, pct=).
+In: the text of a TXT record. Out: a `DmarcRecord`, or None. Standards: RFC 9989 4.7 and 4.8;
+RFC 7489 6.3 where it differs (a missing p=, pct=).
 
-Limits: a bare word or a tag given twice makes the record malformed (RFC 6376 3.2, whose syntax
-DMARC takes), although RFC 9989 would let receivers ignore it: a policy we half understand is not
-applied.
+Once v=DMARC1 stands first, what cannot be read is left out and the rest applies (RFC 9989 4.8): a
+bare word, and a tag that is there already. The record is then `flawed`.
 """
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 
 from postroom.verdict import DmarcPolicy
 
 _VERSION = re.compile(r"v[ \t]*=[ \t]*DMARC1[ \t]*(?:;|\Z)", re.ASCII)
 _URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s,!;]+(?:![0-9]+[kmgt]?)?", re.ASCII | re.IGNORECASE)
-
-
-class Unusable(Enum):
-    """Why a TXT record at _dmarc is not a policy."""
-
-    OTHER = "other"  # not DMARC at all
-    MALFORMED = "malformed"
+# What copying from a page leaves, in UTF-8: no-break space, zero width space, byte order mark.
+_PASTED = re.compile("\xc2\xa0|\xe2\x80\x8b|\xef\xbb\xbf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +31,7 @@ class DmarcRecord:
     psd: str = "u"  # "y", "n" or "u"
     percentage: int = 100  # pct=, known to RFC 7489 only
     report_uris: tuple[str, ...] = ()  # rua=, the well-formed ones
+    flawed: bool = False  # something in it could not be read and was left out
     text: str = ""  # as published
 
     def policy_for(self, *, own: bool, exists: bool) -> DmarcPolicy | None:
@@ -49,19 +43,14 @@ class DmarcRecord:
         return self.subdomain_policy or self.policy
 
 
-def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | Unusable:
-    """The record in a TXT record's text (RFC 9989 4.7, 4.8, 4.10.1; RFC 7489 6.3, 6.6.3)."""
+def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | None:
+    """The record in a TXT record's text, one character per octet; None when it is not DMARC.
+
+    RFC 9989 4.7, 4.8, 4.10.1; RFC 7489 6.3, 6.6.3.
+    """
     if not _VERSION.match(text) and not _VERSION.match("v" + text[1:] if text[:1] == "V" else ""):
-        return Unusable.OTHER
-    tags: dict[str, str] = {}
-    for spec in text.split(";")[1:]:
-        name, equals, value = spec.partition("=")
-        name = name.strip().lower()
-        if not spec.strip():
-            continue
-        if not equals or not name.isalpha() or name in tags or name == "v":
-            return Unusable.MALFORMED
-        tags[name] = value.strip()
+        return None
+    tags, flawed = _tags(text)
     uris = tuple(
         uri for part in tags.get("rua", "").split(",") if _URI.fullmatch(uri := part.strip())
     )
@@ -85,8 +74,22 @@ def read_record(text: str, *, rfc7489: bool = False) -> DmarcRecord | Unusable:
         psd=_psd(tags.get("psd", "")),
         percentage=_percentage(tags.get("pct", "")),
         report_uris=uris,
+        flawed=flawed,
         text=text,
     )
+
+
+def _tags(text: str) -> tuple[dict[str, str], bool]:
+    """The tags by name, and whether something else stands between them (RFC 9989 4.8)."""
+    tags: dict[str, str] = {}
+    flawed = False
+    for spec in _PASTED.sub(" ", text).split(";"):
+        name, equals, value = (part.strip() for part in spec.partition("="))
+        if equals and name.lower() not in tags:
+            tags[name.lower()] = value
+        elif name:
+            flawed = True
+    return tags, flawed
 
 
 def _policy(value: str) -> DmarcPolicy | None:

@@ -8,10 +8,11 @@ that says something other than accept decides:
 1. a DMARC fail: what the author's domain asks for (RFC 9989 5.4; t= has been applied by the
    verdict), as dmarc_reject, dmarc_quarantine and dmarc_none translate it;
 2. no single author: `author`, and no rule below but spam;
-3. nothing proven and DNS trouble on the way: `temperror`, and no rule below;
+3. nothing proven, and DNS did not say what could prove it or have it lifted: `temperror`, and no
+   rule below;
 4. nothing proven: `spf_fail`, `spf_softfail`, `dkim_fail`, and `unauthenticated` for a domain
    without DMARC policy;
-5. spam that needs no second look: `spam`.
+5. spam that needs no second look: `spam`; of a proven author the model's word alone is not enough.
 
 [policy.domains."author.example"] answers 1, 3 and 4 in its own way. What 1 to 4 say is lifted
 for known forwarders and lists ([policy.allow], trusted ARC sealers): the message is accepted, and
@@ -37,6 +38,7 @@ from postroom.verdict import (
 
 _LONGEST_TEXT = 440  # RFC 5321 4.5.3.1.5: a reply line has 512 octets, code and CRLF included
 _ACCEPT = Disposition.ACCEPT
+_MAY_PASS = (Result.PASS, Result.TEMPERROR)
 _AUTHOR_TEXT = (
     "The From header of this message does not name exactly one author. "
     "Write one mailbox into From, as in name@domain, and send it again"
@@ -73,10 +75,16 @@ def disposition(
         if not lifted:
             return ruling
         ruling = Ruling(reason=lifted)
-    if classification.category == "spam" and not classification.review:
+    if _is_plain_spam(classification, verdict):
         spam = _ruling(section.spam, "spam", "This message was recognised as spam and is refused")
         return ruling if spam.disposition is _ACCEPT else spam
     return ruling
+
+
+def _is_plain_spam(classification: Classification, verdict: Verdict) -> bool:
+    if classification.category != "spam" or classification.review:
+        return False
+    return not (classification.is_lone_spam and verdict.authenticated_domain)
 
 
 def _rulings(verdict: Verdict, section: PolicySection, envelope: Envelope) -> Iterator[Ruling]:
@@ -89,7 +97,7 @@ def _rulings(verdict: Verdict, section: PolicySection, envelope: Envelope) -> It
         return
     if verdict.authenticated_domain or verdict.dmarc.aligned:
         return
-    if _undecided(verdict):
+    if _undecided(verdict, section.allow):
         # A refusal must not rest on a question that nobody has answered.
         yield _ruling(own.temperror or section.temperror, "authentication-temperror", _DNS_TEXT)
         return
@@ -137,7 +145,7 @@ def _unproven(
         yield _ruling(own.spf_fail or section.spf_fail, "spf-fail", text)
     if spf is Result.SOFTFAIL:
         yield _ruling(own.spf_softfail or section.spf_softfail, "spf-softfail", text)
-    if verdict.dkim and not any(one.result is Result.PASS for one in verdict.dkim):
+    if verdict.dkim and not any(one.result in _MAY_PASS for one in verdict.dkim):
         wish = own.dkim_fail or section.dkim_fail
         yield _ruling(wish, "dkim-fail", _unproven_text(verdict, "its DKIM signature is broken"))
     if verdict.dmarc.result is not Result.FAIL:
@@ -152,11 +160,7 @@ def _lifted(verdict: Verdict, allow: AllowSection, envelope: Envelope) -> str:
         return "allowed-sealer"
     if _is_in(envelope.client_address, allow.networks):
         return "allowed-network"
-    proven: list[SpfResult | DkimResult] = [verdict.spf, verdict.spf_helo, *verdict.dkim]
-    names = [ascii_name(one.domain) for one in proven if one.result is Result.PASS]
-    if any(is_same_or_below(name, domain) for name in names for domain in allow.domains):
-        return "allowed-domain"
-    return ""
+    return "allowed-domain" if _has_allowed(verdict, Result.PASS, allow) else ""
 
 
 def _is_in(client: str, networks: tuple[str, ...]) -> bool:
@@ -169,12 +173,22 @@ def _is_in(client: str, networks: tuple[str, ...]) -> bool:
     return any(address in ipaddress.ip_network(network) for network in networks)
 
 
-def _undecided(verdict: Verdict) -> bool:
-    """Whether an answer from DNS could still make the sender authenticated."""
+def _undecided(verdict: Verdict, allow: AllowSection) -> bool:
+    """Whether an answer from DNS could still prove the author or lift the ruling.
+
+    Trouble with any other domain changes nothing: a stranger can make as much of it as he likes.
+    """
     if verdict.dmarc.result is Result.FAIL:
         return False
-    results = {verdict.dmarc.result, verdict.spf.result, *(dkim.result for dkim in verdict.dkim)}
-    return Result.TEMPERROR in results
+    in_doubt = verdict.dmarc.result is Result.TEMPERROR or verdict.dmarc.in_doubt
+    return in_doubt or _has_allowed(verdict, Result.TEMPERROR, allow)
+
+
+def _has_allowed(verdict: Verdict, result: Result, allow: AllowSection) -> bool:
+    """Whether a domain of [policy.allow], or one below it, has this result."""
+    found: list[SpfResult | DkimResult] = [verdict.spf, verdict.spf_helo, *verdict.dkim]
+    names = [ascii_name(one.domain) for one in found if one.result is result]
+    return any(is_same_or_below(name, domain) for name in names for domain in allow.domains)
 
 
 def _ruling(wish: str, reason: str, text: str) -> Ruling:

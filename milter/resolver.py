@@ -4,9 +4,10 @@ In: a name and a record type. Out: an `Answer`, or TemporaryFailure for trouble,
 turn into temperror and never into "no record". A `Resolver` is the seam that tests replace;
 `DnsResolver` asks real servers with dnspython's asyncio resolver: EDNS (RFC 6891), TCP when an
 answer is cut short (RFC 7766), positive and negative answers cached for their TTL (RFC 2308),
-the same question asked once however many messages wait for it. Each query has a socket of its own
-(its port must not be guessable), so there are limits: for one check, so that a message full of
-silent names harms no other, and for the process.
+the same question asked once however many messages wait for it, servers that keep silent asked
+last (`nameservers.py`). Each query has a socket of its own (its port must not be guessable), so
+there are limits: for one check, so that a message full of silent names harms no other, and for
+the process.
 
 Limits: no DNSSEC validation of our own; point `resolver` at a validating one for that.
 """
@@ -17,19 +18,18 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from ipaddress import ip_address
 from typing import Protocol
 
 import dns.asyncresolver
 import dns.exception
 import dns.name
-import dns.nameserver
 import dns.resolver
 
-from postroom.config import DnsSection
+from postroom.config import DnsSection, name_server
 from postroom.failure import PermanentFailure, TemporaryFailure
 
 from .dns_message import question_of, text_of, ttl_of, ttl_of_no_name
+from .nameservers import NameServer, NameServers
 
 
 class RecordType(Enum):
@@ -126,6 +126,14 @@ class DnsResolver:
         self._flights: dict[Question, asyncio.Task[Answer]] = {}
         self._slots = asyncio.Semaphore(_sockets())
         self._resolver = _servers(section.resolver)
+        self._servers = NameServers(
+            (
+                one if isinstance(one, NameServer) else NameServer(str(one), self._resolver.port)
+                for one in self._resolver.nameservers
+            ),
+            rotate=self._resolver.rotate,
+        )
+        self._resolver.rotate = False  # the order is ours
         self._resolver.timeout = min(section.query_timeout, section.deadline)
         self._resolver.lifetime = section.deadline
         self._resolver.use_edns(0, 0, _EDNS_PAYLOAD)
@@ -178,6 +186,9 @@ class DnsResolver:
         try:
             # Waiting for a slot counts: while servers are dead no queue may build up.
             async with asyncio.timeout(self._deadline), self._slots:
+                now = asyncio.get_running_loop().time()
+                # Taken over before anything waits: `resolve` copies the list as it begins.
+                self._resolver.nameservers = self._servers.in_order(now)
                 found = await self._resolver.resolve(
                     question, kind.value, raise_on_no_answer=False, search=False
                 )
@@ -266,13 +277,8 @@ def _servers(endpoints: tuple[str, ...]) -> dns.asyncresolver.Resolver:
         raise PermanentFailure("dns-resolver", error) from error
 
 
-def _server(endpoint: str) -> dns.nameserver.Nameserver:
-    host, colon, port = endpoint.rpartition(":")
-    if not colon or (":" in host and not host.startswith("[")):
-        host, port = endpoint, "53"
-    # By number only: a resolver's name would have to be looked up first.
-    address = "127.0.0.1" if host == "localhost" else str(ip_address(host.strip("[]")))
-    return dns.nameserver.Do53Nameserver(address, int(port))
+def _server(endpoint: str) -> NameServer:
+    return NameServer(*name_server(endpoint))
 
 
 def _normal(name: str) -> str:

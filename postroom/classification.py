@@ -6,6 +6,8 @@ classify/decide.py. Rule and model scores are kept apart so that a person can se
 
 from dataclasses import dataclass, field
 
+_PLAIN_SPAM = 0.97  # from here on the model's word on spam needs nobody's beside it
+
 # The shipped categories; an admin may add more, so a category is text, not an enum.
 CATEGORIES = ("invoice", "purchase_order", "support", "sales", "hr", "spam", "other")
 
@@ -36,3 +38,14 @@ class Classification:
     def likely(self) -> dict[str, float]:
         """Category -> probability, of all that is known: what a later look starts from."""
         return self.weighed or self.scores
+
+    @property
+    def is_lone_spam(self) -> bool:
+        """Whether only the model says spam, and not so surely that a proven author's mail is.
+
+        A rule, a person, a trusted filter or past mail that says so too is a second voice; the
+        last two show in a confidence above the model's own.
+        """
+        if self.category != "spam" or self.source != "model" or self.confidence >= _PLAIN_SPAM:
+            return False
+        return self.confidence <= self.scores.get("spam", 1.0)

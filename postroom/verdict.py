@@ -85,6 +85,7 @@ class DmarcResult:
     # Identifiers that passed and align, such as "spf:example.com", "dkim:example.com".
     # Filled also where the domain publishes no record.
     aligned: tuple[str, ...] = ()
+    in_doubt: bool = False  # nothing is in `aligned`, but an identifier in temperror would align
     reason: str = ""
 
 

@@ -77,8 +77,13 @@ _LOGGED = ("day", "domain", "address", "state", "detail")
 @app.command()
 def dead(
     forget: Annotated[
-        str, typer.Option("--forget", help="Let this address have reports again.")
-    ] = "",
+        list[str] | None,
+        typer.Option(
+            "--forget",
+            metavar="ADDRESS|all",
+            help="Let this address have reports again, or all; can be given more than once.",
+        ),
+    ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -91,9 +96,11 @@ def dead(
     try:
         if forget:
             with database.transaction() as connection:
-                known = outbound.revive(connection, forget.lower())
-            typer.echo(f"{forget}: {'gets reports again' if known else 'was not on the list'}")
-            raise typer.Exit(0 if known else 1)
+                wanted = list(outbound.dead_since(connection, 0)) if "all" in forget else forget
+                known = [outbound.revive(connection, one.lower()) for one in wanted]
+            for one, was in zip(wanted, known, strict=True):
+                typer.echo(f"{one}: {'gets reports again' if was else 'was not on the list'}")
+            raise typer.Exit(0 if all(known) else 1)
         since = datetime.now(UTC).timestamp() - settings.dmarc_reports.dead_for
         with database.reading() as connection:
             found = outbound.dead_since(connection, since)

@@ -1,16 +1,19 @@
 """Where an aggregate report may go.
 
 In: a published policy and DNS. Out: the addresses of rua=, each with its size limit; those
-outside the policy's organization only where they agreed to take its reports.
+outside the policy's organization only where they agreed to take its reports. Where DNS cannot say
+now whether one did, that one is in doubt, and no other.
 Standards: RFC 9989 4.7 (rua=), RFC 7489 6.2 (the !10m suffix), RFC 9990 3.5 and 4.
 
 Limits: mailto: only, as RFC 9990 defines no other way; at most ten destinations.
 """
 
+import asyncio
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
+from postroom.failure import TemporaryFailure
 from postroom.reading.names import ascii_name
 
 from .published import Lookups, PublishedPolicy
@@ -30,6 +33,7 @@ class Destination:
 
     address: str  # the domain in A-labels, lower case
     most: int | None = None  # octets of the message as sent; None: no limit
+    doubt: str = ""  # why DNS could not say whether it agreed
 
     @property
     def host(self) -> str:
@@ -51,16 +55,22 @@ def read_uri(uri: str) -> Destination | None:
 
 
 async def destinations(policy: PublishedPolicy, lookups: Lookups) -> list[Destination]:
-    """The destinations that may be used, in the order of rua= (RFC 9990 3.5, 4).
-
-    Raises TemporaryFailure while DNS cannot say whether one of them agreed.
-    """
+    """The destinations that may be used or are in doubt, in the order of rua= (RFC 9990 3.5, 4)."""
     read = [found for uri in policy.report_uris if (found := read_uri(uri)) is not None]
+    decided = await asyncio.gather(*(_decided(policy, one, lookups) for one in read[:_MOST]))
     allowed: dict[str, Destination] = {}
-    for one in read[:_MOST]:
-        for agreed in await _agreed(policy, one, lookups):
-            allowed.setdefault(agreed.address.lower(), agreed)
+    for agreed in (one for each in decided for one in each):
+        allowed.setdefault(agreed.address.lower(), agreed)
     return list(allowed.values())[:_MOST]
+
+
+async def _decided(
+    policy: PublishedPolicy, wanted: Destination, lookups: Lookups
+) -> list[Destination]:
+    try:
+        return await _agreed(policy, wanted, lookups)
+    except TemporaryFailure as failure:
+        return [replace(wanted, doubt=failure.reason)]
 
 
 async def _agreed(

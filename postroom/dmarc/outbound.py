@@ -18,7 +18,8 @@ from .seen import Seen, SignatureSeen
 
 DAY_S = 86_400
 _SIGNATURES = TypeAdapter(tuple[SignatureSeen, ...])
-_FACTS = [column for column in DMARC_SEEN.columns if column.name not in ("id", "at")]
+_FACTS = [column for column in DMARC_SEEN.columns if column.name not in ("id", "at", "lot")]
+FRESH = ""  # the lot of what is in no report yet
 
 
 def add_seen(connection: Connection, batch: Iterable[tuple[float, Seen]]) -> None:
@@ -49,11 +50,30 @@ def authors_seen(connection: Connection, day: int) -> list[str]:
     return sorted(connection.scalars(found))
 
 
-def count_seen(connection: Connection, day: int, author: str) -> list[tuple[Seen, int]]:
+def lots_seen(connection: Connection, day: int) -> dict[str, list[str]]:
+    """The author domains of each lot of a day."""
+    found = select(DMARC_SEEN.c.lot, DMARC_SEEN.c.header_from).where(*_within(day)).distinct()
+    lots: dict[str, list[str]] = {}
+    for row in connection.execute(found.order_by(DMARC_SEEN.c.lot, DMARC_SEEN.c.header_from)):
+        lots.setdefault(row.lot, []).append(row.header_from)
+    return lots
+
+
+def make_lot(connection: Connection, day: int, authors: Sequence[str], lot: str) -> None:
+    """Puts what is fresh of some author domains into a lot: what comes later is not of it."""
+    for author in authors:
+        connection.execute(
+            update(DMARC_SEEN).where(*_within(day), *_of(author, FRESH)).values(lot=lot)
+        )
+
+
+def count_seen(
+    connection: Connection, day: int, author: str, lot: str | None = None
+) -> list[tuple[Seen, int]]:
     """What was seen of an author domain on a day; equal messages counted together."""
     grouped = (
         select(*_FACTS, func.count().label("times"))
-        .where(*_within(day), DMARC_SEEN.c.header_from == author)
+        .where(*_within(day), *_of(author, lot))
         .group_by(*_FACTS)
         .order_by(DMARC_SEEN.c.source_ip, *_FACTS)
     )
@@ -65,12 +85,12 @@ def count_seen(connection: Connection, day: int, author: str) -> list[tuple[Seen
     return found
 
 
-def forget_seen(connection: Connection, day: int, authors: Sequence[str]) -> None:
+def forget_seen(
+    connection: Connection, day: int, authors: Sequence[str], lot: str | None = None
+) -> None:
     """Removes what has been reported, or is not wanted."""
     for author in authors:
-        connection.execute(
-            delete(DMARC_SEEN).where(*_within(day), DMARC_SEEN.c.header_from == author)
-        )
+        connection.execute(delete(DMARC_SEEN).where(*_within(day), *_of(author, lot)))
 
 
 def forget_before(connection: Connection, moment: float) -> int:
@@ -144,6 +164,11 @@ def dead_since(connection: Connection, moment: float) -> dict[str, tuple[float, 
 def was_sent_to(connection: Connection, report: str, address: str) -> bool:
     """Whether we sent this report to this address."""
     return states_of(connection, report).get(address, "") in ("sent", "sending")
+
+
+def _of(author: str, lot: str | None) -> list[ColumnElement[bool]]:
+    of = [DMARC_SEEN.c.header_from == author]
+    return of if lot is None else [*of, DMARC_SEEN.c.lot == lot]
 
 
 def _within(day: int) -> tuple[ColumnElement[bool], ...]:

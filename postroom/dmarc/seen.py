@@ -57,7 +57,8 @@ def seen_in(
     dmarc = verdict.dmarc
     if verdict.local or dmarc.policy is None or not dmarc.domain:
         return None
-    if dmarc.result not in (Result.PASS, Result.FAIL):
+    # A permerror with a policy: the record has errors, asks for nothing, and nothing aligns.
+    if dmarc.result not in (Result.PASS, Result.FAIL, Result.PERMERROR):
         return None
     told = Disposition.ACCEPT if config.policy.dry_run else examination.disposition
     if told is Disposition.DEFER or _is_report(envelope, message, config):
@@ -111,7 +112,7 @@ def _disposition(verdict: Verdict, told: Disposition, reason: str) -> str:
 def _override(verdict: Verdict, disposition: str, reason: str) -> str:
     """RFC 9990 3.1.6: needed where a fail was not treated as the policy asks."""
     dmarc = verdict.dmarc
-    if dmarc.result is not Result.FAIL or dmarc.policy is None:
+    if dmarc.result is Result.PASS or dmarc.policy is None:
         return ""
     if disposition == dmarc.policy.value:
         return ""

@@ -4,7 +4,13 @@ import asyncio
 
 import pytest
 
-from postroom.actions.submit import OutcomeUnknown, Refused, submit
+from postroom.actions.submit import (
+    OutcomeUnknown,
+    RecipientRefused,
+    Refused,
+    ServerRefused,
+    submit,
+)
 from postroom.failure import PermanentFailure, TemporaryFailure
 from tests.fakes.smtp_sink import SmtpSink
 
@@ -89,6 +95,33 @@ def test_trouble_before_the_data_leaves_nothing_behind(
         assert not line.passed
         assert sink.received() == []
         assert send(sink.address, line)
+
+
+@pytest.mark.parametrize(
+    ("moment", "said", "kind"),
+    [
+        ("greeting", "554 5.7.1 no", ServerRefused),
+        ("mail", "553 5.7.1 Sender address rejected: not owned by user", ServerRefused),
+        ("mail", "550 5.1.1 no", ServerRefused),
+        ("rcpt", "550 5.1.1 User unknown", RecipientRefused),
+        ("rcpt", "556 5.1.10 nullMX", RecipientRefused),
+        ("rcpt", "552 5.2.2 Mailbox full", RecipientRefused),
+        ("rcpt", "550 no", RecipientRefused),
+        ("rcpt", "554 5.7.1 Relay access denied", PermanentFailure),
+        ("rcpt", "550 5.1.0 Sender address rejected", PermanentFailure),
+        ("rcpt", "550 5.1.8 Sender address rejected: Domain not found", PermanentFailure),
+        ("rcpt", "554 5.1.11 no", PermanentFailure),
+        ("data", "554 5.5.1 no", PermanentFailure),
+    ],
+)
+def test_a_refusal_says_whose_fault_it_is_where_the_server_does(
+    moment: str, said: str, kind: type[Exception]
+) -> None:
+    with SmtpSink() as sink:
+        sink.faults[moment].append(said)
+        with pytest.raises(PermanentFailure) as refused:
+            send(sink.address, Line())
+    assert type(refused.value) is kind
 
 
 def test_whoever_guards_the_line_may_refuse() -> None:

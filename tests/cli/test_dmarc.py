@@ -117,6 +117,27 @@ def test_a_refusal_is_listed_and_can_be_forgotten(
     assert postroom(config, "dmarc", "dead", "--forget", "D@other.test").exit_code == 1
 
 
+def test_several_refusals_can_be_forgotten_at_once(config: Path, database: Database) -> None:
+    def refuse(*addresses: str) -> None:
+        with database.transaction() as connection:
+            for address in addresses:
+                outbound.mark_dead(connection, address, "smtp-550", datetime.now(UTC))
+
+    refuse("a@x.test", "b@x.test", "c@x.test")
+    some = postroom(
+        config, "dmarc", "dead", "--forget", "a@x.test", "--forget", "no@x.test", "--forget",
+        "B@x.test",
+    )  # fmt: skip
+    assert some.exit_code == 1
+    assert "no@x.test: was not on the list" in some.stdout
+    assert [line.split()[0] for line in postroom(config, "dmarc", "dead").stdout.splitlines()] == [
+        "c@x.test"
+    ]
+    refuse("d@x.test")
+    assert postroom(config, "dmarc", "dead", "--forget", "all").exit_code == 0
+    assert "No address" in postroom(config, "dmarc", "dead").stdout
+
+
 def test_reports_are_off_until_an_admin_says_so(config: Path, tmp_path: Path) -> None:
     off = toml(tmp_path / "off.toml", service={"state_dir": str(tmp_path)})
     assert "enabled is false" in postroom(off, "dmarc", "send").stdout

@@ -6,7 +6,6 @@ import pytest
 
 from postroom.dmarc.destinations import Destination, destinations, read_uri
 from postroom.dmarc.published import PublishedPolicy
-from postroom.failure import TemporaryFailure
 from tests.fakes.published import Published
 
 URIS = [
@@ -107,9 +106,15 @@ def test_a_name_too_long_for_dns_is_a_no() -> None:
     assert found("mailto:d@other.test", domain=domain) == ([], [])
 
 
-def test_dns_trouble_is_not_a_no() -> None:
-    with pytest.raises(TemporaryFailure, match="dns-timeout"):
-        found(ABROAD, texts={NAME: None})
+def test_dns_trouble_is_not_a_no_and_leaves_the_other_destinations_alone() -> None:
+    uris = ("mailto:a@shop.test", ABROAD, "mailto:b@shop.test")
+    policy = PublishedPolicy(domain="shop.test", p="none", report_uris=uris)
+    allowed = asyncio.run(destinations(policy, Published({}, {NAME: None})))
+    assert [(one.address, one.doubt) for one in allowed] == [
+        ("a@shop.test", ""),
+        ("d@reports.other.test", "dns-timeout"),
+        ("b@shop.test", ""),
+    ]
 
 
 def test_the_host_is_what_stands_behind_the_last_at() -> None:

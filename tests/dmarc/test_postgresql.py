@@ -51,6 +51,11 @@ def test_both_directions_work(database: Database) -> None:
         assert outbound.days_seen(connection, NOW.timestamp()) == [DAY - 86_400, DAY]
         assert outbound.authors_seen(connection, DAY) == ["shop.test"]
         assert outbound.count_seen(connection, DAY, "shop.test") == [(ROW, 3)]
+    with database.transaction() as connection:
+        outbound.make_lot(connection, DAY, ["shop.test"], "lot")
+        assert outbound.lots_seen(connection, DAY) == {"lot": ["shop.test"]}
+        assert outbound.count_seen(connection, DAY, "shop.test", "lot") == [(ROW, 3)]
+        assert outbound.count_seen(connection, DAY, "shop.test", outbound.FRESH) == []
     for wanted in (True, False):
         with database.transaction() as connection:
             claimed = outbound.claim(connection, "r1", "d@shop.test", domain="x.test", now=NOW)

@@ -2,6 +2,8 @@
 
 import asyncio
 import dataclasses
+import gzip
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
@@ -14,7 +16,7 @@ from postroom.dmarc import outbound
 from postroom.dmarc.published import PublishedPolicy
 from postroom.dmarc.seen import Seen
 from postroom.dmarc.sending import Outcome, Sender
-from postroom.failure import PermanentFailure
+from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.store.engine import Database
 from tests.fakes.moment import FixedClock
 from tests.fakes.published import Published
@@ -221,6 +223,164 @@ def test_a_refusal_after_the_data_counts_too(house: House, sink: SmtpSink) -> No
     house.see(ROW)
     sink.faults["dot"].append("554 5.6.0 too much")
     assert [(one.state, one.detail) for one in house.send()] == [("refused", "smtp-554")]
+
+
+def test_a_refusal_after_the_data_is_of_that_report_and_not_of_the_address(
+    house: House, sink: SmtpSink
+) -> None:
+    house.see(ROW)
+    sink.faults["dot"].append("554 5.7.1 content rejected")
+    assert [one.state for one in house.send()] == ["refused"]
+    house.clock.moment += timedelta(days=1)
+    house.see(ROW, at=YESTERDAY + timedelta(days=1))
+    assert house.states() == [("shop.test", "d@shop.test", "sent")]
+
+
+NOT_OF_THE_RECIPIENT = [
+    ("rcpt", "554 5.7.1 <d@shop.test>: Relay access denied"),
+    ("rcpt", "553 5.7.1 <dmarc@firma.test>: Sender address rejected: not owned by user"),
+    ("data", "554 5.5.1 no"),
+]
+
+
+@pytest.mark.parametrize(("moment", "said"), NOT_OF_THE_RECIPIENT)
+def test_a_no_that_is_not_of_the_recipient_waits_for_the_next_run(
+    house: House, sink: SmtpSink, moment: str, said: str
+) -> None:
+    house.see(ROW)
+    sink.faults[moment].append(said)
+    assert [(one.address, one.state) for one in house.send()] == [("d@shop.test", "later")]
+    house.clock.moment += timedelta(days=1)
+    assert house.states() == [("shop.test", "d@shop.test", "sent")]
+    assert house.left() == 0
+
+
+@pytest.mark.parametrize("moment", ["greeting", "mail"])
+def test_a_server_that_takes_nothing_of_ours_ends_the_run_and_nothing_is_lost(
+    house: House, sink: SmtpSink, moment: str
+) -> None:
+    other = PublishedPolicy(domain="bar.test", p="none", report_uris=("mailto:b@bar.test",))
+    house.lookups.policies["bar.test"] = other
+    house.see(ROW, dataclasses.replace(ROW, header_from="bar.test"))
+    sink.faults[moment].append("550 5.7.1 not allowed")
+    with pytest.raises(TemporaryFailure, match="dmarc-submit-refused") as refused:
+        house.send()
+    assert "dmarc@firma.test (smtp-550)" in refused.value.detail
+    assert (sink.received(), house.left()) == ([], 2)
+    house.clock.moment += timedelta(days=1)
+    assert house.states() == [
+        ("bar.test", "b@bar.test", "sent"),
+        ("shop.test", "d@shop.test", "sent"),
+    ]
+
+
+def test_a_destination_in_doubt_does_not_keep_the_report_from_the_others(
+    house: House, sink: SmtpSink
+) -> None:
+    uris = ("mailto:x@gone.test", "mailto:d@shop.test")
+    house.lookups.policies["shop.test"] = dataclasses.replace(SHOP, report_uris=uris)
+    name = "shop.test._report._dmarc.gone.test"
+    house.lookups.names[name] = None
+    house.see(ROW)
+    assert [(one.address, one.state, one.detail[:11]) for one in house.send()] == [
+        ("x@gone.test", "later", "dns-timeout"),
+        ("d@shop.test", "sent", "4D3F000001"),
+    ]
+    assert [(one.address, one.state) for one in house.send()] == [
+        ("x@gone.test", "later"),
+        ("d@shop.test", "known"),
+    ]
+    house.lookups.names[name] = ("v=DMARC1",)
+    assert [one.state for one in house.send()] == ["sent", "known"]
+    assert house.left() == 0
+
+
+def test_who_has_a_report_already_is_not_in_doubt(house: House, sink: SmtpSink) -> None:
+    uris = ("mailto:x@other.test", "mailto:d@shop.test")
+    house.lookups.policies["shop.test"] = dataclasses.replace(SHOP, report_uris=uris)
+    house.lookups.names["shop.test._report._dmarc.other.test"] = ("v=DMARC1",)
+    house.see(ROW)
+    sink.faults["rcpt"] += ["250 2.1.5 Ok", "451 4.3.0 later"]
+    assert [one.state for one in house.send()] == ["sent", "later"]
+    house.lookups.names["shop.test._report._dmarc.other.test"] = None
+    assert [one.state for one in house.send()] == ["known", "sent"]
+    assert house.left() == 0
+
+
+def reported(sink: SmtpSink) -> list[tuple[str, list[str]]]:
+    """Each report taken: for whom, and the authors in it."""
+    found = []
+    for mail in sink.received():
+        packed = message_from_bytes(mail.raw).get_payload()[1].get_payload(decode=True)  # type: ignore[index,union-attr]
+        xml = gzip.decompress(packed).decode()  # type: ignore[arg-type]
+        found.append((mail.recipients[0], re.findall("<header_from>(.*?)</header_from>", xml)))
+    return found
+
+
+BOTH = dataclasses.replace(SHOP, report_uris=("mailto:a@shop.test", "mailto:b@shop.test"))
+SUBDOMAIN = dataclasses.replace(ROW, header_from="sub.shop.test")
+
+
+@pytest.mark.parametrize("first", [("dns-timeout", BOTH), (BOTH, "dns-timeout")])
+def test_no_message_is_reported_twice_to_anybody_while_dns_comes_and_goes(
+    house: House, sink: SmtpSink, first: tuple[PublishedPolicy | str, PublishedPolicy | str]
+) -> None:
+    house.lookups.policies |= {"shop.test": BOTH, "sub.shop.test": first[0]}
+    house.see(ROW, SUBDOMAIN)
+    sink.faults["rcpt"] += ["250 2.1.5 Ok", "451 4.3.0 later"]
+    house.send()
+    house.lookups.policies["sub.shop.test"] = first[1]
+    house.clock.moment += timedelta(days=1)
+    house.send()
+    house.lookups.policies["sub.shop.test"] = BOTH
+    house.send()
+    for address in ("a@shop.test", "b@shop.test"):
+        authors = [one for to, of in reported(sink) if to == address for one in of]
+        assert sorted(authors) == ["shop.test", "sub.shop.test"]
+    assert house.left() == 0
+
+
+def test_a_report_that_was_made_goes_once_all_its_authors_have_lost_their_policy(
+    house: House, sink: SmtpSink
+) -> None:
+    house.lookups.policies |= {"shop.test": BOTH, "sub.shop.test": BOTH}
+    house.see(ROW, SUBDOMAIN)
+    sink.faults["rcpt"] += ["250 2.1.5 Ok", "451 4.3.0 later"]
+    house.send()
+    house.lookups.policies |= {"shop.test": None, "sub.shop.test": "dns-timeout"}
+    house.send()
+    assert house.left() == 2
+    house.lookups.policies["sub.shop.test"] = None
+    house.send()
+    assert (len(sink.received()), house.left()) == (1, 0)
+
+
+def test_a_report_that_was_made_is_not_made_again_for_another_policy_domain(
+    house: House, sink: SmtpSink
+) -> None:
+    house.lookups.policies |= {"shop.test": BOTH, "a.shop.test": BOTH}
+    house.see(ROW, dataclasses.replace(ROW, header_from="a.shop.test"))
+    sink.faults["rcpt"] += ["250 2.1.5 Ok", "451 4.3.0 later"]
+    house.send()
+    house.lookups.policies["a.shop.test"] = dataclasses.replace(BOTH, domain="a.shop.test")
+    assert [(one.domain, one.state) for one in house.send()] == [
+        ("shop.test", "known"),
+        ("shop.test", "sent"),
+    ]
+    assert reported(sink) == [
+        (f"{name}@shop.test", ["a.shop.test", "shop.test"]) for name in ("a", "b")
+    ]
+
+
+def test_a_day_is_reported_whole_or_dropped_whole(house: House, sink: SmtpSink) -> None:
+    house.lookups.policies["shop.test"] = BOTH
+    house.see(ROW, at=YESTERDAY.replace(hour=1))
+    house.see(ROW)
+    sink.faults["rcpt"] += ["250 2.1.5 Ok", "451 4.3.0 later"]
+    house.send()
+    house.clock.moment = YESTERDAY + timedelta(days=5)
+    assert [one.state for one in house.send()] == ["known", "sent"]
+    assert house.left() == 0
 
 
 def test_a_report_nobody_knows_the_fate_of_is_not_sent_again(house: House, sink: SmtpSink) -> None:

@@ -140,11 +140,30 @@ def test_discovery_follows_the_configuration() -> None:
         assert [name for name, _ in resolver.asked if name.startswith("_dmarc")][-1] == asked
 
 
-def test_an_exception_is_taken_from_the_configuration() -> None:
-    config = Config(authentication=AuthenticationSection(exceptions=("Author.Test",)))
+@pytest.mark.parametrize("written", ["Author.Test", "ann@author.test", "Ann@Author.Test"])
+def test_an_exception_is_taken_from_the_configuration(written: str) -> None:
+    config = Config(authentication=AuthenticationSection(exceptions=(written,)))
     authenticator = Authenticator(config, FakeResolver(ZONE), FixedClock())
     envelope = Envelope(client_address="192.0.2.1", sender="x@mail.author.test")
     verdict = asyncio.run(authenticator.authenticate(envelope, MESSAGE))
+    assert (verdict.dmarc.result, verdict.dmarc.reason) == (Result.PASS, "exception")
+
+
+@pytest.mark.parametrize("author", ["ann@bücher.test", "ann@xn--bcher-kva.test"])
+@pytest.mark.parametrize(
+    "written",
+    ["bücher.test", "xn--bcher-kva.test", "Ann@Bücher.test", "ann@XN--bcher-kva.test"],
+)
+def test_an_exception_is_the_same_domain_in_either_spelling(written: str, author: str) -> None:
+    zone = {
+        "mail.xn--bcher-kva.test": [("TXT", "v=spf1 ip4:192.0.2.1 -all")],
+        "_dmarc.xn--bcher-kva.test": [("TXT", "v=DMARC1; p=reject; aspf=s")],
+    }
+    config = Config(authentication=AuthenticationSection(exceptions=(written,)))
+    authenticator = Authenticator(config, FakeResolver(zone), FixedClock())
+    envelope = Envelope(client_address="192.0.2.1", sender="x@mail.xn--bcher-kva.test")
+    raw = MESSAGE.replace(b"ann@author.test", author.encode())
+    verdict = asyncio.run(authenticator.authenticate(envelope, raw))
     assert (verdict.dmarc.result, verdict.dmarc.reason) == (Result.PASS, "exception")
 
 

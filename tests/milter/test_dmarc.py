@@ -7,7 +7,7 @@ import pytest
 from postroom.envelope import Address
 from postroom.milter.discovery import Policies, PublicSuffixes, walk
 from postroom.milter.dmarc import evaluate_dmarc
-from postroom.milter.dmarc_record import DmarcRecord, Unusable, read_record
+from postroom.milter.dmarc_record import DmarcRecord, read_record
 from postroom.reading.author import Author
 from postroom.verdict import DkimResult, DmarcPolicy, DmarcResult, Result, SpfResult
 from tests.fakes.dns import FakeResolver, ZoneLiteral
@@ -180,9 +180,24 @@ def test_without_a_usable_record_there_is_no_dmarc(zone: str) -> None:
     assert (found.result, found.policy, found.disposition) == (Result.NONE, None, NONE)
 
 
-def test_a_record_that_cannot_be_read_is_said_to_be_there() -> None:
-    found = evaluate("_dmarc.x.test TXT v=DMARC1; p=reject; p=none", "u@x.test")
+@pytest.mark.parametrize("psl", [False, True])
+@pytest.mark.parametrize("policy", ["reject", "quarantine"])
+@pytest.mark.parametrize("flaw", ["pct", 'rua=mailto:d@x.test;"', "adkim=r; adkim=s"])
+def test_an_error_in_a_record_does_not_cost_the_author_the_rest(
+    flaw: str, policy: str, psl: bool
+) -> None:
+    for author in ("u@x.example", "u@a.x.example"):
+        zone = f"_dmarc.x.example TXT v=DMARC1; p={policy}; {flaw}"
+        assert evaluate(zone, author, psl=psl).disposition is DmarcPolicy(policy)
+        assert evaluate(zone, author, dkim="m.x.example", psl=psl).result is Result.PASS
+
+
+def test_a_record_with_errors_that_asks_for_nothing_is_said_to_be_there() -> None:
+    zone = "_dmarc.x.test TXT v=DMARC1; p=none; p=reject"
+    found = evaluate(zone, "u@x.test")
     assert (found.result, found.reason) == (Result.PERMERROR, "record-malformed")
+    assert found.disposition is NONE
+    assert evaluate(zone, "u@x.test", spf="x.test").result is Result.PASS
 
 
 @pytest.mark.parametrize(
@@ -267,6 +282,24 @@ def test_an_identifier_in_doubt_leaves_the_result_in_doubt_if_it_would_align(
     doubt = Result.TEMPERROR
     found = evaluate(RELAXED, "u@x.test", spf=spf, dkim=dkim, spf_result=doubt, dkim_result=doubt)
     assert found.result is result
+
+
+@pytest.mark.parametrize(
+    ("spf", "dkim", "in_doubt"),
+    [
+        ("x.test", "", True),
+        ("", "x.test evil.test", True),
+        ("evil.test", "evil.test", False),
+        ("", "", False),
+    ],
+)
+def test_without_a_record_a_doubt_is_told_only_of_what_would_align(
+    spf: str, dkim: str, in_doubt: bool
+) -> None:
+    doubt = Result.TEMPERROR
+    found = evaluate("", "u@x.test", spf=spf, dkim=dkim, spf_result=doubt, dkim_result=doubt)
+    assert (found.result, found.in_doubt) == (Result.NONE, in_doubt)
+    assert not evaluate("", "u@x.test", spf=spf, dkim="x.test", spf_result=doubt).in_doubt
 
 
 def test_one_pass_outweighs_a_doubt() -> None:
@@ -369,6 +402,9 @@ def test_a_doubtful_author_is_permerror_whatever_passes(problem: str) -> None:
     assert found.aligned == ()
 
 
+FLAWED_STRICT = DmarcRecord(policy=REJECT, strict_spf=True, flawed=True)
+
+
 @pytest.mark.parametrize(
     ("text", "read"),
     [
@@ -391,19 +427,31 @@ def test_a_doubtful_author_is_permerror_whatever_passes(problem: str) -> None:
             DmarcRecord(policy=NONE, report_uris=("mailto:a@x.test!10m", "https://x.test/d")),
         ),
         ("v=DMARC1", DmarcRecord(policy=NONE)),
-        ("v=dmarc1; p=none", Unusable.OTHER),
-        ("v=DMARC12; p=none", Unusable.OTHER),
-        ("v=DMARC1 p=none", Unusable.OTHER),
-        (" v=DMARC1; p=none", Unusable.OTHER),
-        ("", Unusable.OTHER),
-        ("v=DMARC1; p=none; bogus", Unusable.MALFORMED),
-        ("v=DMARC1; p=none; p=none", Unusable.MALFORMED),
-        ("v=DMARC1; p=none; v=DMARC1", Unusable.MALFORMED),
+        ("v=dmarc1; p=none", None),
+        ("v=DMARC12; p=none", None),
+        ("v=DMARC1 p=none", None),
+        (" v=DMARC1; p=none", None),
+        ("", None),
+        ("v=DMARC1; p=none; bogus", DmarcRecord(policy=NONE, flawed=True)),
+        ("v=DMARC1; p=none; p=none", DmarcRecord(policy=NONE, flawed=True)),
+        ("v=DMARC1; p=none; v=DMARC1", DmarcRecord(policy=NONE, flawed=True)),
+        ("v=DMARC1; p=reject; P=none; aspf=s", FLAWED_STRICT),
+        ("v=DMARC1; pct; p=reject; =; aspf=s", FLAWED_STRICT),
+        ('v=DMARC1; p=reject; aspf=s;"', FLAWED_STRICT),
+        (
+            "v=DMARC1; p=none; rua=mailto:a@x.test; mailto:b@x.test; rua=mailto:c@x.test",
+            DmarcRecord(policy=NONE, report_uris=("mailto:a@x.test",), flawed=True),
+        ),
+        ("v=DMARC1; x-tag=1; fo1=1; p=reject;;", DmarcRecord(policy=REJECT)),
+        (
+            "v=DMARC1;\xc2\xa0p=reject\xe2\x80\x8b;\xc2\xa0",  # as UTF-8 pasted it
+            DmarcRecord(policy=REJECT),
+        ),
     ],
 )
-def test_records_are_read_as_written(text: str, read: DmarcRecord | Unusable) -> None:
+def test_records_are_read_as_written(text: str, read: DmarcRecord | None) -> None:
     found = read_record(text)
-    if isinstance(found, DmarcRecord) and isinstance(read, DmarcRecord):
+    if found is not None and read is not None:
         assert found.text == text
         assert found == DmarcRecord(**{name: getattr(read, name) for name in FIELDS}, text=text)
     else:

@@ -1,5 +1,7 @@
 """The table from verdict and classification to what SMTP is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from postroom.classification import Classification
@@ -37,10 +39,19 @@ def failing(asked: DmarcPolicy, **more: object) -> Verdict:
 
 
 def with_results(
-    dmarc: Result, spf: Result = Result.NONE, dkim: tuple[Result, ...] = (), aligned: str = ""
+    dmarc: Result,
+    spf: Result = Result.NONE,
+    dkim: tuple[Result, ...] = (),
+    aligned: str = "",
+    in_doubt: bool = False,
 ) -> Verdict:
     return Verdict(
-        dmarc=DmarcResult(result=dmarc, domain="a.example", aligned=(aligned,) if aligned else ()),
+        dmarc=DmarcResult(
+            result=dmarc,
+            domain="a.example",
+            aligned=(aligned,) if aligned else (),
+            in_doubt=in_doubt,
+        ),
         spf=SpfResult(result=spf),
         dkim=tuple(DkimResult(result=result) for result in dkim),
     )
@@ -74,8 +85,9 @@ def test_mail_we_submitted_ourselves_is_accepted_whatever_else_is_said() -> None
 
 TEMPERRORS = [
     (with_results(Result.TEMPERROR), DEFER),
-    (with_results(Result.NONE, spf=Result.TEMPERROR), DEFER),
-    (with_results(Result.NONE, dkim=(Result.FAIL, Result.TEMPERROR)), DEFER),
+    (with_results(Result.NONE, spf=Result.TEMPERROR, in_doubt=True), DEFER),
+    (with_results(Result.NONE, dkim=(Result.FAIL, Result.TEMPERROR), in_doubt=True), DEFER),
+    (with_results(Result.NONE, spf=Result.TEMPERROR, dkim=(Result.TEMPERROR,)), ACCEPT),
     (with_results(Result.PASS, spf=Result.TEMPERROR, aligned="dkim:a.example"), ACCEPT),
     (with_results(Result.NONE, spf=Result.TEMPERROR, aligned="dkim:a.example"), ACCEPT),
     (with_results(Result.NONE, spf=Result.SOFTFAIL), ACCEPT),
@@ -142,12 +154,15 @@ def test_nobody_is_told_anything_when_nobody_is_refused(told: str) -> None:
 
 
 def unproven(
-    spf: Result = Result.NONE, dkim: tuple[Result, ...] = (), domain: str = "partner.example"
+    spf: Result = Result.NONE,
+    dkim: tuple[Result, ...] = (),
+    domain: str = "partner.example",
+    in_doubt: bool = False,
 ) -> Verdict:
     """An author whose domain publishes no DMARC policy, and nothing that proves it."""
     return Verdict(
         author=f"anna@{domain}",
-        dmarc=DmarcResult(domain=domain, org_domain=domain),
+        dmarc=DmarcResult(domain=domain, org_domain=domain, in_doubt=in_doubt),
         spf=SpfResult(result=spf, domain="bounce.test"),
         dkim=tuple(DkimResult(result=result, domain="s.test") for result in dkim),
     )
@@ -177,8 +192,12 @@ PER_RESULT = [
     (failing(DmarcPolicy.NONE), {"spf_fail": "reject"}, REJECT, "spf-fail"),
     (failing(DmarcPolicy.REJECT), {"dmarc_reject": "defer"}, DEFER, "dmarc-reject"),
     # A refusal never rests on a question that DNS has not answered.
-    (unproven(FAIL, (Result.TEMPERROR,)), {"spf_fail": "reject"}, ACCEPT, ""),
-    (unproven(Result.TEMPERROR), {"unauthenticated": "reject"}, ACCEPT, ""),
+    (unproven(FAIL, (Result.TEMPERROR,), in_doubt=True), {"spf_fail": "reject"}, ACCEPT, ""),
+    (unproven(Result.TEMPERROR, in_doubt=True), {"unauthenticated": "reject"}, ACCEPT, ""),
+    (unproven(dkim=(FAIL, Result.TEMPERROR)), {"dkim_fail": "reject"}, ACCEPT, ""),
+    # What could not align anyhow leaves no question open.
+    (unproven(FAIL, (Result.TEMPERROR,)), {"spf_fail": "reject"}, REJECT, "spf-fail"),
+    (unproven(Result.TEMPERROR), {"unauthenticated": "reject"}, REJECT, "unauthenticated"),
 ]
 
 
@@ -258,7 +277,8 @@ def test_a_domains_own_answer_to_a_dmarc_fail_replaces_the_published_one_in_both
 
 def test_a_domains_own_answer_to_dns_trouble_comes_before_the_general_one() -> None:
     section = per_domain(partner_example={"temperror": "defer"})
-    assert disposition(unproven(Result.TEMPERROR), SUPPORT, section).disposition is DEFER
+    in_doubt = unproven(Result.TEMPERROR, in_doubt=True)
+    assert disposition(in_doubt, SUPPORT, section).disposition is DEFER
     assert disposition(with_results(Result.TEMPERROR), SUPPORT, section).disposition is ACCEPT
 
 
@@ -310,7 +330,7 @@ LIFTED = [
     (forwarded(dkim="list.example", result=Result.FAIL), "", ""),
     (forwarded(spf="list.example", result=Result.SOFTFAIL), "", ""),
     (unproven(FAIL), "192.0.2.7", "allowed-network"),
-    (unproven(Result.TEMPERROR), "192.0.2.7", "allowed-network"),
+    (unproven(Result.TEMPERROR, in_doubt=True), "192.0.2.7", "allowed-network"),
 ]
 
 
@@ -326,6 +346,14 @@ def test_mail_through_known_forwarders_and_lists_is_accepted_and_stays_unauthent
     assert verdict.authenticated_domain == ""
 
 
+def test_a_list_that_dns_knows_nothing_of_for_now_is_not_taken_for_a_stranger() -> None:
+    signed = unproven(FAIL, (Result.TEMPERROR,))
+    for domain, told in (("bounces.list.example", DEFER), ("s.test", REJECT)):
+        signature = DkimResult(result=Result.TEMPERROR, domain=domain)
+        verdict = replace(signed, dkim=(signature,))
+        assert disposition(verdict, SUPPORT, ALLOW).disposition is told
+
+
 def test_a_trusted_sealer_lifts_every_rule_about_the_sender() -> None:
     dmarc = DmarcResult(result=FAIL, domain="bank.example", reason="arc-sealer:list.example")
     verdict = Verdict(dmarc=dmarc, spf=SpfResult(result=FAIL))
@@ -339,6 +367,15 @@ def test_an_allow_list_does_not_open_the_door_to_spam() -> None:
     section = ALLOW.model_copy(update={"spam": "reject"})
     ruling = disposition(forwarded(), SURE_SPAM, section, Envelope(client_address="192.0.2.7"))
     assert (ruling.disposition, ruling.reason) == (REJECT, "spam")
+
+
+def test_a_proven_author_is_refused_as_spam_only_where_more_than_the_model_says_so() -> None:
+    section = PolicySection(spam="reject")
+    faint = Classification(category="spam", confidence=0.9, scores={"spam": 0.9}, review=False)
+    proven, unproven = with_results(Result.PASS), with_results(Result.NONE)
+    assert disposition(proven, faint, section) == Ruling()
+    assert disposition(unproven, faint, section).disposition is REJECT
+    assert disposition(proven, replace(faint, source="rule"), section).disposition is REJECT
 
 
 def test_what_nobody_would_have_refused_needs_no_allow_list() -> None:

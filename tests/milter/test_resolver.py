@@ -10,6 +10,7 @@ import pytest
 
 from postroom.config import DnsSection
 from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.milter.nameservers import NameServer, NameServers
 from postroom.milter.resolver import Answer, DnsResolver, RecordType, look_up_all
 from tests.fakes.dns import DnsServer
 
@@ -239,8 +240,69 @@ def test_the_second_server_answers_when_the_first_is_dead() -> None:
     assert answer.values == ("192.0.2.1",)
 
 
-@pytest.mark.parametrize("endpoint", ["127.0.0.1:port", "no such host:53"])
+def test_a_server_that_keeps_silent_is_waited_for_once_and_not_by_every_question() -> None:
+    async def several(resolver: DnsResolver) -> list[Answer]:
+        names = ("a.test", "_dmarc.deep.test", "none.test")
+        return [await resolver.look_up(name, RecordType.TXT) for name in names]
+
+    with DnsServer(dead=True) as dead, DnsServer(ZONE) as alive:
+        resolver = DnsResolver(
+            DnsSection(resolver=(dead.address, alive.address), query_timeout=0.1, deadline=5.0)
+        )
+        answers = asyncio.run(several(resolver))
+        assert [name for name, _, _ in dead.queries] == ["a.test"]
+    assert [answer.exists for answer in answers] == [True, True, False]
+
+
+def test_a_silent_server_is_seen_when_the_deadline_is_no_longer_than_one_query() -> None:
+    async def three(resolver: DnsResolver) -> Answer:
+        for kind in (RecordType.A, RecordType.AAAA):  # the first may end before it is noted
+            await look_up_all(resolver, [("a.test", kind)])
+        return await resolver.look_up("a.test", RecordType.TXT)
+
+    with DnsServer(dead=True) as dead, DnsServer(ZONE) as alive:
+        settings = DnsSection(
+            resolver=(dead.address, alive.address), query_timeout=0.5, deadline=0.5
+        )
+        assert asyncio.run(three(DnsResolver(settings))).values == ("v=spf1 -all",)
+
+
+def the_order(servers: NameServers, now: float) -> list[int]:
+    return [one.port for one in servers.in_order(now)]
+
+
+def test_a_silent_server_rests_and_then_one_question_finds_out_whether_it_is_back() -> None:
+    first, second = NameServer("127.0.0.1", 1), NameServer("127.0.0.1", 2)
+    servers = NameServers([first, second])
+    assert the_order(servers, 100) == [1, 2]
+    first.kept_silent(100, 102)
+    assert the_order(servers, 102) == [2, 1]
+    assert [the_order(servers, 140) for _ in range(3)] == [[1, 2], [2, 1], [2, 1]]
+    first.kept_silent(140, 142)
+    assert [the_order(servers, 180), the_order(servers, 180)] == [[1, 2], [2, 1]]
+    first.answered(181)
+    assert [the_order(servers, 182) for _ in range(2)] == [[1, 2], [1, 2]]
+
+
+def test_a_name_that_nobody_answers_for_does_not_make_a_server_dead() -> None:
+    first, second = NameServer("127.0.0.1", 1), NameServer("127.0.0.1", 2)
+    servers = NameServers([first, second])
+    first.answered(101)
+    first.kept_silent(100, 102)
+    assert the_order(servers, 102) == [1, 2]
+    second.answered(103)
+    first.kept_silent(110, 112)
+    second.kept_silent(112, 114)
+    assert the_order(servers, 114) == [2, 1]  # both rest: the one that answered last goes first
+
+
+def test_servers_take_turns_where_resolv_conf_says_so() -> None:
+    servers = NameServers([NameServer("127.0.0.1", port) for port in (1, 2, 3)], rotate=True)
+    assert [the_order(servers, 0)[0] for _ in range(4)] == [2, 3, 1, 2]
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:port", "127.0.0.1:99999", "no such host:53"])
 def test_a_resolver_that_cannot_be_used_is_said_at_the_start(endpoint: str) -> None:
     with pytest.raises(PermanentFailure) as raised:
-        DnsResolver(DnsSection(resolver=(endpoint,)))
+        DnsResolver(DnsSection.model_construct(resolver=(endpoint,)))  # past the file's own check
     assert raised.value.reason == "dns-resolver"
