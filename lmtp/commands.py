@@ -4,21 +4,23 @@ Standards: RFC 2033 (LHLO), RFC 5321 4.1.1 and 4.1.2 (commands, paths), RFC 1870
 (BODY), RFC 6531 (SMTPUTF8); XFORWARD as Postfix's XFORWARD_README has it, values in xtext
 (RFC 3461 4).
 
-Addresses are kept as they were said, without angle brackets and source route. Nothing here is
+Addresses are kept as they were said, without angle brackets and source route; control characters
+in quotes become "?". Nothing here is
 stricter than a mail needs to get through: the peer is our own Postfix, and a 5xx would make it
 bounce. Local parts may be longer than 64 octets, and UTF-8 is taken without SMTPUTF8 too.
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, replace
 
+from postroom.envelope import plain_address
 from postroom.failure import Reply
 
 XFORWARD_ATTRIBUTES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 _LONGEST_VALUE = 255  # of an XFORWARD attribute
 _LONGEST_QUEUE_ID = 64
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _UNPRINTABLE = re.compile(r"[^\x21-\x7e\x80-\U0010ffff]|[\x7f-\xa0]")
 
 
@@ -156,10 +158,10 @@ def _decode_xtext(xtext: str) -> str:
 
 
 def _ip_address(value: str) -> str:
-    try:
-        return str(ipaddress.ip_address(value[5:] if value[:5].upper() == "IPV6:" else value))
-    except ValueError as error:
-        raise Refused(501, "5.5.4", "Bad ADDR value") from error
+    address = plain_address(value)
+    if not address:
+        raise Refused(501, "5.5.4", "Bad ADDR value")
+    return address
 
 
 def _path(argument: str, keyword: str, enhanced: str) -> tuple[str, list[str]]:
@@ -175,6 +177,10 @@ def _path(argument: str, keyword: str, enhanced: str) -> tuple[str, list[str]]:
     address = rest[1:end]
     if address.startswith("@"):  # RFC 5321 4.1.2, appendix C: a source route is ignored
         address = address.partition(":")[2]
+    local, at, domain = address.rpartition("@")
+    if local.startswith('"'):
+        # Postfix hands on what it took, extensions with control characters among it.
+        address = f"{_CONTROL.sub('?', local)}{at}{domain}"
     if any(ord(character) < 32 or ord(character) == 127 for character in address):
         raise Refused(501, enhanced, "Bad address syntax")
     return address, rest[end + 1 :].split()

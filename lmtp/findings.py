@@ -4,7 +4,9 @@ In: an `Arrival` and the service's three functions. Out: `Findings`, all that a 
 
 The verdict must speak of the author we read. A stamp whose author differs is not believed; when
 an examination of our own still sees another author, the message counts as unauthenticated,
-because it is not known that the one who passed is the one who would be answered.
+because it is not known that the one who passed is the one who would be answered. An
+examination that could not read the message proves its author all the same; what it is, is then
+asked anew of what is read here.
 
 Failure policy: what the bytes themselves cause (a part that kills or outlasts its reader: problem
 worker-..., or a PermanentFailure) becomes a doubt that sends the message to a person, since the
@@ -17,9 +19,10 @@ from dataclasses import dataclass, replace
 from postroom import maillog, metrics
 from postroom.classification import Classification
 from postroom.classify.second_look import Considered
+from postroom.envelope import Envelope
 from postroom.examination import Examination, Examine
 from postroom.failure import PermanentFailure
-from postroom.message import Message
+from postroom.message import WORKER_LOST, Message
 from postroom.order import Order
 from postroom.verdict import Disposition, DmarcResult, Verdict
 
@@ -28,9 +31,9 @@ from .mailboxes import comparable
 
 Read = Callable[[bytes], Awaitable[Message]]
 Extract = Callable[[Message, Classification], Awaitable[Order]]
+Classify = Callable[[Message, Verdict, Envelope], Awaitable[Classification]]
 Consider = Callable[[Message, Classification], Awaitable[Considered]]
 
-_LOST = "worker-"  # problems that begin so: the worker that read the bytes did not survive them
 _WITH_DOCUMENT = ("purchase_order", "invoice")  # categories whose order or invoice is read
 
 
@@ -57,6 +60,7 @@ async def find_out(
     *,
     read: Read,
     examine: Examine,
+    classify: Classify,
     extract: Extract,
     consider: Consider | None = None,
 ) -> Findings:
@@ -66,10 +70,11 @@ async def find_out(
     """
     message = await _read(arrival.raw, read)
     examination, unexamined = await _examination(arrival, message, examine)
+    examination = await _as_read(arrival, examination, message, classify)
     considered = await consider(message, examination.classification) if consider else None
     classification = considered.classification if considered else examination.classification
     order = await _order(message, classification, extract)
-    unread = [p for p in (*message.problems, *order.problems) if p.startswith(_LOST)]
+    unread = [p for p in (*message.problems, *order.problems) if p.startswith(WORKER_LOST)]
     return Findings(
         message=message,
         verdict=examination.verdict,
@@ -85,7 +90,7 @@ async def _read(raw: bytes, read: Read) -> Message:
     try:
         return await read(raw)
     except PermanentFailure as failure:
-        return Message(raw=raw, problems=(_LOST + failure.reason.removeprefix(_LOST),))
+        return Message(raw=raw, problems=(WORKER_LOST + failure.reason.removeprefix(WORKER_LOST),))
 
 
 async def _examination(
@@ -111,10 +116,20 @@ async def _examination(
     return replace(examination, verdict=unproven), ()
 
 
+async def _as_read(
+    arrival: Arrival, found: Examination, message: Message, classify: Classify
+) -> Examination:
+    """The examination; classified anew when that could not read what we have read."""
+    if not found.unread or message.unread:
+        return found
+    classification = await classify(message, found.verdict, arrival.envelope)
+    return replace(found, classification=classification, unread="")
+
+
 async def _order(message: Message, classification: Classification, extract: Extract) -> Order:
     if classification.category not in _WITH_DOCUMENT:
         return Order()
     try:
         return await extract(message, classification)
     except PermanentFailure as failure:
-        return Order(problems=(_LOST + failure.reason.removeprefix(_LOST),))
+        return Order(problems=(WORKER_LOST + failure.reason.removeprefix(WORKER_LOST),))

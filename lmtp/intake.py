@@ -28,6 +28,7 @@ from sqlalchemy import Connection
 from postroom import maillog, metrics
 from postroom.actions import outbox
 from postroom.actions.plan import deliver, plan, read_report
+from postroom.actions.threads import ticket_followed
 from postroom.classify.decide import QUARANTINE_FOLDER, decide
 from postroom.clock import Clock
 from postroom.config import Config
@@ -37,16 +38,16 @@ from postroom.doorbell import ring as ring_here
 from postroom.envelope import Envelope
 from postroom.examination import Examine
 from postroom.failure import PermanentFailure, Reply, TemporaryFailure, reply_for
-from postroom.order import order_name
+from postroom.order import order_turn
 from postroom.stamp import StampKey
-from postroom.store import emptied, likeness, messages
+from postroom.store import emptied, likeness, messages, repeats
 from postroom.store.engine import Database
 from postroom.store.messages import Known, NewMessage, Taken
 from postroom.verdict import Disposition
 
 from . import poison
 from .arrival import Arrival, arrive
-from .findings import Consider, Extract, Findings, Read, find_out
+from .findings import Classify, Consider, Extract, Findings, Read, find_out
 
 _WHO = "lmtp"
 _REFUSED_AT_BORDER = (Disposition.REJECT, Disposition.QUARANTINE, Disposition.DISCARD)
@@ -80,6 +81,7 @@ class Intake:
         clock: Clock,
         keys: tuple[StampKey, ...],  # of the milter's stamp; the newest first
         examine: Examine,
+        classify: Classify,
         read: Read,
         extract: Extract,
         consider: Consider | None = None,
@@ -90,6 +92,7 @@ class Intake:
         self._clock = clock
         self._keys = keys
         self._examine = examine
+        self._classify = classify
         self._read = read
         self._extract = extract
         self._consider = consider
@@ -121,6 +124,7 @@ class Intake:
             arrival,
             read=self._read,
             examine=self._examine,
+            classify=self._classify,
             extract=self._extract,
             consider=self._consider,
         )
@@ -216,6 +220,7 @@ class Intake:
             digest=arrival.digest,
             received_at=arrival.received_at,
             config=self._config,
+            follows=ticket_followed(connection, findings.message.references),
         )
         report = read_report(
             findings.message, arrival.envelope, digest=arrival.digest, config=self._config
@@ -237,8 +242,12 @@ class Intake:
             findings.order,
             findings.message,
             self._config,
-            known_order=messages.known_order(
-                connection, findings.author, findings.order.number, besides=arrival.digest
+            known_order=repeats.is_ordered(
+                connection,
+                findings.author,
+                findings.order,
+                at=arrival.received_at,
+                besides=arrival.digest,
             ),
             disposition=disposition,
         )
@@ -247,6 +256,12 @@ class Intake:
         if is_repeated:
             decision = _for_review(
                 decision, "repeated: this queue id and Message-ID came before with other content"
+            )
+        elif decision.outcome is not Outcome.DELIVER and repeats.is_sent_again(
+            connection, findings.author, arrival.message_id, besides=arrival.digest
+        ):
+            decision = _for_review(
+                decision, "repeated: this author's Message-ID was acted on with other content"
             )
         if disposition in _REFUSED_AT_BORDER:
             decision = replace(decision, folder=QUARANTINE_FOLDER)
@@ -302,8 +317,8 @@ def _repeat(connection: Connection, arrival: Arrival, before: _Before) -> Taken 
 
 
 def _queue_up(connection: Connection, arrival: Arrival, findings: Findings) -> None:
-    order = order_name(findings.author, findings.order.number)
-    messages.queue_up(connection, arrival.digest, arrival.envelope.queue_id, order)
+    names = (arrival.digest, arrival.envelope.queue_id, arrival.message_id)
+    messages.queue_up(connection, *names, order_turn(findings.author, findings.order))
 
 
 def _row(arrival: Arrival, findings: Findings, decision: Decision) -> NewMessage:

@@ -22,7 +22,7 @@ from postroom.config import Config
 from postroom.reading import fields
 
 from . import maildir, onward
-from .mailboxes import mailbox_of
+from .mailboxes import maildir_of
 
 _OURS = frozenset(
     (b"x-postroom-verdict", b"x-postroom-category", b"x-postroom-message", b"return-path")
@@ -67,7 +67,7 @@ async def deliver(
     return await asyncio.to_thread(
         maildir.store,
         config.maildir_root,
-        mailbox_of(recipient),
+        maildir_of(recipient, config),
         folder,
         key,
         content,

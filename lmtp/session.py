@@ -300,7 +300,8 @@ class LmtpSession(LMTP):
         self._forwarded = Forwarded()
 
     async def _refuse(self, reply: Reply) -> None:
-        self._errors += 1
+        # "Not now" for each recipient beyond the most is no error: the others get the message.
+        self._errors += reply.code >= 500
         await self._say(str(reply))
 
     async def _say(self, lines: str) -> None:

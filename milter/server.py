@@ -33,9 +33,11 @@ from postroom.verdict import Verdict
 
 from .binding import Milter
 from .endpoint import Listening, listen
+from .room import Room
 from .session import Front, Judged, Session
 from .waker import Waker
 
+_LARGEST_AT_ONCE = 2  # messages of milter.max_size
 _SETTLED_S = 1.0  # then a predecessor accepts no more, and what it accepted last has spoken
 _LAST_REPLY_S = 0.2  # libmilter writes a reply after the callback returned; no call says when
 
@@ -170,6 +172,7 @@ class MilterServer:
             disconnected=self._disconnected,
             opened=self._opened,
             closed=self._closed,
+            room=Room(_LARGEST_AT_ONCE * self._config.milter.max_size),
             # Over TCP an unanswered event meets Nagle's algorithm and a delayed ACK: 40 ms each.
             silent=self._config.milter.socket.startswith("unix:"),
         )
@@ -213,6 +216,8 @@ class MilterServer:
                 raise  # the examiner's own, not ours
             examining.cancel()
             raise TemporaryFailure("deadline", error) from error
+        finally:
+            del examining  # its error knows this frame: a cycle that would keep the message
 
     async def _judged(self, envelope: Envelope, raw: bytes) -> Judged:
         with self._waker.examining():

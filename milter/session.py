@@ -26,6 +26,7 @@ from postroom.verdict import Disposition, Verdict
 from . import border
 from .answer import header_value, refusal
 from .binding import Milter
+from .room import Room
 from .transaction import Client, Transaction, client_of
 
 DRY_RUN = "X-Postroom-Dry-Run"
@@ -63,6 +64,7 @@ class Front:
     disconnected: Callable[[], None]  # it ended
     opened: Callable[[], bool]  # a transaction begins; False: we drain and take no more
     closed: Callable[[], None]  # it ended, whatever way
+    room: Room  # for the octets of large messages
     silent: bool  # "no reply" may be negotiated
 
 
@@ -125,6 +127,7 @@ class Session:
             sender=path,
             max_size=self._front.config.milter.max_size,
             leading_space=bool(self._steps & Milter.P_HDR_LEADSPC),
+            room=self._front.room,
         )
         if not self._front.opened():
             return self._answer(ctx, reply_for(TemporaryFailure("shutting-down")))
@@ -164,6 +167,7 @@ class Session:
             return self._fail(ctx, TemporaryFailure("bug", error), queue_id, started)
         finally:
             if transaction is not None:
+                transaction.leave()
                 self._front.closed()
 
     def abort(self, _ctx: Any) -> int:
@@ -192,12 +196,15 @@ class Session:
 
     def _drop(self) -> None:
         if self._transaction is not None:
+            self._transaction.leave()
             self._transaction = None
             self._front.closed()
 
     def _judge(self, ctx: Any, transaction: Transaction, queue_id: str, started: float) -> int:
         if transaction.too_large:
             raise PermanentFailure("too-large")
+        if transaction.crowded:
+            raise TemporaryFailure("busy")
         if len(transaction.guarded) > border.MOST_GUARDED:
             raise PermanentFailure("forged-headers")
         envelope = transaction.envelope(

@@ -8,12 +8,12 @@ Standards: RFC 5321 4.1.1.2 (paths), RFC 5322 2.2 (fields).
 Limits: Postfix hands header lines without the space before the colon; that space is lost.
 """
 
-import ipaddress
 from dataclasses import dataclass, replace
 
-from postroom.envelope import Envelope
+from postroom.envelope import Envelope, plain_address
 
 from . import border
+from .room import SMALL, Room
 
 # No mail has more. A field costs time and memory far beyond its octets wherever it is read, and
 # Postfix limits a single one only.
@@ -41,20 +41,9 @@ def client_of(hostname: str, hostaddr: object) -> Client:
     name = hostname if named else ""
     match hostaddr:
         case (str(address), *_):
-            return Client(address=_plain_address(address), name=name)
+            return Client(address=plain_address(address), name=name)
         case _:
             return Client(name=name)
-
-
-def _plain_address(text: str) -> str:
-    """An IP address in its usual form; IPv4 in IPv6 as IPv4; empty when it is none."""
-    bare = text[5:] if text.lower().startswith("ipv6:") else text
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        return ""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return str(mapped or address)
 
 
 def path_text(path: bytes) -> str:
@@ -74,16 +63,21 @@ def path_text(path: bytes) -> str:
 class Transaction:
     """What came between one MAIL FROM and its end of message."""
 
-    def __init__(self, *, client: Client, sender: bytes, max_size: int, leading_space: bool):
+    def __init__(
+        self, *, client: Client, sender: bytes, max_size: int, leading_space: bool, room: Room
+    ) -> None:
         self._client = client
         self._sender = path_text(sender)
         self._max_size = max_size  # octets of the whole message
+        self._room = room  # for what is not small
+        self._taken = 0  # octets of it
         self._leading_space = leading_space  # values come with the space after the colon
         self._recipients: list[str] = []
         self._message = bytearray()
         self._fields = 0  # seen so far
         self._body_start: int | None = None
         self.too_large = False  # collecting has stopped and what was collected is gone
+        self.crowded = False  # the same, because there was no room
         self.guarded: list[tuple[str, bytes]] = []  # fields border.py wants to see, up to its cap
 
     def add_recipient(self, path: bytes) -> None:
@@ -92,7 +86,7 @@ class Transaction:
 
     def add_field(self, name: str, value: bytes) -> None:
         """One header field; the value's lines are separated by LF, or by CRLF in every line."""
-        if self.too_large:
+        if self.too_large or self.crowded:
             return
         if border.is_guarded(name) and len(self.guarded) <= border.MOST_GUARDED:
             self.guarded.append((name, value))
@@ -117,6 +111,11 @@ class Transaction:
         raw, self._message = bytes(self._message), bytearray()
         return raw, self._body_start or 0
 
+    def leave(self) -> None:
+        """Gives the room back; the message is answered, or will not come."""
+        self._room.give_back(self._taken)
+        self._taken = 0
+
     def envelope(self, *, queue_id: str, authenticated_user: str) -> Envelope:
         """The envelope, with what only end of message tells."""
         return Envelope(
@@ -135,14 +134,26 @@ class Transaction:
             self._body_start = len(self._message)
 
     def _add(self, piece: bytes) -> None:
-        if self.too_large:
+        if self.too_large or self.crowded:
             return
-        if len(self._message) + len(piece) > self._max_size:
+        size = len(self._message) + len(piece)
+        if size > self._max_size:
             self._drop()
             return
+        if size > max(SMALL, self._taken):
+            more = min(max(size, self._taken + SMALL), self._max_size) - self._taken
+            if not self._room.take(more):
+                self.crowded = True
+                self._forget()
+                return
+            self._taken += more
         self._message += piece
 
     def _drop(self) -> None:
         self.too_large = True
+        self._forget()
+
+    def _forget(self) -> None:
+        self.leave()
         self._message = bytearray()
         self.guarded = []

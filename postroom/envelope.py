@@ -5,6 +5,7 @@ read by everything after. Addresses are kept as they were said, without angle br
 Standards: RFC 5321 4.1, RFC 2033; XFORWARD as in Postfix's XFORWARD_README.
 """
 
+import ipaddress
 from dataclasses import dataclass
 
 
@@ -22,6 +23,17 @@ class Address:
         if not self.domain:
             return self.local
         return f"{self.local}@{self.domain}"
+
+
+def plain_address(text: str) -> str:
+    """An IP address in its usual form; IPv4 in IPv6 as IPv4; empty when it is none."""
+    bare = text[5:] if text.lower().startswith("ipv6:") else text
+    try:
+        address = ipaddress.ip_address(bare)
+    except ValueError:
+        return ""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def parse_path(path: str) -> Address:

@@ -21,6 +21,8 @@ class Examination:
     disposition: Disposition = Disposition.ACCEPT
     reason: str = ""  # machine token behind the disposition: "dmarc-reject", "" for accept
     text: str = ""  # what a rejected sender is told; one ASCII line
+    # Why its reading had no end ("worker-timeout"); then the classification is one of nothing.
+    unread: str = ""
 
 
 # Raises TemporaryFailure when it cannot say; never blocks beyond its own deadline.

@@ -14,6 +14,7 @@ from dataclasses import replace
 from time import perf_counter
 
 from . import jobs, metrics
+from .actions import wording
 from .classification import Classification
 from .classify.classifier import Classifier
 from .classify.orders.templatefile import load_templates
@@ -40,8 +41,12 @@ Note = Callable[[Envelope, Examination, Message], None]
 class Examiner:
     """Owns the workers, the resolver's cache and the loaded model of one process."""
 
-    def __init__(self, config: Config, clock: Clock, note: Note | None = None) -> None:
+    def __init__(
+        self, config: Config, clock: Clock, note: Note | None = None, part: str = ""
+    ) -> None:
         """`note` is told of every examination; it neither waits nor raises.
+
+        `part` is the service's part that asks, as its metrics name it.
 
         Raises TemplateError for templates of senders that cannot be used.
         """
@@ -52,7 +57,11 @@ class Examiner:
         self.pool = WorkerPool(config.reading, WORKER_MODULES)
         self.authenticator = Authenticator(config, DnsResolver(config.dns), clock, self.pool.run)
         self.classifier = Classifier(
-            config.classification, config.models_dir, config.categories.keys()
+            config.classification,
+            config.models_dir,
+            config.categories.keys(),
+            part,
+            lambda: wording.names(config.reply),
         )
         self._classifying = ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="classify")
         self._trusted = [ipaddress.ip_network(n) for n in config.milter.trusted_networks]
@@ -64,7 +73,16 @@ class Examiner:
 
     async def examine(self, envelope: Envelope, raw: bytes) -> tuple[Examination, Message]:
         """What is found out about a message, and the message as it was read for that."""
-        verdict, message = await asyncio.gather(self.authenticate(envelope, raw), self.read(raw))
+        halves = (
+            asyncio.create_task(self.authenticate(envelope, raw)),
+            asyncio.create_task(self.read(raw)),
+        )
+        try:
+            verdict, message = await asyncio.gather(*halves)
+        finally:
+            for half in halves:
+                half.cancel()  # nobody waits for it when the other has failed
+            del halves, half  # an error in them knows this frame: a cycle that would keep `raw`
         classification = await self.classify(message, verdict, envelope)
         metrics.CONFIDENCE.observe(classification.confidence)
         answer = disposition(verdict, classification, self.config.policy, envelope)
@@ -74,6 +92,7 @@ class Examiner:
             disposition=answer.disposition,
             reason=answer.reason,
             text=answer.text,
+            unread=message.unread,
         )
         if self._note is not None:
             self._note(envelope, examination, message)

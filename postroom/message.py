@@ -11,6 +11,8 @@ from enum import Enum
 
 from .envelope import Address
 
+WORKER_LOST = "worker-"  # problems that begin so: the worker that read the bytes did not survive
+
 
 class AutomaticKind(Enum):
     """Which machine wrote a message; HUMAN when none did."""
@@ -34,6 +36,7 @@ class Automatic:
 
     kind: AutomaticKind = AutomaticKind.HUMAN
     why: str = ""  # the header or phrase that decided; empty for a human
+    doubtful: bool = False  # people's mail may look so too: never answered, but a person may look
 
     @property
     def is_automatic(self) -> bool:
@@ -49,6 +52,7 @@ class Attachment:
     type: str  # media type as declared, lower case: "application/pdf"
     size: int  # octets after decoding
     sha256: str  # hex, of the decoded octets
+    charset: str = ""  # as declared for the octets, true or not; empty when none was
     inline: bool = False  # shown inside the text (signature image), not a document
     members: tuple[str, ...] = ()  # names inside an archive, as listed; empty for other types
     # Short tokens: "encrypted", "expanded-limit", "inside-message" (of a message attached to this
@@ -93,6 +97,11 @@ class Message:
     forwarded: tuple[Forwarded, ...] = ()  # messages inside this one, outermost first
     automatic: Automatic = Automatic()
     problems: tuple[str, ...] = ()  # short tokens: "charset-repaired", "depth-limit" ...
+
+    @property
+    def unread(self) -> str:
+        """The problem of a message whose reading had no end ("worker-timeout"), or empty."""
+        return next((one for one in self.problems if one.startswith(WORKER_LOST)), "")
 
     def header(self, name: str) -> str:
         """The first header of that name (any case), or empty."""

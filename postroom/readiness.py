@@ -10,9 +10,12 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from .config import Config
 from .failure import Failure
+
+_COUNTERS_NEED = 4_194_304  # octets; a part has some ten files of 64 KiB, which grow
 
 
 class State(Enum):
@@ -82,11 +85,29 @@ def folders(config: Config) -> Iterator[Finding]:
             )
         else:
             yield ok(f"{free // 1_048_576} MiB free on {config.service.state_dir}")
+    if config.service.run_dir.is_dir():
+        if not has_room_for_counters(config.service.run_dir):
+            yield warning(
+                f"{config.service.run_dir} is full: a part that starts counts nothing",
+                "make room there, then systemctl restart postroom",
+            )
     if not config.service.mailboxes:
         yield warning(
             "service.mailboxes is empty: every recipient Postfix sends is taken",
             'list the company addresses: mailboxes = ["info@example.com"]',
         )
+
+
+def has_room_for_counters(run_dir: Path) -> bool:
+    """Whether a part can count there.
+
+    Its files are mapped and have holes: on a full file system the kernel kills it (SIGBUS) at the
+    first count. One that finds no room counts for nobody, and the mail goes on.
+    """
+    try:
+        return shutil.disk_usage(run_dir).free >= _COUNTERS_NEED
+    except OSError:
+        return False
 
 
 def sockets(config: Config) -> Iterator[Finding]:

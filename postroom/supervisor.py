@@ -10,7 +10,8 @@ Where the configuration file has changed, SIGHUP replaces the parts, unless it h
 everything goes on as it was. Milter and LMTP are replaced without a gap: the successor starts
 beside the old part, inherits its sockets (succession.py) and says when it listens; then the old one
 takes no new connection and ends what it has. A successor that does not come up is ended, the old
-part goes on, and nothing else is replaced; the next SIGHUP tries again.
+part goes on, and nothing else is replaced; the next SIGHUP tries again. What the supervisor itself
+began with (the metrics' address, its folder, which parts there are) stays, and is told.
 
 systemd is told that the service is up when milter and LMTP listen; if one of them does not, when it
 has had the time to: the others serve meanwhile.
@@ -34,6 +35,7 @@ from .child import Child, begin, patience_s
 from .config import Config, ConfigError, load
 from .failure import PermanentFailure
 from .lineage import environment_for_child
+from .readiness import has_room_for_counters
 from .succession import SUCCEEDED, Estate
 from .vitals import Part, Parts
 
@@ -55,6 +57,7 @@ class Supervisor:
         command: Callable[[str], Sequence[str]] | None = None,
     ) -> None:
         """`command` runs a part; without it `postroom serve --only PART` does."""
+        self._began_with = config
         self._config = config  # what a part that starts now finds
         self._in_force = config  # what milter and LMTP were started with; health is asked of it
         self._config_path = config_path
@@ -130,10 +133,12 @@ class Supervisor:
 
     async def _start(self, part: str, left: Estate | None = None) -> Child:
         """Starts a process of a part, which may inherit the sockets of another."""
-        environment = environment_for_child() | {
-            SUPERVISED_VARIABLE: "1",
-            "PROMETHEUS_MULTIPROC_DIR": str(self._counters),
-        }
+        environment = environment_for_child() | {SUPERVISED_VARIABLE: "1"}
+        if has_room_for_counters(self._config.service.run_dir):
+            environment["PROMETHEUS_MULTIPROC_DIR"] = str(self._counters)
+        else:
+            environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
+            maillog.degraded(part=part, reason="run-dir-full")
         patience = patience_s(self._config, part)
         child = await begin(self._command(part), environment, patience_s=patience, left=left)
         self._alive[part].append(child)
@@ -187,6 +192,18 @@ class Supervisor:
             elif not await self._replace(part):
                 return
         self._written = written
+        for key in self._unheeded():
+            maillog.degraded(part=key, reason="needs-restart")
+
+    def _unheeded(self) -> Iterator[str]:
+        """Keys whose change no replacement of parts takes into use."""
+        began, now = self._began_with, self._config
+        if now.metrics.listen != began.metrics.listen:
+            yield "metrics.listen"
+        if now.service.run_dir != began.service.run_dir:
+            yield "service.run_dir"
+        if now.api.listen and "api" not in self._parts:
+            yield "api.listen"
 
     def _is_listening(self, part: str) -> bool:
         child = self._children.get(part)

@@ -20,6 +20,9 @@ _BOM = b"\xef\xbb\xbf"
 _LF_END = re.compile(rb"(\r?\n)\r?\n")
 _CR_END = re.compile(rb"(\r)\r")
 _LF_LINE = re.compile(rb"[^\n]*\n|[^\n]+\Z")
+_POSTMARK = re.compile(rb">?From ")
+_BLANK_LINE = re.compile(rb"(?:^|[\r\n])[ \t]+(?:[\r\n]|\Z)")
+_NAME = re.compile(rb"[\x21-\x39\x3b-\x7e]+")
 _CR_LINE = re.compile(rb"[^\r]*\r|[^\r]+\Z")
 
 
@@ -47,6 +50,24 @@ def split(raw: bytes) -> tuple[tuple[Field, ...], bytes]:
     end = end_of_header.search(raw, start)
     header, body = (raw[start : end.end(1)], raw[end.end() :]) if end else (raw[start:], b"")
     return _fields(line.findall(header)), body
+
+
+def is_unclear(raw: bytes) -> bool:
+    """True when what ends the header section may be missing, and text taken for header.
+
+    Lines in it are no fields; or no empty line ends it, and there is a line of nothing but space
+    or a name that RFC 5322 3.6.8 does not allow.
+    """
+    found, body = split(raw)
+    # mbox(5): the postmark, perhaps quoted.
+    fields = found[1:] if found and _POSTMARK.match(found[0].raw) else found
+    if not any(_NAME.fullmatch(one.name) for one in fields):
+        return False  # there is no header, and all of it is read as text
+    if any(not one.name for one in fields):
+        return True
+    if body or raw.endswith((b"\n\n", b"\n\r\n", b"\r\r")):
+        return False
+    return any(_BLANK_LINE.search(one.raw) or not _NAME.fullmatch(one.name) for one in fields)
 
 
 def _fields(lines: list[bytes]) -> tuple[Field, ...]:

@@ -8,7 +8,8 @@ replaced while its neighbours go on.
 The answer of a worker that read hostile bytes is itself not trusted: it is unpickled with a
 closed list of types, so that a parser taken over by its input cannot run code in the service.
 
-Limits: one job per worker at a time; a job waits when all are busy, at most its deadline.
+Limits: one job per worker at a time; a job waits when all are busy, at most its deadline. Large
+jobs leave one worker to the small ones.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -46,6 +47,7 @@ _UNREADABLE = (
 )
 _LARGEST_ANSWER = 1 << 30  # octets
 _DYING_S = 0.5  # from the end of its socket to the end of a process
+_LARGE = 1_048_576  # octets of a request; such jobs take long
 _RECYCLE_AFTER = 10_000  # jobs; caps what slow leaks in foreign parsers can hold
 
 
@@ -71,6 +73,8 @@ class WorkerPool:
         # The last to finish works first: what it needs is still in the processor's caches.
         self._idle: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._all: set[_Worker] = set()
+        # One worker is kept for small jobs, where there is more than one.
+        self._large = asyncio.Semaphore(max(section.workers - 1, 1))
 
     def start(self) -> None:
         """Starts the workers; `run` does it too, so this only saves the first job the wait."""
@@ -106,6 +110,15 @@ class WorkerPool:
         return result
 
     async def _run_once(self, request: bytes) -> Any:
+        if len(request) < _LARGE:
+            return await self._work(request)
+        await self._in_time(self._large.acquire())
+        try:
+            return await self._work(request)
+        finally:
+            self._large.release()
+
+    async def _work(self, request: bytes) -> Any:
         worker = await self._free_worker()
         try:
             async with asyncio.timeout(self._section.deadline):
@@ -137,9 +150,12 @@ class WorkerPool:
     async def _next_idle(self) -> "_Worker":
         with contextlib.suppress(asyncio.QueueEmpty):
             return self._idle.get_nowait()
+        return await self._in_time(self._idle.get())
+
+    async def _in_time(self, free: Awaitable[T]) -> T:
         try:
             async with asyncio.timeout(self._section.deadline):
-                return await self._idle.get()
+                return await free
         except TimeoutError as error:
             raise TemporaryFailure("busy", error) from error
 
@@ -168,6 +184,9 @@ class _Worker:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._socket = ours
+        # It counts nothing, and the counters' folder is nothing for who reads hostile bytes.
+        environment = environment_for_child()
+        environment.pop("PROMETHEUS_MULTIPROC_DIR", None)
         with theirs:
             self._process = subprocess.Popen(
                 [
@@ -177,7 +196,7 @@ class _Worker:
                 ],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
-                env=environment_for_child(),
+                env=environment,
             )
 
     async def run(self, request: bytes) -> Any:

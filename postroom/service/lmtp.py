@@ -27,7 +27,7 @@ from .tracing import Tracing, of_envelope
 
 async def run_lmtp(config: Config) -> None:
     """Serves until SIGTERM; raises what LmtpServer.start raises."""
-    examiner = Examiner(config, SystemClock())
+    examiner = Examiner(config, SystemClock(), part="lmtp")
     database = Database(config.store_url)
 
     matcher = Matcher(config.catalogue, learnt_from(database))
@@ -52,6 +52,7 @@ async def run_lmtp(config: Config) -> None:
         clock=SystemClock(),
         keys=(stamp_key(config),),
         examine=tracing.around("examine", examiner.__call__, of_envelope),
+        classify=examiner.classify,
         read=tracing.around("read", examiner.read),
         extract=tracing.around("extract", extract),
         consider=second_look,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def run_milter(config: Config) -> None:
     """Serves until SIGTERM; raises what MilterServer.serve raises."""
     recorder = _recorder(config) if config.dmarc_reports.enabled else None
-    examiner = Examiner(config, SystemClock(), recorder.note if recorder else None)
+    examiner = Examiner(config, SystemClock(), recorder.note if recorder else None, "milter")
 
     def results(verdict: Verdict, envelope: Envelope) -> str:
         return authentication_results(verdict, envelope, config.service.hostname)

@@ -45,7 +45,7 @@ async def run_worker(config: Config) -> None:
     database = Database(config.store_url)
     doorbell = Doorbell(bell_path(config))
     bell = BusBell(config, doorbell)
-    webhooks = WebhookPerformer(config, SystemClock())
+    webhooks = WebhookPerformer(config, database, SystemClock())
     sinks = [make(config, database) for make in sinks_of(config)]
     publisher = Publisher(config, database, sinks)
     erp = connect(config.erp, SystemClock())

@@ -81,6 +81,11 @@ def _own_mb() -> float:
     return int(told.partition("RssAnon:")[2].split()[0]) / 1024
 
 
+def held(content: bytes, seconds: float) -> int:
+    time.sleep(seconds)
+    return len(content)
+
+
 def devour() -> int:
     return len(bytearray(1_000_000_000))
 

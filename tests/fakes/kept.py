@@ -10,9 +10,9 @@ from postroom.classification import Classification
 from postroom.config import Config
 from postroom.decision import Action, Decision, Outcome, Step
 from postroom.envelope import Envelope
-from postroom.lmtp.mailboxes import mailbox_of
 from postroom.lmtp.maildir import store
 from postroom.order import Order
+from postroom.reading.names import mailbox_of
 from postroom.store import messages
 from postroom.store.engine import Database
 from postroom.store.messages import NewMessage

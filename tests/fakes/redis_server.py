@@ -47,7 +47,7 @@ class RedisServer:
         self.kill()
 
     def start(self) -> None:
-        """Starts it, with nothing in it; returns when it answers."""
+        """Starts it, with what a client has saved, if any did; returns when it answers."""
         where = ["--port", "0", "--unixsocket", f"{self._folder}/redis.sock"]
         if self._listen is not None:
             address, port = self._listen
@@ -66,7 +66,7 @@ class RedisServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """SIGKILL; everything in it is lost."""
+        """SIGKILL; everything in it is lost but what was saved."""
         if self._process is not None:
             self._process.kill()
             self._process.wait(30)

@@ -67,7 +67,7 @@ def _dmarc(wish: str, author: str) -> DmarcResult:
 
 
 class Stages:
-    """The three functions of the service; each counts its calls and can fail or wait."""
+    """The functions of the service; each counts its calls and can fail or wait."""
 
     def __init__(self) -> None:
         self.examined = 0
@@ -83,6 +83,11 @@ class Stages:
         if self.examine_failure is not None:
             raise self.examine_failure
         return examine_by_header(raw)
+
+    async def classify(
+        self, message: Message, _verdict: Verdict, _envelope: Envelope
+    ) -> Classification:
+        return examine_by_header(message.raw).classification
 
     async def read(self, raw: bytes) -> Message:
         self.read_ += 1
@@ -133,6 +138,7 @@ def an_intake(config: Config, database: Database, stages: Stages, clock: Clock) 
         clock=clock,
         keys=(KEY,),
         examine=stages.examine,
+        classify=stages.classify,
         read=stages.read,
         extract=stages.extract,
     )

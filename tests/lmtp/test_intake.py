@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from postroom import stamp
+from postroom.classification import Classification
 from postroom.classify.decide import QUARANTINE_FOLDER
 from postroom.config import RetentionSection
 from postroom.decision import Outcome, Step
@@ -243,20 +245,27 @@ def test_the_same_queue_id_and_message_id_is_the_same_even_when_bytes_differ(roo
 
 
 @pytest.mark.parametrize(
-    ("queue_id", "message_id"),
+    ("queue_id", "message_id", "tickets"),
     [
-        ("4BX1", "<2@sender.test>"),  # Postfix uses short queue ids again
-        ("4BX2", "<1@sender.test>"),  # anybody may use a Message-ID again
-        ("", "<1@sender.test>"),
-        ("4BX1", ""),
+        ("4BX1", "<2@sender.test>", 2),  # Postfix uses short queue ids again
+        ("4BX2", "<1@sender.test>", 1),  # it was acted on: the other waits for a person
+        ("", "<1@sender.test>", 1),
+        ("4BX1", "", 2),
     ],
 )
 def test_other_content_is_another_message_unless_both_names_agree(
-    room: Room, queue_id: str, message_id: str
+    room: Room, queue_id: str, message_id: str, tickets: int
 ) -> None:
     room.take(a_mail("one", category="support"), queue_id="4BX1")
     room.take(a_mail("two", category="support", message_id=message_id), queue_id=queue_id)
     assert len(room.stored()) == 2
+    assert room.steps()["ticket-create"] == tickets
+
+
+def test_anybody_may_use_a_message_id_again(room: Room) -> None:
+    room.take(a_mail("one", category="support"), queue_id="4BX1")
+    room.take(a_mail("two", category="support", author="boris@sender.test"), queue_id="4BX2")
+    assert [message.decision.outcome for message in room.stored()] == [Outcome.ACT] * 2
     assert room.steps()["ticket-create"] == 2
 
 
@@ -306,6 +315,105 @@ def test_an_order_number_taken_before_goes_to_a_person(room: Room) -> None:
     assert room.steps()["order-create"] == 1
 
 
+@pytest.mark.parametrize(
+    "again",
+    [
+        b"X-Received: by 2002:a05:6402\r\n" + a_mail(category="purchase_order"),
+        b"X-MS-Exchange-CrossTenant-Id: 1\r\n" + a_mail(category="purchase_order"),
+        a_mail(category="purchase_order") + b"-- \r\nsent by the list\r\n",
+        a_mail(category="purchase_order", message_id="<2@sender.test>"),
+    ],
+    ids=["another way", "another server", "a footer", "sent again"],
+)
+def test_an_order_without_a_number_that_comes_twice_goes_to_a_person(
+    room: Room, again: bytes
+) -> None:
+    room.take(a_mail(category="purchase_order"), INFO, queue_id="4BX1")
+    room.take(again, ORDERS, queue_id="4BX2")
+    first, second = room.stored()
+    assert (first.decision.outcome, second.decision.outcome) == (Outcome.ACT, Outcome.REVIEW)
+    assert second.decision.reasons[-1].startswith(("order-known:", "repeated:"))
+    assert room.deliveries() == [INFO, ORDERS]
+    assert room.steps()["order-create"] == 1
+
+
+def acknowledged(room: Room, ticket: str) -> str:
+    """A message has become that ticket; the Message-ID of its acknowledgement."""
+    room.take(a_mail("Pump is broken.", category="support"))
+    key = room._column("SELECT key FROM action WHERE step = 'reply'")[0]
+    with room.database.transaction() as connection:
+        for change in (
+            "state = 'leased', lease_until = 1",
+            f"state = 'done', lease_until = NULL, finished_at = 1, result = '{ticket}'",
+        ):
+            connection.execute(text(f"UPDATE action SET {change} WHERE step = 'ticket-create'"))
+    return f"<{key}.postroom@example.test>"
+
+
+def in_answer_to(name: str, field: str = "In-Reply-To", **more: str) -> bytes:
+    raw = a_mail("It leaks, too.", message_id="<2@sender.test>", **more)
+    return f"{field}: {name}\r\n".encode() + raw
+
+
+@pytest.mark.parametrize("field", ["In-Reply-To", "References"])
+def test_what_answers_an_acknowledgement_names_its_ticket(room: Room, field: str) -> None:
+    name = acknowledged(room, "8812")
+    room.take(in_answer_to(name, field, category="support"), queue_id="4BX2")
+    (_, follow_up) = room._column("SELECT body FROM action WHERE step = 'ticket-create'")
+    assert json.loads(follow_up)["source"]["follows"] == "8812"
+    (_, reply) = room._column("SELECT body FROM action WHERE step = 'reply'")
+    assert json.loads(reply)["facts"]["follows"] == "8812"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<00000000-0000-5000-8000-000000000000.postroom@example.test>",
+        "<------------------------------------.postroom@example.test>",
+        "<1@sender.test>",
+    ],
+)
+def test_what_answers_something_else_is_a_new_ticket(room: Room, name: str) -> None:
+    acknowledged(room, "8812")
+    room.take(in_answer_to(name, category="support"), queue_id="4BX2")
+    (_, ticket) = room._column("SELECT body FROM action WHERE step = 'ticket-create'")
+    assert "follows" not in json.loads(ticket)["source"]
+
+
+def test_an_order_that_answers_an_acknowledgement_is_an_order(room: Room) -> None:
+    raw = in_answer_to(acknowledged(room, "8812"), category="purchase_order", order="7")
+    room.take(raw, queue_id="4BX2")
+    (order,) = room._column("SELECT body FROM action WHERE step = 'order-create'")
+    assert "follows" not in json.loads(order)["source"]
+    (_, reply) = room._column("SELECT body FROM action WHERE step = 'reply'")
+    assert json.loads(reply)["facts"]["follows"] == ""
+
+
+def test_what_is_ordered_every_week_is_ordered_every_week(room: Room) -> None:
+    for week in range(3):
+        raw = a_mail(category="purchase_order", message_id=f"<{week}@sender.test>")
+        room.take(raw, queue_id=f"4BX{week}")
+        room.clock.moment += timedelta(days=7)
+    assert room.steps()["order-create"] == 3
+
+
+def test_what_was_acted_on_is_not_done_again_for_another_copy_of_it(room: Room) -> None:
+    raw = a_mail(category="support")
+    room.take(raw, INFO, queue_id="4BX1")
+    planned = room.steps()
+    room.take(b"X-Received: 2\r\n" + raw, ORDERS, queue_id="4BX2")
+    _, second = room.stored()
+    assert any(reason.startswith("repeated:") for reason in second.decision.reasons)
+    assert room.steps() - planned == {"deliver": 1}
+
+
+def test_a_copy_that_nothing_follows_from_waits_for_nobody(room: Room) -> None:
+    raw = a_mail(category="purchase_order", order="17")
+    room.take(raw, INFO, queue_id="4BX1")
+    room.take(b"Auto-Submitted: auto-replied\r\n" + raw, ORDERS, queue_id="4BX2")
+    assert room.stored()[1].decision.outcome is Outcome.DELIVER
+
+
 def _settle_and_empty(room: Room) -> None:
     """Everything planned is done, and retention.mail has passed."""
     open_, leased, done = ("finished_at IS NULL", "lease_until = 1", "lease_until = NULL")
@@ -343,9 +451,10 @@ def test_an_emptied_message_reaches_another_recipient_with_its_bytes(room: Room)
     assert room.only().raw == b""
 
 
-def test_two_mails_with_one_order_number_at_the_same_moment_order_once(room: Room) -> None:
+@pytest.mark.parametrize("order", ["PO-1", ""])
+def test_two_mails_with_one_order_at_the_same_moment_order_once(room: Room, order: str) -> None:
     mails = [
-        a_mail(f"mail {number}", category="purchase_order", order="PO-1",
+        a_mail(f"mail {number}", category="purchase_order", order=order,
                message_id=f"<{number}@sender.test>")
         for number in range(6)
     ]  # fmt: skip
@@ -395,6 +504,32 @@ def test_bytes_that_kill_their_reader_are_taken_for_a_person(room: Room) -> None
     assert reply.code == 250
     assert room.only().decision.outcome is Outcome.REVIEW
     assert "worker-timeout" in room.only().decision.reasons[-1]
+
+
+def test_what_only_the_milter_could_not_read_is_classified_anew(room: Room) -> None:
+    raw = a_mail(category="purchase_order", order="PO-1")
+    unread = dataclasses.replace(
+        examine_by_header(raw), classification=Classification(), unread="worker-timeout"
+    )
+    room.take(stamped(raw, examination=unread))
+    message = room.only()
+    assert message.decision.outcome is Outcome.ACT
+    assert message.verdict == unread.verdict
+    assert room.steps()["order-create"] == 1
+    assert room.stages.examined == 0
+
+
+def test_what_neither_could_read_is_taken_for_a_person(room: Room) -> None:
+    room.stages.read_failure = PermanentFailure("worker-timeout")
+    raw = a_mail(category="purchase_order", order="PO-1")
+    unread = dataclasses.replace(
+        examine_by_header(raw),
+        verdict=Verdict(),
+        classification=Classification(),
+        unread="worker-timeout",
+    )
+    room.take(stamped(raw, examination=unread))
+    assert room.only().decision.outcome is Outcome.REVIEW
 
 
 def test_a_document_that_kills_its_reader_is_taken_for_a_person(room: Room) -> None:

@@ -457,3 +457,25 @@ def test_an_envelope_without_xforward_says_that_nothing_is_known(tmp_path: Path)
     envelope, _ = take.taken[0]
     assert dataclasses.asdict(envelope) == dataclasses.asdict(Envelope(recipients=(INFO,)))
     assert envelope.is_null_sender
+
+
+def test_recipients_beyond_the_most_are_told_to_come_again_and_the_others_get_it(
+    tmp_path: Path,
+) -> None:
+    config, take = lmtp_config(tmp_path), Remembering()
+
+    async def deliver() -> list[str]:
+        async with serving(config, take):
+            peer = await connect(config)
+            await peer.greet()
+            await peer.say("MAIL FROM:<a@sender.test>")
+            replies = [(await peer.say(f"RCPT TO:<{INFO}>"))[0] for _ in range(1_030)]
+            assert (await peer.say("DATA"))[0].startswith("354 ")
+            await peer.send(b"Subject: x\r\n\r\n.\r\n")
+            replies += [await peer.line() for _ in range(1_000)]
+            await peer.close()
+            return replies
+
+    codes = [reply[:3] for reply in asyncio.run(deliver())]
+    assert codes == ["250"] * 1_000 + ["452"] * 30 + ["250"] * 1_000
+    assert [len(envelope.recipients) for envelope, _ in take.taken] == [1_000]

@@ -16,8 +16,9 @@ from postroom.lmtp.commands import (
     parse_rcpt,
     parse_xforward,
 )
-from postroom.lmtp.mailboxes import is_ours, mailbox_of
+from postroom.lmtp.mailboxes import is_ours, maildir_of
 from postroom.lmtp.wire import LONGEST_LINE, Incoming, LineTooLong
+from postroom.reading.names import mailbox_of
 from tests.fakes.stages import intake_config
 
 
@@ -142,6 +143,7 @@ def test_a_command_that_is_no_utf_8_is_still_a_command() -> None:
 XFORWARDS = [
     ("IDENT=4BX", Forwarded(ident="4BX")),
     ("ADDR=192.0.2.1 NAME=mx", Forwarded(addr="192.0.2.1", name="mx")),
+    ("ADDR=IPV6:::ffff:192.0.2.1", Forwarded(addr="192.0.2.1")),  # a socket for both families
     ("addr=ipv6:2001:DB8::1", Forwarded(addr="2001:db8::1")),
     ("HELO=a+2Bb+3Dc", Forwarded(helo="a+b=c")),
     ("HELO=a+ZZ", Forwarded(helo="a+ZZ")),  # an old Postfix does not encode
@@ -195,9 +197,41 @@ def test_a_domain_is_ours_in_either_spelling(tmp_path_factory: pytest.TempPathFa
         ("Info@Example.Test", "info@example.test"),
         ("info+orders@example.test", "info@example.test"),
         ("+tag@example.test", "+tag@example.test"),
-        ('"a+b"@example.test', '"a+b"@example.test'),
+        ('"info+a b"@example.test', "info@example.test"),
+        ('"info+a..b"@example.test', "info@example.test"),
+        ('"info+a>b@c\\""@example.test', "info@example.test"),
+        ('"Info"@example.test', "info@example.test"),
+        ('"in\\fo+"@example.test', "info@example.test"),
+        ('"a b+c"@example.test', '"a b"@example.test'),
+        ('"a\\"b"@example.test', '"a\\"b"@example.test'),
+        ('""@example.test', '""@example.test'),
+        ('"@example.test', '"\\""@example.test'),
         ("postmaster", "postmaster"),
     ],
 )
 def test_the_mailbox_behind_a_recipient(recipient: str, mailbox: str) -> None:
     assert mailbox_of(recipient) == mailbox
+    assert mailbox_of(mailbox) == mailbox
+
+
+@pytest.mark.parametrize("local", ['"info+\x01"', '"info+\x7f\t"', '"info+a b"', '"info"'])
+def test_an_extension_in_quotes_is_no_reason_to_bounce(
+    local: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    config = intake_config(tmp_path_factory.mktemp("room"))
+    recipient = parse_rcpt(f"TO:<{local}@example.test>")
+    assert is_ours(recipient, config)
+    assert recipient.isprintable()
+
+
+def test_both_spellings_of_a_domain_are_one_maildir(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    config = intake_config(tmp_path_factory.mktemp("room"))
+    service = config.service.model_copy(update={"mailboxes": ("info@straße.test",)})
+    config = config.model_copy(update={"service": service})
+    for recipient in ("info+x@straße.test", "INFO@xn--strae-oqa.test", '"info"@straße.test'):
+        assert is_ours(recipient, config)
+        assert maildir_of(recipient, config) == "info@straße.test"
+    assert not is_ours("info@strasse.test", config)
+    assert maildir_of("Other+x@strasse.test", config) == "other@strasse.test"

@@ -1,9 +1,13 @@
 """The milter as a process: its socket, its start, its end, and what the configuration changes."""
 
+import asyncio
+import contextlib
+import gc
 import os
 import signal
 import socket
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -12,6 +16,13 @@ from pathlib import Path
 import pytest
 
 from postroom.child import tell
+from postroom.clock import SystemClock
+from postroom.config import Config
+from postroom.envelope import Envelope
+from postroom.examination import Examination
+from postroom.failure import TemporaryFailure
+from postroom.milter.server import MilterServer
+from postroom.stamp import StampKey
 from postroom.succession import SUCCEEDED
 from postroom.verdict import Disposition
 from tests.fakes.milter_client import Gone, MilterClient
@@ -44,6 +55,63 @@ def test_a_dry_run_accepts_and_says_what_would_have_been_done(tmp_path: Path) ->
                 assert stamped(answer, b"Hello\r\n").disposition is Disposition.ACCEPT
             assert client.message(GOOD).values("X-Postroom-Dry-Run") == []
             assert process.events("examined")[0]["disposition"] == "reject"
+
+
+@pytest.mark.slow
+def test_a_crowd_of_large_messages_is_told_to_come_again_and_small_ones_pass(
+    tmp_path: Path,
+) -> None:
+    with running(tmp_path, "max_size = 2_000_000\n") as process, contextlib.ExitStack() as open_:
+        clients = [open_.enter_context(MilterClient(process.endpoint)) for _ in range(3)]
+        for client in clients:
+            client.connect()
+            client.mail()
+            client.rcpt()
+            for name, value in GOOD:
+                client.header(name, value)
+            client.end_of_header()
+            for _ in range(38):
+                client.body(b"x" * 50_000)
+        with MilterClient(process.endpoint) as small:
+            small.connect()
+            assert small.message(GOOD).reply == "accept"
+        replies = sorted(client.end().reply for client in clients)
+        assert [reply[:9] for reply in replies] == ["451 4.3.0", "accept", "accept"]
+        assert clients[0].message(GOOD, b"x" * 1_900_000).reply == "accept"
+
+
+class Unsure:
+    """An examiner that cannot say now."""
+
+    async def __call__(self, _envelope: Envelope, _raw: bytes) -> Examination:
+        raise TemporaryFailure("busy")
+
+
+def test_an_answer_that_could_not_be_given_keeps_nothing_of_the_message() -> None:
+    server = MilterServer(
+        config=Config(),
+        examine=Unsure(),
+        key=StampKey.of(b"a shared secret of thirty-two octets"),
+        clock=SystemClock(),
+        authentication_results=lambda _verdict, _envelope: "",
+    )
+    raw = bytes(100)
+
+    def ask() -> None:
+        with pytest.raises(TemporaryFailure):
+            server._ask(Envelope(), raw)
+
+    async def scene() -> None:
+        server._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(ask)
+
+    held = sys.getrefcount(raw)
+    gc.disable()
+    try:
+        asyncio.run(scene())
+        assert sys.getrefcount(raw) == held
+    finally:
+        gc.enable()
 
 
 def free_port() -> int:

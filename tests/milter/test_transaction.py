@@ -2,14 +2,21 @@
 
 import pytest
 
+from postroom.milter.room import SMALL, Room
 from postroom.milter.transaction import Client, Transaction, client_of, path_text
 
 CLIENT = Client(address="192.0.2.1", name="mx.sender.test", helo="mx.sender.test")
 
 
-def begun(max_size: int = 1_000_000, leading_space: bool = True) -> Transaction:
+def begun(
+    max_size: int = 1_000_000, leading_space: bool = True, room: Room | None = None
+) -> Transaction:
     return Transaction(
-        client=CLIENT, sender=b"<a@sender.test>", max_size=max_size, leading_space=leading_space
+        client=CLIENT,
+        sender=b"<a@sender.test>",
+        max_size=max_size,
+        leading_space=leading_space,
+        room=room or Room(max_size),
     )
 
 
@@ -48,6 +55,25 @@ def test_the_body_starts_after_the_empty_line_and_is_cut_nowhere() -> None:
     raw, start = transaction.message()
     assert raw == b"Subject: x\r\n\r\n" + body
     assert raw[start:] == body
+
+
+def test_large_messages_share_a_room_and_small_ones_need_none() -> None:
+    room, large = Room(3 * SMALL), bytes(2 * SMALL)
+    first, second, small = (begun(3 * SMALL, room=room) for _ in range(3))
+    first.add_body(large)
+    for _ in range(4):
+        second.add_body(bytes(SMALL // 2))
+    small.add_body(bytes(SMALL - 2))
+    assert [one.crowded for one in (first, second, small)] == [False, True, False]
+    assert second.message()[0] == b""
+    assert first.message()[0] == b"\r\n" + large
+    first.leave()
+    again = begun(3 * SMALL, room=room)
+    again.add_body(large)
+    assert not again.crowded
+    for one in (again, small, second):
+        one.leave()
+    assert room.take(3 * SMALL)
 
 
 def test_a_message_of_nothing_is_an_empty_line() -> None:

@@ -1,21 +1,28 @@
 """The front's work on one message does not hold up the others."""
 
 import asyncio
+import gc
+import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from postroom.classify import classifier
 from postroom.classify.rulebook import RuleError
 from postroom.clock import SystemClock
-from postroom.config import CategoryRow, ClassificationSection, Config
+from postroom.config import CategoryRow, ClassificationSection, Config, ReplySection
 from postroom.envelope import Envelope
 from postroom.examiner import Examiner
+from postroom.failure import TemporaryFailure
 from postroom.message import Message
+from postroom.reading.pool import WorkerLost, WorkerPool
 from postroom.verdict import Verdict
 from tests.fakes.letters import letter
 
+LOCAL = Envelope(sender="anna@sender.test", authenticated_user="anna")
 UNSURE = "zzqx vrrt"
 
 
@@ -49,6 +56,83 @@ def test_others_are_classified_while_the_encoder_is_asked(monkeypatch: pytest.Mo
             examiner.pool.stop()
 
     asyncio.run(scene())
+
+
+class LosingPool(WorkerPool):
+    """A pool none of whose workers comes to an end."""
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        raise WorkerLost("worker-timeout")
+
+
+@pytest.mark.slow
+def test_an_examination_says_that_the_message_could_not_be_read() -> None:
+    examiner = Examiner(Config(), SystemClock())
+    found = asyncio.run(examiner(LOCAL, letter("Please send 10 bolts.")))
+    assert found.unread == ""
+    examiner.pool.stop()
+    examiner.pool = LosingPool(Config().reading)
+    lost = asyncio.run(examiner(LOCAL, letter("Please send 10 bolts.")))
+    assert lost.unread == "worker-timeout"
+    assert lost.verdict == found.verdict
+
+
+class BusyPool(WorkerPool):
+    """A pool without a free worker."""
+
+    async def run(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        raise TemporaryFailure("busy")
+
+
+@pytest.mark.slow
+def test_an_examination_that_failed_keeps_nothing_of_the_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    examiner, raw = Examiner(Config(), SystemClock()), letter("Please send 10 bolts.")
+    examiner.pool.stop()
+    examiner.pool = BusyPool(Config().reading)
+    ended: list[bool] = []
+
+    async def authenticate(*_given: object) -> Verdict:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+        return Verdict()
+
+    monkeypatch.setattr(examiner, "authenticate", authenticate)
+
+    async def scene() -> None:
+        with pytest.raises(TemporaryFailure):
+            await examiner(LOCAL, raw)
+        await asyncio.sleep(0)  # the turn in which the other half hears of it
+        assert ended == [True]
+
+    held = sys.getrefcount(raw)
+    gc.disable()
+    try:
+        asyncio.run(scene())
+        assert sys.getrefcount(raw) == held
+    finally:
+        gc.enable()
+
+
+@pytest.mark.slow
+def test_rules_may_give_the_templates_that_there_are_and_no_others(tmp_path: Path) -> None:
+    text = "rules: [{name: a, when: {local: false}, then: {template: %s}}]"
+    rules, templates = tmp_path / "own.yaml", tmp_path / "templates"
+    templates.mkdir()
+    (templates / "returns.de.txt.j2").touch()
+    config = Config(
+        classification=ClassificationSection(rules_dir=tmp_path),
+        reply=ReplySection(templates_dir=templates),
+    )
+    rules.write_text(text % "return")
+    with pytest.raises(RuleError, match="'return' is no template; write returns"):
+        Examiner(config, SystemClock())
+    for name in ("returns", "order-confirmation"):
+        rules.write_text(text % name)
+        Examiner(config, SystemClock()).pool.stop()
 
 
 @pytest.mark.slow

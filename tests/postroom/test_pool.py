@@ -16,7 +16,17 @@ from postroom.config import Config, ReadingSection
 from postroom.examiner import Examiner
 from postroom.reading.pool import WorkerLost, WorkerPool, _Closed
 from postroom.verdict import Result
-from tests.fakes.jobs import burn, crafted_answer, devour, die, double, stumble, wait, write_a_file
+from tests.fakes.jobs import (
+    burn,
+    crafted_answer,
+    devour,
+    die,
+    double,
+    held,
+    stumble,
+    wait,
+    write_a_file,
+)
 from tests.fakes.letters import letter
 
 pytestmark = pytest.mark.slow
@@ -54,6 +64,19 @@ def test_a_job_that_breaks_a_limit_is_lost_and_its_worker_replaced(
             assert caught.value.reason == reason
             answers = await asyncio.gather(*(pool.run(double, n) for n in range(6)))
             assert answers == [0, 2, 4, 6, 8, 10]
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_a_worker_is_not_told_where_the_counters_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nonexistent")
+
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            assert await pool.run(os.getenv, "PROMETHEUS_MULTIPROC_DIR") is None
         finally:
             pool.stop()
 
@@ -136,6 +159,22 @@ def test_a_message_that_breaks_its_worker_gets_a_problem_and_its_neighbours_are_
             assert {one.new_text for one in again} == {"10 nuts"}
         finally:
             examiner.pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_large_jobs_leave_a_worker_to_the_small_ones() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS)
+        try:
+            content = bytes(2_000_000)
+            large = [asyncio.create_task(pool.run(held, content, 0.5)) for _ in range(2)]
+            await asyncio.sleep(0)
+            assert await pool.run(double, 21) == 42
+            assert not any(job.done() for job in large)
+            assert await asyncio.gather(*large) == [len(content)] * 2
+        finally:
+            pool.stop()
 
     asyncio.run(scene())
 

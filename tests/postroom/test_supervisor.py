@@ -3,22 +3,28 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import structlog
+from prometheus_client.samples import Sample
 
 from postroom.config import Config, load
+from postroom.readiness import folders
 from postroom.supervisor import Supervisor
+from tests.fakes.alarms import assert_that_fire, needs_promtool, samples
 from tests.fakes.milter_client import Gone, MilterClient
 from tests.fakes.part import is_gone
 from tests.sandbox.postfix import free_ports
@@ -31,12 +37,13 @@ class Service:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.metrics = f"127.0.0.1:{free_ports(1)[0]}"
         (folder / "postroom.toml").write_text(
             f'[service]\nhostname = "mx.company.test"\nmailboxes = ["info@company.test"]\n'
             f'state_dir = "{folder}/state"\nrun_dir = "{folder}/run"\n'
             f'[milter]\nsocket = "unix:{folder}/run/milter.sock"\n'
             f'[lmtp]\nsocket = "unix:{folder}/run/lmtp.sock"\n'
-            f'[metrics]\nlisten = ""\n[reading]\nworkers = 1\n'
+            f'[metrics]\nlisten = "{self.metrics}"\n[reading]\nworkers = 1\n'
             f'[classification]\nrules_dir = "{folder}/rules"\n',
             encoding="utf-8",
         )
@@ -118,6 +125,31 @@ def test_kill_9_leaves_no_process_behind_and_a_new_service_starts(service: Servi
     service.wait_until_ready(times=2)
 
 
+def test_a_part_that_finds_no_room_for_its_counters_starts_without_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Config.model_validate({"service": {"state_dir": tmp_path, "run_dir": tmp_path}})
+    told = tmp_path / "told"
+    script = (
+        "import os, pathlib, sys; "
+        "pathlib.Path(sys.argv[1]).write_text(os.environ.get('PROMETHEUS_MULTIPROC_DIR', 'none'))"
+    )
+
+    async def start() -> str:
+        command = (sys.executable, "-c", script, str(told))
+        supervisor = Supervisor(config, tmp_path / "postroom.toml", lambda _part: command)
+        child = await supervisor._start("worker")
+        await child.process.wait()
+        supervisor._bury("worker", child)
+        return told.read_text()
+
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", "/nonexistent")
+    assert asyncio.run(start()) == str(tmp_path / "metrics")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
+    assert asyncio.run(start()) == "none"
+    assert any("is full" in one.what for one in folders(config))
+
+
 def test_a_second_service_on_the_same_folders_is_refused(service: Service) -> None:
     service.wait_until_ready()
     second = service.start()
@@ -178,6 +210,67 @@ def hang_up(service: Service, change: str) -> None:
     with (service.folder / "postroom.toml").open("a", encoding="utf-8") as configuration:
         configuration.write(change)
     service.process.send_signal(signal.SIGHUP)
+
+
+def watched(service: Service) -> list[Sample]:
+    """What a service's metrics say once all its parts are up, and the worker works."""
+    service.wait_until_ready()
+
+    def seen() -> list[Sample]:
+        with urllib.request.urlopen(f"http://{service.metrics}/metrics", timeout=20) as answer:
+            return samples(answer.read().decode())
+
+    service.wait(lambda: any(one.name == "postroom_queue_depth" for one in seen()))
+    return seen()
+
+
+def test_the_metrics_of_a_fresh_service_say_that_milter_and_lmtp_use_the_model(
+    service: Service,
+) -> None:
+    seen = watched(service)
+    loaded = {s.labels["part"]: s.value for s in seen if s.name == "postroom_model_loaded"}
+    assert loaded == {"milter": 1, "lmtp": 1}
+    counters = (service.folder / "run" / "metrics").glob("*.db")
+    pids = {int(path.stem.rpartition("_")[2]) for path in counters}
+    assert pids == set(service.parts().values())  # none is of a process that reads
+
+
+@needs_promtool
+def test_a_fresh_service_alarms_nobody(service: Service) -> None:
+    seen = watched(service)
+    assert_that_fire([], seen, service.folder)
+    away = [one._replace(value=0) if one.name == "postroom_model_loaded" else one for one in seen]
+    assert_that_fire(["PostroomModelAway"], away, service.folder)
+
+
+def test_what_only_a_restart_takes_into_use_is_told_after_a_reload(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "postroom.toml"
+    before = '[metrics]\nlisten = "127.0.0.1:9188"\n'
+    path.write_text(before, encoding="utf-8")
+    supervisor = Supervisor(load(path), path)
+
+    async def replaced(_self: Supervisor, _part: str) -> bool:
+        return True
+
+    monkeypatch.setattr(Supervisor, "_replace", replaced)
+    monkeypatch.setattr(Supervisor, "_restart", replaced)
+
+    def told(text: str) -> list[str]:
+        path.write_text(text, encoding="utf-8")
+        with structlog.testing.capture_logs() as events:
+            asyncio.run(supervisor._take_anew())
+        return [one["part"] for one in events if one.get("reason") == "needs-restart"]
+
+    other = (
+        '[metrics]\nlisten = ""\n[service]\nrun_dir = "/run/other"\n[api]\nlisten = "[::1]:80"\n'
+    )
+    assert told(before + '[reply]\ncompany = "Other"\n') == []
+    unheeded = ["metrics.listen", "service.run_dir", "api.listen"]
+    assert told(other) == unheeded
+    assert told(f'{other}[reply]\ncompany = "Other"\n') == unheeded  # still
+    assert told(before) == []
 
 
 def inode(path: Path) -> int:

@@ -14,6 +14,7 @@ from postroom.reading.addresses import read_addresses
 from postroom.reading.dates import read_date, read_ids
 from postroom.reading.parameters import parse
 from postroom.reading.problems import Problems
+from postroom.reading.reader import read
 from postroom.reading.words import decode
 
 TABLES = Path(__file__).resolve().parents[3] / "shared/conformance/mime/mail-parser/headers"
@@ -275,3 +276,35 @@ def test_address_table_finds_every_mailbox(case: dict[str, Any]) -> None:
     if "\ninvalid" in header:
         pytest.xfail("the line behind the field is another field")
     assert wanted <= {one.replace(" ", "") for one in got}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"Subject: Order\r\n \r\nPlease send 10 pcs of HX-200.\r\n",
+        b"Subject: Order\nPlease send 10 pcs of HX-200.\n",
+        b"Subject: Order\rPlease send 10 pcs of HX-200.\r",
+        b"Subject: Order\r\n\t\r\nOrder: 10 pcs of HX-200\r\n",
+        b"Subject: Order\r\nPlease send: 10 pcs of HX-200",
+        b"Subject: Order\r\nPlease send 10 pcs of HX-200.\r\n\r\nRegards\r\n",
+    ],
+)
+def test_text_that_may_have_become_header_is_told(header: bytes) -> None:
+    assert "header-unclear" in read(header).problems
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"Subject: Order (EOM)\r\nFrom: a@b.test\r\n",
+        b"Subject: Order\r\n folded\r\nX: 1\r\n\r\nPlease send 10 pcs.\r\n",
+        b"Subject: Order\r\n \r\nX-Spam: no\r\n\r\nPlease send 10 pcs.\r\n",
+        b"From a@b.test Thu Nov  5 09:29:00 2026\nSubject: Order\n\nPlease send 10 pcs.\n",
+        b">From a@b.test Thu Nov  5 09:29:00 2026\nSubject: Order\n\n",
+        b"\r\nPlease send 10 pcs.\r\n",
+        b"Please send 10 pcs of HX-200.\r\n",
+    ],
+)
+def test_a_header_section_as_programs_write_it_is_clear(raw: bytes) -> None:
+    assert "header-unclear" not in read(raw).problems
