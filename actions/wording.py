@@ -58,8 +58,10 @@ def digest_of(name: str, language: str, text: str, html: str) -> str:
 def find(name: str, language: str, config: ReplySection) -> Wording:
     """The wording of a name in a language, or in English where there is none in that language.
 
-    Raises PermanentFailure(template-missing or template-broken).
+    Where the language could not be told ("other"), the one configured. Raises
+    PermanentFailure(template-missing or template-broken).
     """
+    language = config.language if language == "other" else language
     for candidate in (language if language in LANGUAGES else "en", "en"):
         if (found := exact(name, candidate, config)) is not None:
             return found
@@ -94,6 +96,16 @@ def all_of(config: ReplySection) -> list[Wording]:
     }
     found = (exact(name, language, config) for name, language in sorted(titles))
     return [wording for wording in found if wording is not None]
+
+
+def names(config: ReplySection) -> frozenset[str]:
+    """The names of all wordings, whatever their language; of a folder that can be read."""
+    return frozenset(
+        match[1]
+        for folder in _folders(config)
+        for file in folder.glob("*.txt.j2")
+        if (match := _FILE.fullmatch(file.name))
+    )
 
 
 def _folders(config: ReplySection) -> tuple[Path, ...]:

@@ -113,7 +113,7 @@ def message_of(row: dict[str, Any]) -> Message:
         new_text=division.new,
         quoted_text=division.quoted,
         signature=division.signature,
-        language=language.detect(f"{division.new or body}\n{subject}"),
+        language=language.of_mail(division.new or body, subject, division.signature),
         attachments=tuple(_attachment(str(name)) for name in row.get("attachment_names") or ()),
     )
 
@@ -123,13 +123,17 @@ def _attachment(name: str) -> Attachment:
     return Attachment(filename=name, type=kind, size=0, sha256="")
 
 
-def groups(examples: Sequence[Example]) -> list[int]:
-    """For each example the number of its group."""
+def groups(examples: Sequence[Example], *, by_domain: bool = False) -> list[int]:
+    """For each example the number of its group.
+
+    `by_domain`: a subject makes a thread within a domain only. Of a company's own mail much has
+    subjects such as "Order 123", whoever wrote it.
+    """
     domains = Counter(_domain(example) for example in examples)
     group = list(range(len(examples)))
     first: dict[str, int] = {}
     for number, example in enumerate(examples):
-        for key in _ties(example, domains):
+        for key in _ties(example, domains, by_domain):
             other = _root(group, first.setdefault(key, number))
             group[_root(group, number)] = other
     return [_root(group, number) for number in range(len(examples))]
@@ -146,7 +150,7 @@ def _domain(example: Example) -> str:
     return example.message.author.domain if example.message.author else ""
 
 
-def _ties(example: Example, domains: Counter[str]) -> Iterable[str]:
+def _ties(example: Example, domains: Counter[str], by_domain: bool) -> Iterable[str]:
     """What an example shares with the others of its group."""
     message, domain = example.message, _domain(example)
     if message.author is not None:
@@ -155,7 +159,7 @@ def _ties(example: Example, domains: Counter[str]) -> Iterable[str]:
             yield f"domain {domain}"
     thread = re.sub(r"\d+", "0", _PREFIX.sub("", message.subject.lower()).strip())
     if len(thread) > 8:
-        yield f"thread {thread}"
+        yield f"thread {domain} {thread}" if by_domain else f"thread {thread}"
     for text in (message.text, message.new_text):
         opening = re.sub(r"\W+", "", text[:600].lower())[:200]
         if len(opening) > 40:

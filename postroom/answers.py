@@ -55,6 +55,7 @@ def read_answer(message: Message) -> dict[str, Any]:
             "is": message.automatic.is_automatic,
             "kind": message.automatic.kind.value,
             "why": message.automatic.why,
+            "doubtful": message.automatic.doubtful,
         },
         "problems": list(message.problems),
     }

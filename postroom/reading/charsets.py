@@ -90,6 +90,7 @@ _BOMS = (
 _EAST_ASIAN = ("cp932", "euc_jp", "gb18030")  # tried in this order, without a label
 _COMMON_EAST_ASIAN = re.compile("[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]")
 _HIGH_CHARACTER = re.compile("[^\x00-\x7f]")
+_LAST_FREQUENT_LEAD = 0xD7  # GB 2312: signs, kana and the 3,755 usual ideographs end with this row
 _WESTERN = frozenset({"cp1252", "iso8859-15", "cp1250", "cp1254", "cp850", "cp437", "mac-roman"})
 _HIGH_OCTET = re.compile(rb"[\x80-\xff]")
 _CYRILLIC = ("cp1251", "koi8-r", "cp866", "iso8859-5", "mac-cyrillic")
@@ -267,11 +268,27 @@ def _looks_east_asian(octets: bytes, name: str) -> bool:
             return False
         text = octets[: error.start].decode(name)
     high = _HIGH_CHARACTER.findall(text)
+    if name == "gb18030" and not _is_chinese(octets, high):
+        return False
     kana = sum("\u3040" <= one <= "\u30ff" for one in high)
     if name != "gb18030" and kana * 5 < len(high):
         return False
     common = len(_COMMON_EAST_ASIAN.findall(text))
     return len(high) > 3 and common * 10 > len(high) * 9
+
+
+def _is_chinese(octets: bytes, characters: list[str]) -> bool:
+    """Most 8-bit octets stand four and more together and most characters are frequent ones.
+
+    Two neighbours of a Latin word ("Größe") make one character of gb18030, one accent
+    and the letter behind it another; those are rare or, in gb2312, none at all.
+    """
+    runs = [len(run) for run in _HIGH_RUN.findall(octets)]
+    if sum(length for length in runs if length >= 4) * 2 < sum(runs):
+        return False
+    leads = "".join(characters).encode("gb2312", "ignore")[::2]
+    frequent = sum(lead <= _LAST_FREQUENT_LEAD for lead in leads)
+    return frequent * 10 >= len(characters) * 7
 
 
 def _in_runs(octets: bytes) -> bool:

@@ -85,7 +85,7 @@ def read_ids(text: str, limit: int = 200) -> tuple[str, ...]:
 
 def _date(found: dict[str, str | None]) -> datetime | None:
     month = found["month"] or ""
-    number = int(month) if month.isdigit() else _MONTHS.get(month, 0)
+    number = int(month) if month.isdecimal() else _MONTHS.get(month, 0)
     year = int(found["year"] or 0)
     if len(found["year"] or "") == 2:  # RFC 5322 4.3
         year += 2000 if year < 50 else 1900

@@ -45,6 +45,7 @@ def _attachment(part: Part, html: str, limits: ReadingSection, problems: Problem
         type=part.type,
         size=len(octets),
         sha256=hashlib.sha256(octets).hexdigest(),
+        charset=part.content_type.get("charset"),
         inline=_is_inline(part, html, len(octets)),
         members=listing.members,
         problems=(*listing.problems, INSIDE_MESSAGE) if part.inside_message else listing.problems,

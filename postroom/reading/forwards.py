@@ -130,6 +130,11 @@ def _claimed(written: str, problems: Problems) -> Address | None:
     return Address(local="", domain="", name=name) if name else None
 
 
+def follows(subject: str, references: tuple[str, ...]) -> bool:
+    """True when a message answers or hands on another, which its program then quotes."""
+    return bool(references or marks.ANSWERS.match(subject) or marks.FORWARDS.match(subject))
+
+
 def is_answer(subject: str, references: tuple[str, ...]) -> bool:
     """True when a message answers another: what it quotes was said before, and is not handed on."""
     if marks.FORWARDS.match(subject):

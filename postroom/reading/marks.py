@@ -63,6 +63,22 @@ VERB_STEMS = tuple(
     "scrive schreef escreveu napisa skrev kirjoitti yazd írta napsal".split()
 )
 VERB_REACH = 200  # characters: a verb, the name behind it and the line's end fit into them
+# Words of the author's own: "On Monday I wrote to you:", "Am Montag schrieb ich:".
+FIRST_PERSON = re.compile(
+    r"\b(?:(?-i:I)|we)\s{1,3}(?:(?:have|had|already|also|just|last)\s{1,3}){0,3}"
+    r"(?:wrote|write|written|said)\b|"
+    r"\b(?:schrieb(?:en)?|schreiben?|sagten?)\s{1,3}(?:ich|wir)\b|"
+    r"\b(?:ich|wir)\b[^<>@:]{0,80}\b(?:geschrieben|schrieb(?:en)?)\b|"
+    r"\b(?:я|мы)\s[^<>@:]{0,80}\b(?:на)?(?:пис|пиш|сообщ|ответ)|"
+    r"\b(?:на)?(?:писала?|писали|пишем|сообщила?|ответила?)\s{1,3}(?:я|мы)\b|"
+    r"\b(?:j['’]ai|(?:je|(?<!vous )nous)(?: (?:vous|lui|leur))?(?: avons)?) écri|"
+    r"\b(?:he|hemos) escrito\b|\bescrib(?:í|imos)\b",
+    re.IGNORECASE,
+)
+# A sentence behind the verb, where an attribution has a name: "schrieb Frau Berg, dass ...:".
+TOLD = re.compile(
+    rf"(?<!\w)(?i:{_VERBS})\b[^\n]{{0,200}}?(?:,\s|\s(?:that|dass|что|que)\s)[^\W\dA-ZА-ЯЁÄÖÜ_]"
+)
 ATTRIBUTION_START = re.compile(
     r"^[\s>*]{0,9}(?:on|am|le|el|в|il|op|em|dnia|den|w dniu)\s{1,3}\S", re.IGNORECASE
 )
@@ -71,19 +87,25 @@ ENDS_WITH_ADDRESS = re.compile(
     r"[\w.+-]{1,64}@[\w.-]{1,200})[)\]\s*>\"']{0,4}\s{0,3}:[\s*]{0,3}$"
 )
 ADDRESS = re.compile(r"[\w.+=%-]{1,64}@[\w-]{1,63}\.[\w.-]{1,190}")
-DATE = re.compile(
-    r"(?:\b\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})\b|\b\d{4}[-./]\d{1,2}[-./]\d{1,2}\b|"
-    r"\b\d{1,2}:\d{2}\b|"
+_DAY = (
+    r"\b\d{1,2}[./-]\d{1,2}[./-](?:\d{4}|\d{2})\b|\b\d{4}[-./]\d{1,2}[-./]\d{1,2}\b|"
     r"\b\d{1,2}\.?\s{1,2}(?:de\s)?[a-zа-яäéûô]{3,10}\.?,?\s{1,2}(?:de\s)?\d{4}\b|"
-    r"\b[a-zа-я]{3,10}\.?\s{1,2}\d{1,2}(?:st|nd|rd|th)?,?\s{1,2}\d{4}\b)",
-    re.IGNORECASE,
+    r"\b[a-zа-я]{3,10}\.?\s{1,2}\d{1,2}(?:st|nd|rd|th)?,?\s{1,2}\d{4}\b"
 )
-# "2014-06-26 14:14 GMT+04:00 X <x@y>:", `26.06.2014, 14:41, "X" <x@y>:`, "чт, 26 июн. 2014 г. в ".
+_TIME = r"\b\d{1,2}:\d{2}\b"
+DATE = re.compile(rf"{_DAY}|{_TIME}", re.IGNORECASE)
+DAY = re.compile(_DAY, re.IGNORECASE)
+TIME = re.compile(rf"{_TIME}|\b\d{{1,2}}(?:h\d{{2}}\b|\.\d{{2}} uhr\b)", re.IGNORECASE)
+# "2014-06-26 14:14 GMT+04:00 X <x@y>:", `26.06.2014, 14:41, "X" <x@y>:`, "чт, 26 июн. 2014 г. в ",
+# "14:41, 26 июня 2014 г., X <x@y>:".
 DATE_FIRST = re.compile(
-    r"^[\s>*]{0,9}(?:[a-zа-яё]{2,11}\.?,?\s{1,3})?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|"
+    r"^[\s>*]{0,9}(?:[a-zа-яё]{2,11}\.?,?\s{1,3}|\d{1,2}:\d{2},\s{1,3})?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|"
     r"\d{4}-\d\d-\d\d|\d{1,2}\.?\s[a-zа-яё]{3,10}\.?,?\s\d{4})",
     re.IGNORECASE,
 )
+
+# The Bat puts initials before each mark: "АБ> Сколько?".
+INITIALS = re.compile(r"^\s{0,2}[A-ZА-ЯЁ][A-Za-zА-Яа-яЁё]{0,3}>{1,5}(?:\s|$)")
 
 # Labels of the header block that Outlook and others put above a quoted message.
 _LABELS = {

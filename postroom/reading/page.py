@@ -2,8 +2,10 @@
 
 In: the tags and texts of html.py, in order. Out: `Line`s. A row of a table of short cells becomes
 one line with a tab between cells; any other table is layout and its cells follow each other. Reply
-containers of Gmail, Yahoo, Outlook, Apple Mail, Thunderbird, Proton and Mail.ru make their lines
-cited, signature containers signed.
+containers of Gmail, Yahoo, Outlook, Apple Mail, Thunderbird, Proton, GMX and Mail.ru make their
+lines cited, signature containers signed. What people type below or between the old text, but inside
+such a container, is theirs where the program tells it apart: Gmail by a blockquote, Outlook on the
+web by its names of classes.
 
 Limits: no style sheets; only `style="display:none"` hides. Tables nested deeper than the limit are
 read as blocks; rowspan is ignored. Longer than other files because a page has one state that all
@@ -20,7 +22,7 @@ _CELL_LENGTH = 400  # characters; a table with longer cells is layout, not data
 _COLUMNS = 200  # of one row; more cells continue it
 _SPANNED_ROWS = 5_000  # of one table in which colspan counts
 _ATTRIBUTE = re.compile(
-    r"""[\s"'](class|id|style|type|colspan|data-smartmail)\s{0,9}=\s{0,9}"""
+    r"""[\s"'](class|id|name|style|type|colspan|data-smartmail)\s{0,9}=\s{0,9}"""
     r"""("[^"]*"|'[^']*'|[^\s>"']+)""",
     re.IGNORECASE,
 )
@@ -43,6 +45,11 @@ _CITED_CLASS = re.compile(
     r"mailru-blockquote)(?:\s|$)",
     re.IGNORECASE,
 )
+# Containers of an attribution and the blockquote it introduces.
+_REPLY_CLASS = re.compile(
+    r"(?:^|\s)(?:gmail_quote(?:_container)?|protonmail_quote)(?:\s|$)", re.IGNORECASE
+)
+_ATTRIBUTION_LINES = 3  # above that blockquote; a forward has the headers there, and no blockquote
 _CITED_ID = re.compile(
     r"^(?:x_)*(?:olk_src_body_section|mail-editor-reference-message-container|replysplit|"
     r"yahoo_quoted_\d+|isForwardContent|isReplyContent|forwardcontent|"
@@ -50,6 +57,9 @@ _CITED_ID = re.compile(
     re.IGNORECASE,
 )
 _REST_CITED_ID = re.compile(r"^(?:x_)*(?:divrplyfwdmsg|stopspelling|appendonsend)$", re.I)
+# Outlook on the web writes "x_" before each class and id of what it quotes, not of what is typed.
+_PREFIXED = re.compile(r"(?:^|\s)x_")
+_TYPED = re.compile(r"(?:^|\s)elementToProof(?:\s|$)")
 _SIGNED = re.compile(
     r"(?:^|\s)(?:gmail_signature|moz-signature|ms-outlook-mobile-signature|"
     r"applemailsignature|protonmail_signature_block|yahoo-signature|signature)(?:\s|$)",
@@ -77,6 +87,16 @@ class _Table:
     in_cell: bool = False  # the current sink is a cell's
 
 
+@dataclass(slots=True)
+class _Reply:
+    """An open container whose lines are cited."""
+
+    is_reply: bool  # holds an attribution and its blockquote
+    start: int  # lines written before it
+    quote: int = 0  # open blockquotes, with that one; 0: not seen yet, -1: it is a forward
+    is_answered: bool = False  # its blockquote is closed: no longer cited
+
+
 class Page:
     """Tags and texts in, lines out."""
 
@@ -92,9 +112,11 @@ class Page:
         self._pre = 0
         self._quotes: list[bool] = []  # open blockquotes: whether each is a quotation
         self._depth = 0  # quotations among them
-        self._containers: list[str] = []  # open <div>s: "", "cited", "signed"
-        self._cited = self._signed = 0
-        self._rest_cited = False
+        self._containers: list[str] = []  # open <div>s: "", "cited", "reply", "signed", "typed"
+        self._cited = self._signed = self._typed = 0
+        self._replies: list[_Reply] = []  # open containers that are cited, outermost first
+        self._rest_cited = self._prefixed = False
+        self._written = 0  # lines that are not empty
         self._hidden: tuple[str, int] = ("", 0)  # tag that hides, how often it is open
         self._lists: list[int] = []  # open lists: -1 for bullets, else the last number
         self._skipped_tables = 0
@@ -146,6 +168,7 @@ class Page:
                 )
                 self._quotes.append(quotation)
                 self._depth += quotation
+                self._open_reply(found.get("class", ""))
             case "table":
                 self._start_table()
             case "tr":
@@ -180,6 +203,7 @@ class Page:
             case "div" | "section" if self._containers:
                 self._close_container()
             case "blockquote" if self._quotes:
+                self._close_reply()
                 self._depth -= self._quotes.pop()
             case "table":
                 if self._skipped_tables:
@@ -196,28 +220,60 @@ class Page:
                 pass
 
     def _open_container(self, tag: str, found: dict[str, str]) -> None:
-        label, key = found.get("class", ""), found.get("id", "")
-        kind = ""
-        if label or key or "data-smartmail" in found:
-            if _CITED_CLASS.search(label) or _CITED_ID.match(key):
-                kind = "cited"
-            elif (
-                _SIGNED.search(label) or _SIGNED.search(key) or found.get("data-smartmail")
-            ) and tag != "span":
-                kind = "signed"
-            self._mark_rest(key)
+        kind = self._kind(tag, found)
         if tag == "span":
             return
         if _RULED.search(found.get("style", "")):
             self._rule = True
+        if kind in ("cited", "reply"):
+            self._replies.append(_Reply(is_reply=kind == "reply", start=self._written))
+            self._cited += 1
         self._containers.append(kind)
-        self._cited += kind == "cited"
         self._signed += kind == "signed"
+        self._typed += kind == "typed"
+
+    def _kind(self, tag: str, found: dict[str, str]) -> str:
+        """What a container says of its lines."""
+        label, key = found.get("class", ""), found.get("id", "")
+        if not (label or key or "data-smartmail" in found or "name" in found):
+            return ""
+        kind = ""
+        if _REPLY_CLASS.search(label):
+            kind = "reply"
+        elif _CITED_CLASS.search(label) or _CITED_ID.match(key) or found.get("name") == "quote":
+            kind = "cited"
+        elif (
+            _SIGNED.search(label) or _SIGNED.search(key) or found.get("data-smartmail")
+        ) and tag != "span":
+            kind = "signed"
+        elif self._prefixed and _TYPED.search(label):
+            kind = "typed"
+        self._mark_rest(key)
+        if self._rest_cited and not self._prefixed:
+            self._prefixed = bool(_PREFIXED.search(label) or _PREFIXED.match(key))
+        return kind
 
     def _close_container(self) -> None:
         kind = self._containers.pop()
-        self._cited -= kind == "cited"
+        if kind in ("cited", "reply"):
+            self._cited -= not self._replies.pop().is_answered
         self._signed -= kind == "signed"
+        self._typed -= kind == "typed"
+
+    def _open_reply(self, label: str) -> None:
+        """Remembers the blockquote that an innermost reply container is there for."""
+        if self._replies and _REPLY_CLASS.search(label):
+            reply = self._replies[-1]
+            if reply.is_reply and not reply.quote:
+                near = self._written - reply.start <= _ATTRIBUTION_LINES
+                reply.quote = len(self._quotes) if near else -1
+
+    def _close_reply(self) -> None:
+        """Behind that blockquote, what is in the container and in no other is the author's."""
+        if self._replies and self._replies[-1].quote == len(self._quotes):
+            reply = self._replies[-1]
+            self._cited -= not reply.is_answered
+            reply.is_answered = True
 
     def _mark_rest(self, key: str) -> None:
         if key and _REST_CITED_ID.match(key):
@@ -259,7 +315,7 @@ class Page:
         self._sinks[-1] = []
         table.rows[-1].append(self._sinks[-1])
         table.in_cell = True
-        if span.isdigit() and len(span) < 3 and len(table.rows) < _SPANNED_ROWS:
+        if span.isdecimal() and len(span) < 3 and len(table.rows) < _SPANNED_ROWS:
             table.rows[-1].extend([] for _ in range(min(int(span), 20) - 1))
 
     def _end_cell(self) -> None:
@@ -348,6 +404,7 @@ class Page:
         self._gap = False
         sink.append(self._line(text))
         self._rule = False
+        self._written += 1
         self._lines_left -= 1
         if self._lines_left <= 0:
             self.left = 0
@@ -356,7 +413,7 @@ class Page:
         return Line(
             text=text,
             depth=self._depth,
-            cited=self._rest_cited or self._cited > 0 or self._depth > 0,
+            cited=(self._rest_cited and not self._typed) or self._cited > 0 or self._depth > 0,
             signed=self._signed > 0,
             rule=self._rule and bool(text),
         )

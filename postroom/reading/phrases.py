@@ -82,9 +82,9 @@ DAEMON_NAME = re.compile(
     r"delivery (?:failure|status))\b",
     re.IGNORECASE,
 )
-# Words that nobody but an auto-responder puts there: they decide alone.
+# Words that nobody but an auto-responder puts there; who answers or forwards one leaves them there.
 AUTO_SUBJECT = re.compile(
-    r"^\W{0,6}(?:(?:re|aw|fwd?|sv|antw|отв)\s?:\s{0,3})?(?:"
+    r"^\W{0,6}(?P<passed>(?:re|aw|fwd?|wg|sv|antw|отв)\s?:\s{0,3})?(?:"
     r"auto(?:matic|mated)?[- ]?(?:repl(?:y|ied)\b|(?:response|respond(?:er)?|answer)"
     r"(?=\s{0,3}(?:$|[:;,.!–—(\[-]|(?:to|from|for|re)\b)))|"
     # Notes: "AUTO: Anna Berg is out of the office (returning 05/01/2010)"

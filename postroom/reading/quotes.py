@@ -3,11 +3,13 @@
 In: lines of plain text or of html.py. Out: `Division`. A quotation is what a mail program marked
 (">", blockquote, a reply container) or what follows an attribution ("On ... wrote:"), a separator
 ("-----Original Message-----") or a header block ("From: ... Sent: ..."); the words are in
-marks.py. Text below or between quoted lines is new text (inline and bottom answers). Standard:
-none; RFC 3676 4.3 for the "-- " line.
+marks.py. Text below or between quoted lines is new text (inline and bottom answers). People write
+"On Monday Anna wrote:" too: without marks below it, only a program's attribution in an answer, with
+an address or with day and time, makes the rest old. Standard: none; RFC 3676 4.3 for the "-- "
+line.
 
 Limits: a quotation without any mark is taken for new text. `unsure` is set where the marks
-contradict each other.
+contradict each other, or where it is open whose words follow an attribution.
 """
 
 import re
@@ -24,6 +26,7 @@ _BLOCK_LINES = 12  # that a header block may span
 _SIGNATURE_LINES = 14
 _TRIES = 3_000  # lines that may open a quotation; no honest message has more
 _HARD = 6  # of these, what a line near a verb or an address counts for: it costs most to look at
+_FRAME = 3  # marks that GroupWise puts before, and behind, what introduces a quotation
 _DASHES = frozenset("-_=~+—–*")
 _ITEM = re.compile(
     r"\t|\b\d{1,9}(?:[.,]\d{1,3})?\s{0,2}(?:шт|pcs?|pieces?|stk|stück|st|units?|kg|кг|уп|м|unidades|"
@@ -59,9 +62,9 @@ def plain_lines(text: str, most: int = LINES) -> tuple[Line, ...]:
     return tuple(lines)
 
 
-def divide(lines: Sequence[Line]) -> Division:
-    """Divides the lines of one message."""
-    quoted, forwarded, unsure = _mark_quoted(lines)
+def divide(lines: Sequence[Line], *, answers: bool = True) -> Division:
+    """Divides the lines of one message, which answers or forwards another or does not."""
+    quoted, forwarded, unsure = _mark_quoted(lines, answers)
     unannounced, listed = _marks_without_source(lines, quoted)
     signed = _mark_signature(lines, quoted)
     new = _text(
@@ -94,7 +97,7 @@ def _text(lines: Iterable[str]) -> str:
     return text.strip("\n ")
 
 
-def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
+def _mark_quoted(lines: Sequence[Line], answers: bool) -> tuple[list[bool], bool, bool]:
     """For each line whether it is quoted; whether by a forward; whether that is unsure."""
     quoted = [line.cited or line.depth > 0 for line in lines]
     last_marked = max((at for at, old in enumerate(quoted) if old), default=-1)
@@ -104,36 +107,40 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
     tries = _TRIES
     while index < count:
         text = lines[index].text
-        if not text or len(text) > marks.LONGEST or quoted[index]:
+        kind, end = "", index
+        if text and len(text) <= marks.LONGEST and tries and _may_open(lines, quoted, index):
+            tries = max(tries - (_HARD if _is_hard(lines, index) else 1), 0)
+            kind, end = _opening(lines, quoted, index)
+        if not kind:
             if quoted[index] and text and not forwarded and _is_forward(text):
                 forwarded = True
             own_above = own_above or bool(text and not quoted[index])
             index += 1
             continue
-        kind, end = "", index
-        if tries and _may_open(text):
-            tries = max(tries - (_HARD if _is_hard(lines, index) else 1), 0)
-            kind, end = _opening(lines, quoted, index)
-        if not kind:
-            own_above = True
-            index += 1
-            continue
         forwarded = forwarded or kind == "forward"
         following = _next_text(lines, end)
+        if kind == "attribution" and following is not None:
+            _mark_initials(lines, quoted, following)
         marked_below = following is not None and quoted[following]
+        if kind == "attribution" and not marked_below:
+            said = " ".join(line.text.strip() for line in lines[index:end])
+            is_own = marks.FIRST_PERSON.search(said) is not None
+            if is_own or not (answers and _names_a_message(said)):
+                # A sentence, it seems; but what follows may be another's words.
+                unsure = unsure or not is_own
+                own_above = True
+                index = end
+                continue
         for at in range(index, end):
             quoted[at] = True
         if marked_below:
             index = end
             continue
-        if kind == "attribution" and end <= last_marked and following is not None:
+        is_part = end <= last_marked and following is not None
+        if kind == "attribution" and (is_part or not own_above):
             # Marked quotations further down, but text at once: an inline answer to a one-line
-            # attribution, or a program that marks only part. The text is kept as new.
-            unsure = True
-            index = end
-            continue
-        if kind == "attribution" and not own_above:
-            # "X writes to the list:" above a whole message: quoting all of it would leave nothing.
+            # attribution, or a program that marks only part. Or "X writes to the list:" above a
+            # whole message: quoting all of it would leave nothing. The text is kept as new.
             unsure = True
             index = end
             continue
@@ -142,6 +149,20 @@ def _mark_quoted(lines: Sequence[Line]) -> tuple[list[bool], bool, bool]:
             quoted[at] = True
         index = stop
     return quoted, forwarded, unsure
+
+
+def _names_a_message(said: str) -> bool:
+    """Whether an attribution says enough of whom and when to be a program's."""
+    if marks.TOLD.search(said):
+        return False
+    return bool(marks.ADDRESS.search(said) or (marks.DAY.search(said) and marks.TIME.search(said)))
+
+
+def _mark_initials(lines: Sequence[Line], quoted: list[bool], following: int) -> None:
+    """Marks the quoted lines of The Bat, where the one below an attribution is such."""
+    if not quoted[following] and marks.INITIALS.match(lines[following].text[:20]):
+        for at in range(following, len(lines)):
+            quoted[at] = quoted[at] or marks.INITIALS.match(lines[at].text[:20]) is not None
 
 
 def _marks_without_source(lines: Sequence[Line], quoted: Sequence[bool]) -> tuple[bool, bool]:
@@ -193,10 +214,14 @@ def _forward_end(lines: Sequence[Line], start: int) -> int:
     return len(lines)
 
 
-def _may_open(text: str) -> bool:
+def _may_open(lines: Sequence[Line], quoted: list[bool], index: int) -> bool:
     """The cheap part of the question: most lines have no colon and no rule."""
+    text = lines[index].text
+    if quoted[index]:
+        return lines[index].depth == _FRAME and not (index and quoted[index - 1])
     return (
         ":" in text
+        or text.startswith(">" * _FRAME)
         or text.lstrip(" >*")[:1] in _DASHES
         or marks.ATTRIBUTION_START.match(text) is not None
     )
@@ -211,6 +236,8 @@ def _is_hard(lines: Sequence[Line], index: int) -> bool:
 def _opening(lines: Sequence[Line], quoted: list[bool], index: int) -> tuple[str, int]:
     """What introduces a quotation at this line, and the line after it; "" when nothing does."""
     text = lines[index].text
+    if lines[index].depth == _FRAME or text.startswith(">" * _FRAME):
+        return _framed(lines, index)
     if text.lstrip(" >*")[:1] in _DASHES:
         if _is_forward(text):
             return "forward", index + 1
@@ -228,6 +255,28 @@ def _opening(lines: Sequence[Line], quoted: list[bool], index: int) -> tuple[str
     if end := _attribution(lines, quoted, index):
         return "attribution", end
     return "", index
+
+
+def _framed(lines: Sequence[Line], start: int) -> tuple[str, int]:
+    """GroupWise's ">>> Name 30.11.2026 12:00 >>>" or ">>> On ... wrote:", which may be wrapped.
+
+    Its marks look like those of a quotation in a quotation, but stand alone.
+    """
+    joined = ""
+    for index in range(start, min(start + _ATTRIBUTION_LINES, len(lines))):
+        text = lines[index].text.strip()
+        if not text or (lines[index].depth and index > start):
+            break
+        joined = f"{joined} {text}" if joined else text
+        if len(joined) > marks.LONGEST:
+            break
+        if joined.endswith(">" * _FRAME) and (
+            marks.DATE.search(joined) or marks.ADDRESS.search(joined)
+        ):
+            return "separator", index + 1
+        if joined.endswith(":") and _is_attribution(joined):
+            return "attribution", index + 1
+    return "", start
 
 
 def _header_block(lines: Sequence[Line], start: int) -> int:
@@ -269,17 +318,20 @@ def _header_block(lines: Sequence[Line], start: int) -> int:
 def _attribution(lines: Sequence[Line], quoted: list[bool], start: int) -> int:
     """The line after an attribution of one to four lines; 0 when none starts here."""
     joined = ""
+    complete = 0  # behind a line that could be the last, but has no colon
     for index in range(start, min(start + _ATTRIBUTION_LINES, len(lines))):
         text = lines[index].text
         if not text or (quoted[index] and index > start):
-            return 0
+            break
         joined = f"{joined} {text.strip()}" if joined else text.strip()
         if len(joined) > marks.LONGEST:
-            return 0
+            break
         if index > start and not _may_continue(lines[start].text):
-            return 0
+            break
         if _is_attribution(joined):
-            return index + 1
+            if joined.rstrip(" *").endswith(":"):
+                return index + 1
+            complete = complete or index + 1
         following = _next_text(lines, index + 1)
         if (
             joined.endswith(":")
@@ -288,7 +340,7 @@ def _attribution(lines: Sequence[Line], quoted: list[bool], start: int) -> int:
             and (marks.DATE.search(joined) or marks.ADDRESS.search(joined))
         ):
             return index + 1
-    return 0
+    return complete
 
 
 def _may_continue(first: str) -> bool:

@@ -15,7 +15,7 @@ from postroom.config import ReadingSection
 from postroom.envelope import Address
 from postroom.message import Attachment, Automatic, Forwarded, Message
 
-from . import automatic, documents, forwards, language, quotes, words
+from . import automatic, documents, fields, forwards, language, quotes, words
 from .addresses import read_addresses
 from .author import find_author
 from .bodies import Body, best_body
@@ -37,6 +37,7 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     problems = Problems()
     root = parse_message(raw, limits, problems)
     budget = Budget.of(limits)
+    problems.add("header-unclear" if fields.is_unclear(raw[: limits.max_header_bytes]) else "")
     content = sort_parts(root, limits, budget, problems)
     headers = _headers(root, limits, problems, content.charset)
     first = {name.lower(): value for name, value in reversed(headers)}  # the first of each name
@@ -45,8 +46,8 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
     problems.add(author.problem and f"author-{author.problem}")
     subject = first.get("subject", "")
     body = best_body(content, budget, problems)
-    division = quotes.divide(body.lines)
     references = _references(first)
+    division = quotes.divide(body.lines, answers=forwards.follows(subject, references))
     if division.unsure or (division.unannounced and not references):
         problems.add("quotes-unsure")
     inside = forwards.attached(content, limits, budget, problems)
@@ -70,7 +71,7 @@ def read(raw: bytes, limits: ReadingSection = _DEFAULTS) -> Message:
         quoted_text=division.quoted,
         signature=division.signature,
         html=body.html,
-        language=language.detect(f"{new_text or body.text[:4_000]}\n{subject[:_SUBJECT_JUDGED]}"),
+        language=language.of_mail(new_text or body.text, subject, division.signature),
         attachments=_attachments(content, [one for _, one in inside], body, limits, problems),
         forwarded=forwarded,
         automatic=_automatic(root, first, authors, content, body, division),

@@ -13,6 +13,7 @@ BOUNCE, REPLY, LIST, BULK = (
     AutomaticKind.BULK,
 )
 CHALLENGE, SYSTEM, HUMAN = AutomaticKind.CHALLENGE, AutomaticKind.SYSTEM, AutomaticKind.HUMAN
+FEEDBACK = AutomaticKind.FEEDBACK
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,15 @@ def test_an_invitation_is_for_calendars(method: str) -> None:
     without = f"Content-Type: text/calendar\r\n\r\n{event}".encode()
     for part in (with_parameter, without):
         assert read(multipart("alternative", text, part)).automatic.kind is AutomaticKind.CALENDAR
+    attached = with_parameter.replace(
+        b"\r\n\r\n", b"\r\nContent-Disposition: attachment; filename=a.ics\r\n\r\n", 1
+    )
+    for parts, doubtful in (((attached,), True), ((attached, with_parameter), False)):
+        found = read(multipart("mixed", text, *parts)).automatic
+        assert (found.kind, found.doubtful) == (AutomaticKind.CALENDAR, doubtful)
+    for said, doubtful in ((b"auto-generated", True), (b"auto-replied", False)):
+        raw = b"Auto-Submitted: %b\r\n%b" % (said, multipart("mixed", text, attached))
+        assert read(raw).automatic.doubtful is doubtful
 
 
 def test_an_attached_event_is_a_persons() -> None:
@@ -226,6 +236,85 @@ def test_a_machine_is_known_by_two_things_that_agree(
 ) -> None:
     found = read(letter(body, f"Subject: {subject}")).automatic
     assert found.kind is kind, found.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "body"),
+    [
+        (REPLY, ("Subject: Order before the holidays",), "I am on holiday. 5 pcs A-100, please."),
+        (REPLY, ("Subject: Заказ 17 до отпуска",), "Я буду в отпуске, просим 5 шт. A-100."),
+        (REPLY, ("Subject: Out of office",), "x"),
+        (FEEDBACK, ("Subject: Valves",), "This is a complaint report: 3 of 10 valves leak."),
+        (FEEDBACK, ("Subject: Spam report broken in your software",), "Please help."),
+        (BOUNCE, ("Subject: Not delivered: order 4711",), "The mailbox is full, says the courier."),
+        (BOUNCE, ("From: postmaster@b.test",), "Our mail to you comes back: user unknown."),
+        (CHALLENGE, ("Subject: Portal",), "It asks me to confirm that you are a human."),
+        (LIST, ("Subject: Subscribe request",), "Please send us your price list."),
+    ],
+)
+def test_what_words_alone_decide_is_doubtful_until_a_header_agrees(
+    kind: AutomaticKind, fields: tuple[str, ...], body: str
+) -> None:
+    found = read(letter(body, *fields)).automatic
+    assert (found.kind, found.doubtful) == (kind, True), found.why
+    listed = read(letter(body, *fields, "Precedence: bulk")).automatic
+    assert (listed.kind, listed.doubtful) == (kind, False), listed.why
+    no_reply = read(letter(body, *fields, "X-Cron-Env: x")).automatic
+    assert (no_reply.kind, no_reply.doubtful) == (kind, True)  # a program's, which may send orders
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ("Auto-Submitted: auto-replied",),
+        ("Auto-Submitted: auto-generated", "Subject: Automatic reply: Order 12"),
+        ("X-Autoreply: yes", "Subject: On holiday"),
+        ("From: MAILER-DAEMON@mx.test",),
+        ("From: postmaster@mx.test", "Return-Path: <>"),
+        ("List-Id: <users.lists.test>",),
+    ],
+)
+def test_what_a_header_decides_is_not_doubtful(fields: tuple[str, ...]) -> None:
+    found = read(letter("user unknown", *fields)).automatic
+    assert found.is_automatic and not found.doubtful
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "FW: Automatic reply: Order 4711",
+        "RE: Automatic reply: Order 4711",
+        "WG: Automatische Antwort: Bestellung 4711",
+        "AW: Abwesenheitsnotiz: Bestellung 4711",
+        "Antw: Out of Office: Order 4711",
+        "*Fwd: Автоматический ответ: Заказ 4711",
+    ],
+)
+def test_who_answers_or_forwards_an_absence_note_is_a_person(subject: str) -> None:
+    quoted = "-----Original Message-----\nFrom: a@b.test\n\nI am out of the office until Monday."
+    order = read(letter(f"Please send 5 pcs A-100.\n\n{quoted}", f"Subject: {subject}"))
+    assert order.automatic.kind is HUMAN, order.automatic.why
+    away = read(letter("I am out of the office until Monday.", f"Subject: {subject}")).automatic
+    assert (away.kind, away.doubtful) == (REPLY, True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        (HUMAN, ()),
+        (HUMAN, ("Auto-Submitted: no",)),
+        (REPLY, ("X-Auto-Response-Suppress: All",)),
+        (REPLY, ("Return-Path: <>", "X-Auto-Response-Suppress: All")),
+        (SYSTEM, ("Auto-Submitted: auto-generated",)),
+        (SYSTEM, ("Return-Path: <>", "Auto-Submitted: auto-generated")),
+    ],
+)
+def test_what_an_inbox_rule_redirects_may_be_a_persons(
+    kind: AutomaticKind, fields: tuple[str, ...]
+) -> None:
+    mark = "X-MS-Exchange-Inbox-Rules-Loop: anna@buyer.example"
+    found = read(letter("We order 10 valves.", mark, *fields)).automatic
+    assert (found.kind, found.doubtful) == (kind, kind is REPLY), found.why
 
 
 @pytest.mark.parametrize(

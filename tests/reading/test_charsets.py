@@ -77,6 +77,25 @@ def test_unlabelled_text_of_other_scripts_is_guessed(text: str, charset: str) ->
     assert decode(text.encode(charset))[0] == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Artikelnr;Bezeichnung;Menge;Einheit\r\nM-1;Dübel Größe 8;100;Stück\r\nM-2;Tür;2;Stück\r\n",
+        "Größe 8, Größe 9, Größe 10, Größe 12",
+        "Målarfärg, köksrulle, pärm, häftklammer",
+        "Boîte, clé à molette, écrou, tôle, câble",
+    ],
+)
+@pytest.mark.parametrize("declared", ["", "utf-8", "us-ascii"])
+def test_accents_of_latin_words_are_not_read_as_chinese(text: str, declared: str) -> None:
+    assert decode(text.encode("cp1252"), declared)[0] == text
+
+
+@pytest.mark.parametrize("text", ["编号;名称;数量\nA-1;红色椅子;5\nA-2;办公桌;2\n", "请报价：螺栓"])
+def test_chinese_between_figures_and_latin_letters_is_guessed(text: str) -> None:
+    assert decode(text.encode("gb18030"))[0] == text
+
+
 def test_utf_7_is_refused_not_obeyed() -> None:
     text, token = decode(b"+ADw-script+AD4-", "utf-7")
     assert (text, token) == ("+ADw-script+AD4-", "charset-refused")

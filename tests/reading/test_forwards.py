@@ -123,6 +123,9 @@ def test_a_forwarded_answer_is_a_forward(subject: str) -> None:
     assert message.new_text == "Please send 5 valves."
 
 
+UNMARKED = "On Tue, Mar 12, 2024 at 4:40 PM Max <m@x.test> wrote:\n\nHow many?"
+
+
 @pytest.mark.parametrize(
     ("body", "fields", "unsure"),
     [
@@ -130,6 +133,10 @@ def test_a_forwarded_answer_is_a_forward(subject: str) -> None:
         ("Yes please\n> 10 pcs", ("In-Reply-To: <1@kohl.test>",), False),
         ("We take:\n> 10 pcs", ("In-Reply-To: <1@kohl.test>",), True),
         (OUTLOOK.replace("Please", "On 1 Jan 2024, A <a@b.test> wrote:\n\nPlease"), (), True),
+        (f"Yes\n\n{UNMARKED}", (), True),
+        (f"Yes\n\n{UNMARKED}", ("Subject: AW: Order",), False),
+        (f"Yes\n\n{UNMARKED}", ("Subject: WG: Order",), False),
+        (f"Yes\n\n{UNMARKED}", ("References: <1@kohl.test>",), False),
     ],
 )
 def test_what_may_be_quoted_or_not_is_a_problem(

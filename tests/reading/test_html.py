@@ -59,6 +59,10 @@ def test_a_column_span_keeps_the_columns_apart() -> None:
     assert text(source) == "Total\t\t9\na\tb\tc"
 
 
+def test_a_column_span_that_is_no_number_spans_nothing() -> None:
+    assert text("<table><tr><td colspan=²>a</td><td>9</td></tr></table>").endswith("a\t9")
+
+
 def test_a_layout_table_is_read_as_blocks() -> None:
     source = (
         "<table><tr><td><p>First paragraph.</p><p>Second.</p></td><td>Side</td></tr></table>"

@@ -4,10 +4,13 @@ Written from how Gmail, Outlook, Apple Mail, Yandex, Mail.ru and Thunderbird wri
 suite, so that the rules are judged on what they were not made for.
 """
 
+from email.message import EmailMessage
+
 import pytest
 
 from postroom.reading.html import read_html
 from postroom.reading.quotes import divide, plain_lines
+from postroom.reading.reader import read
 
 PLAIN = [
     (
@@ -23,6 +26,39 @@ PLAIN = [
         "ср, 12 мар. 2025 г. в 14:05, Иван Петров <ivan@x.test>:\n\nДобрый день\n"
         "цена 10\n",
         "Да, берём 20 штук.",
+    ),
+    (
+        "Gmail, German, name wrapped",
+        "Ja bitte.\n\nAm Mi., 12. März 2025 um 14:05 Uhr schrieb Maier Industriebedarf\n"
+        "Gesellschaft <hans@x.test>:\n\n> Hallo\n",
+        "Ja bitte.",
+    ),
+    (
+        "tb de, wrapped",
+        "Ja.\n\nAm 12.03.25 um 14:05 schrieb Maier Industriebedarf Gesellschaft mit\n"
+        "beschränkter Haftung:\n> Hallo\n",
+        "Ja.",
+    ),
+    (
+        "K-9, wrapped, unmarked",
+        "Ja.\n\nAm 12. März 2025 14:05:00 MEZ schrieb Hans Maier\n<hans@x.test>:\n\nHallo\n",
+        "Ja.",
+    ),
+    (
+        "Yandex app",
+        "Берём.\n\n--\nОтправлено из мобильного приложения Яндекс.Почты\n\n"
+        "14:05, 12 марта 2025 г., Иван Петров <ivan@x.test>:\n\nДобрый день\n",
+        "Берём.",
+    ),
+    (
+        "GroupWise",
+        "Ja.\n\n>>> Hans Maier <hans@x.test> 12.03.2025 14:05 >>>\nHallo\n",
+        "Ja.",
+    ),
+    (
+        "The Bat",
+        "Вы писали 12 марта 2025 г., 14:05:00:\n\nИП> Сколько?\nИП> И когда?\n\n20, в пятницу.\n",
+        "20, в пятницу.",
     ),
     (
         "Gmail, German",
@@ -282,6 +318,41 @@ HTML = [
         "Ok",
     ),
     (
+        "gmail html, below and between",
+        "<div dir=ltr><div class='gmail_quote gmail_quote_container'><div dir=ltr class=gmail_attr>"
+        "On Wed, J wrote:<br></div><blockquote class=gmail_quote>How many?</blockquote><div>20 pcs"
+        "</div><blockquote class=gmail_quote>When?</blockquote><div>Friday</div></div></div>",
+        "20 pcs\n\nFriday",
+    ),
+    (
+        "proton html, below",
+        "<div class=protonmail_quote>On Wednesday, J &lt;j@x.test&gt; wrote:<br><blockquote "
+        "class=protonmail_quote type=cite>How many?</blockquote><div>20 pcs</div></div>",
+        "20 pcs",
+    ),
+    (
+        "gmx html",
+        "<div><div>Ja, 20</div><div>&nbsp;<div name='quote' style='border-left:2px solid #C3D9E5;'>"
+        "<div><b>Gesendet:</b> Mittwoch, 12. März 2025 um 14:05 Uhr<br><b>Von:</b> H "
+        "&lt;h@x.test&gt;<br><b>An:</b> a@b.test<br><b>Betreff:</b> Angebot</div><div "
+        "name='quoted-content'>Wie viele?</div></div></div><div>Bis Freitag</div></div>",
+        "Ja, 20\nBis Freitag",
+    ),
+    (
+        "owa, below",
+        "<div class=elementToProof>See my answer.</div><div id=appendonsend></div><hr><div "
+        "id=divRplyFwdMsg><b>From:</b> J<br><b>Sent:</b> x<br><b>To:</b> y<br><b>Subject:</b> z"
+        "</div><div dir=ltr><div class='x_elementToProof'>How many?</div></div><div "
+        "class='elementToProof' style='color:black'>20 pcs</div>",
+        "See my answer.\n20 pcs",
+    ),
+    (
+        "outlook mobile, of what was written on the web",
+        "<div>Ok</div><hr><div id=divRplyFwdMsg><b>From:</b> J</div><div class=elementToProof>old"
+        "</div><div id=divRplyFwdMsg><b>From:</b> K</div><div class=x_elementToProof>older</div>",
+        "Ok",
+    ),
+    (
         "apple html",
         "<div>Ok</div><div><br><blockquote type=cite><div>On 12 Mar 2025, at 14:05, J &lt"
         ";j@x.test&gt; wrote:</div><br><div>old</div></blockquote></div>",
@@ -319,9 +390,25 @@ HTML = [
 
 @pytest.mark.parametrize(("program", "text", "new"), PLAIN, ids=[case[0] for case in PLAIN])
 def test_only_the_answer_is_new_text(program: str, text: str, new: str) -> None:
-    assert divide(plain_lines(text)).new == new
+    division = divide(plain_lines(text))
+    assert (division.new, division.unsure) == (new, False)
+    message = read(answer("plain", text))
+    assert (message.new_text, message.problems) == (new, ())
 
 
 @pytest.mark.parametrize(("program", "source", "new"), HTML, ids=[case[0] for case in HTML])
 def test_only_the_answer_in_html_is_new_text(program: str, source: str, new: str) -> None:
-    assert divide(read_html(source, 100_000)[0]).new == new
+    division = divide(read_html(source, 100_000)[0])
+    assert (division.new, division.unsure) == (new, False)
+    message = read(answer("html", source))
+    assert (message.new_text, message.problems) == (new, ())
+
+
+def answer(subtype: str, text: str) -> bytes:
+    """The text as a mail program sends it in answer to another message."""
+    message = EmailMessage()
+    message["From"] = "Anna Berg <anna@berg.test>"
+    message["Subject"] = "Re: offer"
+    message["In-Reply-To"] = "<1@y.test>"
+    message.set_content(text, subtype=subtype)
+    return message.as_bytes()

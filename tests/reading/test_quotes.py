@@ -1,5 +1,7 @@
 """New text, quoted text, signature: the quote marks of many programs in five languages."""
 
+from html import escape
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,7 @@ def of(text: str) -> Division:
         "On 3/12/24 16:40, Max wrote:",
         "Max <m@x.test> wrote on 03/12/2024 04:40:00 PM:",
         "2024-03-12 16:40 GMT+03:00 Max <m@x.test>:",
+        "16:40, 12 марта 2024 г., Максим Рябов <m@x.test>:",
         "Am 12.03.2024 um 16:40 schrieb Max Muster:",
         "Am 12.03.2024 schrieb Max Muster <m@x.test>:",
         "Am Di., 12. März 2024 um 16:40 Uhr schrieb Max <m@x.test>:",
@@ -83,6 +86,96 @@ def test_what_follows_an_introduction_is_old(introduction: str, mark: str) -> No
 def test_what_is_no_quotation_stays(text: str) -> None:
     assert of(text).new == text
     assert not of(text).quoted
+
+
+OWN_WORDS = (
+    "On Monday I wrote to you about the nuts:",
+    "On 27 November 2026 at 16:40 we already wrote to info@y.test:",
+    "Am Montag schrieb ich Ihnen wegen der Pumpe:",
+    "Am 27.11.2026 um 16:40 haben wir Ihnen geschrieben:",
+    "В понедельник я вам писал:",
+    "В пятницу, 27.11.2026 в 16:40, писали мы вам:",
+    "Le 27/11/2026, nous vous avons écrit :",
+    "El lunes les he escrito:",
+)
+ANOTHERS = (
+    "On the phone Anna said:",
+    "On 27.11.2026 you wrote that these are in stock:",
+    "Am Montag schrieb Herr Berg:",
+    "Am 27.11.2026 um 16:40 schrieb Frau Berg, dass sie lieferbar sind, daher bestellen wir:",
+    "Am 27.11.2026 um 16:40 schrieb Frau Berg, was\nlieferbar ist:",
+    "В понедельник Анна писала:",
+    "Le 12/03/2024, vous nous avez écrit :",
+)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+@pytest.mark.parametrize(
+    ("sentence", "unsure"),
+    [*((one, False) for one in OWN_WORDS), *((one, True) for one in ANOTHERS)],
+)
+def test_a_sentence_that_says_who_wrote_hides_nothing_below_it(
+    sentence: str, unsure: bool, answers: bool
+) -> None:
+    text = f"Please send 5 pcs of A-1 and 3 pcs of B-2.\n\n{sentence}\n\nB-2 only in blue."
+    division = divide(plain_lines(text), answers=answers)
+    assert (division.new, division.unsure) == (text, unsure)
+
+
+@pytest.mark.parametrize(
+    "attribution",
+    [
+        "On Tue, Mar 12, 2024 at 4:40 PM Max <m@x.test> wrote:",
+        "Am 12.03.2024 um 16:40 schrieb Max Muster:",
+        "ср, 13 мар. 2024 г. в 10:20, Максим Рябов <m@x.test>:",
+    ],
+)
+def test_an_attribution_without_marks_counts_in_an_answer_only(attribution: str) -> None:
+    text = f"Please send 5 pcs.\n\n{attribution}\n{OLD}"
+    assert divide(plain_lines(text), answers=True).new == "Please send 5 pcs."
+    division = divide(plain_lines(text), answers=False)
+    assert (division.new, division.unsure) == (text, True)
+    marked = divide(plain_lines(text.replace(OLD, f"> {OLD}")), answers=False)
+    assert (marked.new, marked.unsure) == ("Please send 5 pcs.", False)
+
+
+@pytest.mark.parametrize(
+    "introduction",
+    [
+        ">>> Anna Berg <a@b.test> 30.11.2026 12:00 >>>",
+        ">>> Anna Berg 11/30/26 10:14 AM >>>",
+        ">>> Anna Berg of the very long department <a@b.test>\n30.11.2026 12:00 >>>",
+        ">>> On 11/30/2026 at 10:14 AM, in message\n<1@b.test>, Anna Berg <a@b.test> wrote:",
+    ],
+)
+@pytest.mark.parametrize("mark", ["", "> "])
+def test_what_stands_below_the_frame_of_groupwise_is_old(introduction: str, mark: str) -> None:
+    text = f"Please send 7 pcs.\n\n{introduction}\n{mark}{OLD}"
+    division = of(text)
+    assert (division.new, division.unsure) == ("Please send 7 pcs.", False)
+    assert OLD in division.quoted
+    html = "<p>Please send 7 pcs.</p>" + "<br>".join(map(escape, text.split("\n")[2:]))
+    if not mark:
+        assert divide(read_html(html, 10_000)[0]).new == "Please send 7 pcs."
+
+
+def test_a_third_quotation_is_no_frame() -> None:
+    text = "> one\n>> two\n>>> On 1 Jan 2024, 12:00, A <a@b.test> wrote:\n\n10 pcs\n"
+    assert of(text).new == "10 pcs"
+
+
+def test_answers_below_marks_with_initials_are_new() -> None:
+    division = of(
+        "Здравствуйте.\n\nВы писали 30 ноября 2026 г., 12:00:00:\n\nАФ> Цена 10\nАФ> Сколько?\n\n"
+        "Отгрузите 7 шт.\n\nАФ> Когда?\n\nВ пятницу."
+    )
+    assert division.new == "Здравствуйте.\n\nОтгрузите 7 шт.\n\nВ пятницу."
+    assert not division.unsure
+
+
+def test_a_prompt_is_no_mark_with_initials() -> None:
+    text = "The console says:\nSQL> select 1\nSQL> exit\nWhat now?"
+    assert of(text).new == text
 
 
 def test_answers_between_and_below_quotes_are_new() -> None:
