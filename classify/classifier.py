@@ -10,13 +10,14 @@ live model; where they differ is logged and counted, and that is all.
     nothing     anything                       the model's         below the threshold
     A           A                              the higher of both  below the threshold
     A           unsure (under one half)        the rule's          below the threshold
-    A           B                              the rule's x (1 - the model's half)   forced
+    A           B, or unsure with hardly any A the rule's x (1 - the model's half)   forced
     A at 0.99+  anything                       the rule's          no
     anything    the model cannot be used       the rule's, or 0    forced
 
 A trusted spam filter's verdict (evidence.py) changes the model's probabilities before the table
-is looked into. After it: a message that a machine wrote is never sure of a business category, and
-a rule's `review: true` forces a review whatever the confidence.
+is looked into. After it: a message that a machine wrote is never sure of a business category, the
+model is never sure of text that is mostly no letters or digits, and a rule's `review: true` forces
+a review whatever the confidence.
 
 A classification has two halves: `begin` takes about a millisecond, `finish` ten times that where
 the message `takes_long`; `classify` is both.
@@ -43,13 +44,15 @@ from . import concepts, features, similar
 from .evidence import SpamVerdict, spam_verdict, weighed
 from .features import Features
 from .rulebook import Findings, Rulebook, RuleError
-from .rulefile import load_rules
+from .rulefile import Names, load_rules
 from .scorer import Early, Model, ModelError, Scores
 from .shelf import Shelf, live_model
 
 _CERTAIN = 0.99  # a rule this sure is not questioned
 _UNSURE = 0.5  # a model less sure than this contradicts nobody
+_HARDLY = 0.1  # an unsure model that gives a rule's category less contradicts all the same
 _MACHINE = 0.6  # the most a machine's mail can be sure of a business category
+_GARBLED = 0.6  # the most the model can be sure of text that nobody can read
 _NO_BUSINESS = ("spam", "other")
 _TOLD = 4  # features named in the reasons
 T = TypeVar("T")
@@ -91,16 +94,21 @@ class Classifier:
         section: ClassificationSection,
         shelf: Path | None = None,
         categories: Collection[str] = CATEGORIES,
+        part: str = "",
+        templates: Names | None = None,
     ) -> None:
         """Loads both; `shelf` is the folder of the site's own models.
 
-        `categories` are those of the configuration, of which a rule may name one.
+        `categories` and `templates` are those of which a rule may name one. `part` is whose
+        metric shows whether there is a model; without one none does.
         Raises RuleError for faulty rules; a faulty model is only reported.
         """
         self._section = section
         self._shelf = Shelf(folder=shelf) if shelf else None
         self._categories = categories
-        self._rules: Rulebook = load_rules(section, categories)
+        self._templates = templates
+        self._part = part
+        self._rules: Rulebook = load_rules(section, categories, templates)
         self._concepts = concepts.load()
         self._model: Model | None = None
         self._shadow: Model | None = None
@@ -110,7 +118,7 @@ class Classifier:
         except ModelError as error:
             self._degrade(error)
         self._shadow = self._load_shadow()
-        metrics.MODEL_LOADED.set(self._model is not None)
+        self._show()
 
     @property
     def model_name(self) -> str:
@@ -129,13 +137,13 @@ class Classifier:
         """
         problems: list[str] = []
         with _keeping("rules", problems):
-            self._rules = load_rules(self._section, self._categories)
+            self._rules = load_rules(self._section, self._categories, self._templates)
         with _keeping("model", problems):
             self._model = self._load_model()
             problems += [self.model_fault] * bool(self.model_fault)
         with _keeping("shadow", problems):
             self._shadow = self._load_shadow()
-        metrics.MODEL_LOADED.set(self._model is not None)
+        self._show()
         return tuple(problems)
 
     def find(
@@ -181,7 +189,7 @@ class Classifier:
         filtered = spam_verdict(message, envelope, self._section.spam_filters)
         changed = weighed(said, filtered) if filtered and said else {}
         answer = combine(findings, changed or said)
-        answer = _of_a_machine(answer, message)
+        answer = _of_garbled(_of_a_machine(answer, message), found)
         unsure = answer.confidence < self._section.threshold
         forced = answer.forced or findings.review
         metrics.CLASSIFIED.labels(answer.category, answer.source, "no" if unsure else "yes").inc()
@@ -266,8 +274,12 @@ class Classifier:
 
     def _degrade(self, error: ModelError) -> None:
         self._model, self.model_fault = None, str(error)
-        metrics.MODEL_LOADED.set(0)
+        self._show()
         maillog.degraded(part="model", reason=str(error))
+
+    def _show(self) -> None:
+        if self._part:
+            metrics.MODEL_LOADED.labels(self._part).set(self._model is not None)
 
     def _told(self, answer: _Answer, found: Features, scores: Scores | None) -> Iterator[str]:
         if scores is None:
@@ -317,7 +329,9 @@ def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:
     answer = _Answer(category=rule, confidence=sure, source="rule")
     if best == rule:
         return replace(answer, confidence=max(sure, share))
-    if sure >= _CERTAIN or share < _UNSURE:
+    # A category of the site's own that the model was not taught says nothing against the rule.
+    is_unlikely = probabilities.get(rule, 1.0) < _HARDLY
+    if sure >= _CERTAIN or (share < _UNSURE and not is_unlikely):
         return answer
     return replace(
         answer,
@@ -328,14 +342,23 @@ def combine(findings: Findings, probabilities: Mapping[str, float]) -> _Answer:
 
 
 def _of_a_machine(answer: _Answer, message: Message) -> _Answer:
-    """Lowers a business category of a message that no person wrote."""
+    """Lowers a business category of a message that no person wrote, or perhaps none."""
     if not message.automatic.is_automatic or answer.category in _NO_BUSINESS:
         return answer
     if answer.confidence <= _MACHINE:
         return answer
     kind = message.automatic.kind.value
-    reason = f"a machine wrote it ({kind}): not sure of a business category"
+    wrote = "may have written" if message.automatic.doubtful else "wrote"
+    reason = f"a machine {wrote} it ({kind}): not sure of a business category"
     return replace(answer, confidence=_MACHINE, reasons=(*answer.reasons, reason))
+
+
+def _of_garbled(answer: _Answer, found: Features) -> _Answer:
+    """Lowers what the model makes of text that was destroyed on its way, or never was any."""
+    if answer.source != "model" or answer.confidence <= _GARBLED or not found.is_garbled:
+        return answer
+    reason = "much of the text is no letters or digits: not sure of anything"
+    return replace(answer, confidence=_GARBLED, reasons=(*answer.reasons, reason))
 
 
 def _explained(category: str, found: Features, scores: Scores) -> Iterator[str]:

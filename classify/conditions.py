@@ -21,8 +21,9 @@ from enum import Enum
 import re2  # type: ignore[import-untyped]
 
 from postroom.envelope import Envelope, parse_path
-from postroom.message import Message
-from postroom.verdict import Verdict
+from postroom.message import AutomaticKind, Message
+from postroom.reading.language import LANGUAGES
+from postroom.verdict import Result, Verdict
 
 _LONGEST = 20_000
 _MEMORY = 256 << 20  # octets one compiled set may take at the most
@@ -66,6 +67,11 @@ def _addressees(asked: Subject) -> list[str]:
     return told + [address.text for address in (*asked.message.to, *asked.message.cc)]
 
 
+def _automatic(message: Message) -> str:
+    """Which machine wrote it; of what people's mail may look like, only that."""
+    return "doubtful" if message.automatic.doubtful else message.automatic.kind.value
+
+
 def _list_ids(message: Message) -> list[str]:
     """Identifiers of the mailing lists it came by (RFC 2919: the last <...> of List-Id)."""
     written = message.all_headers("List-Id")
@@ -88,8 +94,16 @@ TEXTS: Mapping[str, Callable[[Subject], list[str]]] = {
     "attachment_name": lambda asked: [file.filename for file in asked.message.attachments],
     "attachment_type": lambda asked: [file.type for file in asked.message.attachments],
     "language": lambda asked: [asked.message.language],
-    "automatic": lambda asked: [asked.message.automatic.kind.value],
+    "automatic": lambda asked: [_automatic(asked.message)],
     "mailing_list": lambda asked: _list_ids(asked.message),
+}
+_RESULTS = tuple(result.value for result in Result)
+# Field -> all values it can have; a pattern that matches none of them is a mistake.
+CLOSED: Mapping[str, tuple[str, ...]] = {
+    "dmarc": _RESULTS,
+    "spf": _RESULTS,
+    "language": LANGUAGES,
+    "automatic": (*(kind.value for kind in AutomaticKind), "doubtful"),
 }
 NUMBERS: Mapping[str, Callable[[Subject], int]] = {
     "size": lambda asked: len(asked.message.raw),

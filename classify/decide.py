@@ -9,9 +9,11 @@ doubt below takes the message to review instead, where a person may still let it
     unauthenticated  the author is not proven: anybody could have written it (contract 1.7)
     unsure           confidence below the threshold
     no-category      the configuration has no row for the category: nobody said what follows
+    lone-spam        only the model says spam, below 0.97, and the author is proven
     forced           rule and model contradict, a rule asks for a person, or there is no model
     blocked          a rule forbids actions without a person
-    machine          a program wrote it; an invoice or order from one is still worth a look
+    machine          a program wrote it, or seems to; an invoice or order from one is still worth
+                     a look
     unreadable       part of the message could not be read, or not told from what it quotes
     order-*          an order that is incomplete, a change, already known, or not there
     invoice-is-order the classification says invoice, the document says order
@@ -19,10 +21,11 @@ doubt below takes the message to review instead, where a person may still let it
 A message that nothing would follow from is only delivered, and so is one whose row says
 `review = false`, however unsure, but not one that is forced or without a row. Bounces,
 out-of-office answers, lists and the like never get actions: one that looks like an order is a copy
-of one.
+of one. Where their words alone say that they are such, a person looks: people use those words too.
 
 Mail is filed in its category's folder only when sure; otherwise it lies in INBOX, where people
-look: an order filed under Junk is a lost customer. Where a row has no review (spam, hr, other) and
+look: an order filed under Junk is a lost customer. That is why a proven author's mail needs more
+than the model's word to be spam. Where a row has no review (spam, hr, other) and
 the classification is unsure, the second guess counts instead, if it is likely enough and its row
 has one: what may be an order is seen by a person.
 """
@@ -34,7 +37,8 @@ from postroom.classification import Classification
 from postroom.config import CategoryRow, Config
 from postroom.decision import Decision, Outcome, Step
 from postroom.message import AutomaticKind, Message
-from postroom.order import Order, OrderKind
+from postroom.order import SAME_LINES_DAYS, Order, OrderKind, order_key
+from postroom.reading.names import ascii_address
 from postroom.verdict import Disposition, Result, Verdict
 
 QUARANTINE_FOLDER = "Quarantine"
@@ -51,6 +55,7 @@ _UNTRUSTWORTHY = (
     "encrypted",
     "worker-",
     "limit",
+    "header-unclear",  # text may have been taken for header
     "quotes-unsure",  # what is quoted may have been read as new, or the other way round
     "smime-broken",
     "tnef-broken",
@@ -67,11 +72,13 @@ def decide(
     known_order: bool = False,
     disposition: Disposition = Disposition.ACCEPT,
 ) -> Decision:
-    """The decision; `known_order` says that this author's order of this number was taken before."""
+    """The decision; `known_order` says that this order of this author was taken before."""
     category, guessed = _category(classification, config)
     row = config.categories.get(category, _OTHER)
     kept_out = disposition in _KEPT_OUT
-    folder = row.folder if _is_sure(classification, config) else _INBOX
+    lone_spam = tuple(_spam_doubts(classification, verdict, config))
+    is_filed = _is_sure(classification, config) and not lone_spam
+    folder = row.folder if is_filed else _INBOX
     filed = Decision(
         outcome=Outcome.DELIVER,
         category=category,
@@ -81,7 +88,7 @@ def decide(
         kind, why = message.automatic.kind.value, message.automatic.why
         return replace(filed, reasons=(f"automatic: a machine wrote it ({kind}: {why})",))
     steps = tuple(_steps(row, message, config))
-    doubts = [*guessed, *_border_doubts(disposition), *_row_doubts(category, config)]
+    doubts = [*guessed, *_border_doubts(disposition), *_row_doubts(category, config), *lone_spam]
     if _BUSINESS & set(steps):
         doubts += _author_doubts(verdict, config)
     doubts += _classification_doubts(classification, message, config)
@@ -98,7 +105,7 @@ def decide(
         reasons=tuple(doubts) or (f"sure: {category} at {classification.confidence:.2f}",),
     )
     is_held = kept_out or category not in config.categories or _is_forced(classification, config)
-    if doubts and (is_held or (row.review and steps)):
+    if doubts and (is_held or lone_spam or (row.review and steps)):
         return replace(planned, outcome=Outcome.REVIEW)
     if doubts or not steps:
         return replace(planned, outcome=Outcome.DELIVER, steps=(), template="", ticket_kind="")
@@ -106,7 +113,10 @@ def decide(
 
 
 def order_known(order: Order) -> str:
-    """The doubt about an order whose number this author has used before."""
+    """The doubt about an order that this author has sent before."""
+    if not order_key(order.number):
+        days = f"within {SAME_LINES_DAYS} days"
+        return f"{ORDER_KNOWN}: the same lines of this author were taken {days}; it has no number"
     return f"{ORDER_KNOWN}: order {order.number} of this author was taken before"
 
 
@@ -135,9 +145,11 @@ def _is_sure(classification: Classification, config: Config) -> bool:
 
 def _is_noise(message: Message, row: CategoryRow) -> bool:
     """Whether a machine wrote it and no desk waits for such mail."""
-    if not message.automatic.is_automatic:
+    automatic = message.automatic
+    if not automatic.is_automatic:
         return False
-    return message.automatic.kind is not AutomaticKind.SYSTEM or not row.review
+    may_be_business = automatic.kind is AutomaticKind.SYSTEM or automatic.doubtful
+    return not may_be_business or not row.review
 
 
 def _steps(row: CategoryRow, message: Message, config: Config) -> Iterator[Step]:
@@ -168,16 +180,29 @@ def _row_doubts(category: str, config: Config) -> Iterator[str]:
         yield f"no-category: the configuration has no [categories.{category}]"
 
 
+def _spam_doubts(classification: Classification, verdict: Verdict, config: Config) -> Iterator[str]:
+    """What is unsure anyway is no Junk, and lies in INBOX without a person's look."""
+    if classification.confidence < config.classification.threshold:
+        return
+    if classification.is_lone_spam and _is_proven(verdict, config):
+        said = f"spam at {classification.confidence:.2f}"
+        yield f"lone-spam: only the model says {said}, and the author is proven"
+
+
 def _author_doubts(verdict: Verdict, config: Config) -> Iterator[str]:
-    if verdict.authenticated_domain or _is_exception(verdict, config):
+    if _is_proven(verdict, config):
         return
     yield f"unauthenticated: {_why_not_authenticated(verdict)}"
 
 
+def _is_proven(verdict: Verdict, config: Config) -> bool:
+    return bool(verdict.authenticated_domain) or _is_exception(verdict, config)
+
+
 def _is_exception(verdict: Verdict, config: Config) -> bool:
     """Whether the admin takes this author for proven on less than DMARC."""
-    author = verdict.author.lower()
-    names = {name.lower() for name in config.authentication.exceptions}
+    author = ascii_address(verdict.author)
+    names = config.authentication.exceptions
     named = bool(author) and (author in names or author.rpartition("@")[2] in names)
     return named and (verdict.local or bool(verdict.dmarc.aligned))
 
@@ -205,7 +230,8 @@ def _classification_doubts(
     if classification.blocked:
         yield "blocked: a rule forbids actions without a person"
     if message.automatic.is_automatic:
-        yield f"machine: a program wrote it ({message.automatic.why})"
+        wrote = "may have written" if message.automatic.doubtful else "wrote"
+        yield f"machine: a program {wrote} it ({message.automatic.why})"
     for problem in message.problems:
         if any(token in problem for token in _UNTRUSTWORTHY):
             yield f"unreadable: {problem}"

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from postroom.envelope import Envelope
+from postroom.envelope import Envelope, plain_address
 from postroom.message import Message
 
 _FLAGGED, _CLEARED = 24.0, 1 / 4  # factors on the odds of spam
@@ -65,7 +65,7 @@ def weighed(probabilities: Mapping[str, float], verdict: SpamVerdict) -> dict[st
 
 def _is_in(client: str, networks: Sequence[str]) -> bool:
     try:
-        address = ipaddress.ip_address(client)
+        address = ipaddress.ip_address(plain_address(client))
     except ValueError:
         return False
     return any(address in ipaddress.ip_network(network) for network in networks)

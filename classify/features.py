@@ -23,7 +23,7 @@ from postroom.message import AutomaticKind, Message
 from . import pieces
 from .concepts import Concepts
 from .sequence import STEM, Sequence, sequence
-from .text import COUNTED, SPACE, Folded, Hashes, Places, fold, mixed
+from .text import COUNTED, SPACE, Folded, Hashes, Places, fold, is_garbled, mixed
 
 VERSION = 4
 BITS = 18
@@ -137,6 +137,11 @@ class Features:
     def is_empty(self) -> bool:
         """True where text and subject have no word at all."""
         return not bool((self.text.part <= _SUBJECT).any())
+
+    @property
+    def is_garbled(self) -> bool:
+        """True where new text and subject are no text that a person could read."""
+        return is_garbled(self.texts[_NEW], self.texts[_SUBJECT])
 
     @property
     def is_word(self) -> NDArray[np.bool_]:

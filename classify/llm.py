@@ -11,12 +11,15 @@ share of its answers for that category that were right when `postroom model eval
 about labelled mail that our model was unsure of; without that measurement, or for another model,
 the answer is a hint to the reviewer and sets nothing in motion.
 
+What a model thinks aloud before its answer, between <think> and </think>, is no part of that.
+
 Limits: text only, the first `llm.max_text` characters. A fault pauses asking for a minute, for
 those too that wait for their turn.
 """
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import Mapping
@@ -36,6 +39,7 @@ _LARGEST_ANSWER = 262_144  # octets
 _AT_ONCE = 2  # questions
 _LEAST = 0.05  # probability from which our own model finds a category possible
 _ENOUGH = 20  # measured answers for a category before its confidence is believed
+_THOUGHT = re.compile(r"\s*<think>.*?</think>\s*", re.S)  # at the beginning alone
 _HINT = 0.5  # confidence of an answer that was not measured
 CALIBRATION = "llm.json"  # in the folder of the site's models
 
@@ -168,9 +172,10 @@ class Llm:
         try:
             answer: Any = json.loads(content)
             said = answer["choices"][0]["message"]["content"]
-        except (ValueError, LookupError, TypeError) as error:
+        except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise PermanentFailure("llm-answer-unreadable", error) from error
-        return said if isinstance(said, str) else ""  # null where it only called a tool
+        # null where it only called a tool
+        return _answered(said) if isinstance(said, str) else ""
 
     def _token(self) -> dict[str, str]:
         """The key; read at every question, so that a new one needs no restart."""
@@ -181,6 +186,12 @@ class Llm:
         except (OSError, UnicodeDecodeError) as error:
             raise PermanentFailure("llm-token-unreadable", error) from error
         return {"Authorization": f"Bearer {first}"}
+
+
+def _answered(said: str) -> str:
+    """What a model says without what it thought aloud before."""
+    thought = _THOUGHT.match(said)
+    return said[thought.end() :] if thought else said
 
 
 def _prompt(message: Message, possible: list[str], longest: int) -> list[dict[str, str]]:

@@ -7,7 +7,7 @@ force meanwhile.
 Limits: YAML as PyYAML's safe loader reads it; aliases are allowed, merge keys are not.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,6 +24,7 @@ from postroom.reading import language
 
 from . import concepts, features
 from .conditions import (
+    CLOSED,
     HEADER,
     LISTED,
     NUMBERS,
@@ -62,6 +63,8 @@ _EFFECT_KEYS = (
 )  # fmt: skip
 _PRIORITIES = ("low", "normal", "high")
 
+Names = Callable[[], Collection[str]]  # asked at every loading: files may have come since
+
 
 class _Fault(Exception):
     """One fault at one place."""
@@ -73,23 +76,30 @@ class _Fault(Exception):
 
 
 def load_rules(
-    section: ClassificationSection, categories: Collection[str] = CATEGORIES
+    section: ClassificationSection,
+    categories: Collection[str] = CATEGORIES,
+    templates: Names | None = None,
 ) -> Rulebook:
     """The shipped rules and those of the configured folder.
 
-    `categories` are those that a rule may give. Raises RuleError with every fault of every file.
+    `categories` and `templates` are those that a rule may give; without the latter any.
+    Raises RuleError with every fault of every file.
     """
-    return load_folders(SHIPPED, section.rules_dir, categories)
+    return load_folders(SHIPPED, section.rules_dir, categories, templates)
 
 
 def load_folders(
-    shipped: Path | None, site: Path | None, categories: Collection[str] = CATEGORIES
+    shipped: Path | None,
+    site: Path | None,
+    categories: Collection[str] = CATEGORIES,
+    templates: Names | None = None,
 ) -> Rulebook:
     """The rules of two folders; the second's come first and replace the first's by name.
 
-    `categories` are those that a rule may give. Raises RuleError with every fault of every file.
+    `categories` and `templates` are those that a rule may give; without the latter any.
+    Raises RuleError with every fault of every file.
     """
-    reader = _Reader(categories)
+    reader = _Reader(categories, templates() if templates else None)
     own = reader.folder(site) if site else []
     replaced = {rule.name for rule in own}
     given = [rule for rule in (reader.folder(shipped) if shipped else [])
@@ -104,8 +114,9 @@ def load_folders(
 class _Reader:
     """Collects rules, pattern sets and faults."""
 
-    def __init__(self, categories: Collection[str]) -> None:
+    def __init__(self, categories: Collection[str], templates: Collection[str] | None) -> None:
         self._categories = categories
+        self._templates = templates
         self.problems: list[str] = []
         self.sets: dict[str, PatternSet] = {}
         self._conditions = 0
@@ -216,7 +227,7 @@ class _Reader:
             name=name,
             place=place,
             when=self._condition(table["when"], 0),
-            then=_effects(table["then"], self._categories),
+            then=_effects(table["then"], self._categories, self._templates),
             because=_text(table["because"]) if "because" in table else "",
             enabled=enabled,
         )
@@ -225,13 +236,14 @@ class _Reader:
         self._conditions += 1
         if depth > _DEEPEST or self._conditions > _MOST_CONDITIONS:
             _fault(node, f"conditions are nested over {_DEEPEST} deep or too many; simplify")
-        if isinstance(node, yaml.SequenceNode):
-            return All(of=tuple(self._condition(one, depth + 1) for one in node.value))
         known = ("all", "any", "not", HEADER, SIMILAR, *TEXTS, *NUMBERS, *TRUTHS)
-        table = _mapping(node, known, "condition")
-        if not table:
+        if isinstance(node, yaml.SequenceNode):
+            parts = tuple(self._condition(one, depth + 1) for one in node.value)
+        else:
+            table = _mapping(node, known, "condition")
+            parts = tuple(self._one(key, value, depth) for key, value in table.items())
+        if not parts:
             _fault(node, "an empty condition would match every message; say what must hold")
-        parts = tuple(self._one(key, value, depth) for key, value in table.items())
         return parts[0] if len(parts) == 1 else All(of=parts)
 
     def _one(self, key: str, node: yaml.Node, depth: int) -> Condition:
@@ -305,6 +317,7 @@ class _Reader:
             numbers = []
             for one in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 text = _text(one)
+                _check_closed(field, operator, one, text)
                 try:
                     numbers.append(self.sets.setdefault(key, PatternSet()).add(operator, text))
                 except PatternError as error:
@@ -357,6 +370,31 @@ def _between(key: str, node: yaml.Node) -> Condition:
     return Between(field=key, low=low, high=high)
 
 
+def _check_closed(field: str, operator: str, node: yaml.Node, text: str) -> None:
+    """Raises _Fault where a field that has few values can have none that matches."""
+    if field not in CLOSED:
+        return
+    alone = PatternSet()
+    try:
+        alone.add(operator, text)
+        alone.close()
+    except PatternError:
+        return  # told where it is added to the others
+    known = CLOSED[field]
+    if not alone.match(list(known)):
+        near = " or ".join(get_close_matches(text.lower(), known)) or ", ".join(known)
+        _fault(node, f"{text!r} is no value of `{field}`; write {near}")
+
+
+def _template(node: yaml.Node, known: Collection[str] | None) -> str:
+    name = _text(node)
+    if known is not None and name not in known:
+        near = " or ".join(get_close_matches(name, known)) or ", ".join(sorted(known))
+        _fault(node, f"{name!r} is no template; write {near}, or put {name}.en.txt.j2 "
+                     "into reply.templates_dir")  # fmt: skip
+    return name
+
+
 def _category(node: yaml.Node, known: Collection[str]) -> str:
     name = _text(node)
     if name not in known:
@@ -366,7 +404,9 @@ def _category(node: yaml.Node, known: Collection[str]) -> str:
     return name
 
 
-def _effects(node: yaml.Node, categories: Collection[str]) -> Effects:
+def _effects(
+    node: yaml.Node, categories: Collection[str], templates: Collection[str] | None
+) -> Effects:
     table = _mapping(node, _EFFECT_KEYS, "effect")
     if not table:
         _fault(node, "`then` is empty; give at least one effect")
@@ -388,7 +428,7 @@ def _effects(node: yaml.Node, categories: Collection[str]) -> Effects:
         priority=priority,
         block_actions=_truth(table["block_actions"]) if "block_actions" in table else False,
         folder=_text(table["folder"]) if "folder" in table else "",
-        template=_text(table["template"]) if "template" in table else "",
+        template=_template(table["template"], templates) if "template" in table else "",
     )
 
 

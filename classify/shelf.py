@@ -5,20 +5,23 @@ In and out: the folder `models` of the service's state_dir.
     NAME.onnx  NAME.md  NAME.json   a model, its card, what it was trained on (training.py)
     live.onnx  candidate.onnx       links to one of them; without `live` the shipped one is live
     history.jsonl                   each promotion and rollback: when, who, what, why
+    sides.json                      of each sender, by a digest, whether its mail is held out
 
 Links are replaced in one step, so a service that starts or reloads at any moment finds a whole
-model. Models are never deleted here; a person may delete those that are neither.
+model. Models are never deleted here; a person may delete those that are neither. A line of the
+history that cannot be read, as one torn by a loss of power, is left out.
 
 Limits: one folder, one host; the parts of a service on several hosts each need the folder.
 """
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
+from postroom import maillog
 from postroom.failure import PermanentFailure
 from postroom.ownership import give_to_owner
 
@@ -26,6 +29,7 @@ from .concepts import Concepts
 from .scorer import SHIPPED, Model, ModelError
 
 _LIVE, _CANDIDATE, _HISTORY = "live.onnx", "candidate.onnx", "history.jsonl"
+_SIDES = "sides.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +106,36 @@ class Shelf:
         path = self.folder / _HISTORY
         if not path.is_file():
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
-        return [Change(**json.loads(line)) for line in lines if line.strip()]
+        lines = path.read_bytes().splitlines()
+        changes = (_change(line) for line in lines if line.strip())
+        return [change for change in changes if change is not None]
+
+    def sides(self) -> dict[str, bool]:
+        """Of each sender there was at a training, by a digest, whether its mail is held out.
+
+        Raises PermanentFailure(sides-unreadable).
+        """
+        path = self.folder / _SIDES
+        try:
+            written = json.loads(path.read_text(encoding="ascii"))
+            return {str(name): bool(is_out) for name, is_out in written.items()}
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, AttributeError) as error:
+            mend = f"{path} cannot be read: mend it, or delete it to hold out anew"
+            raise PermanentFailure("sides-unreadable", ValueError(mend)) from error
+
+    def keep_sides(self, sides: Mapping[str, bool]) -> None:
+        """Keeps them for the trainings to come; durable on return."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        fresh = self.folder / f".{_SIDES}.new"
+        with fresh.open("w", encoding="ascii") as file:
+            json.dump(dict(sides), file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.folder / _SIDES)
+        _sync(self.folder)
+        give_to_owner(self.folder)
 
     def _backwards(self) -> Iterator[Change]:
         """The promotions that are still in force, newest first."""
@@ -148,12 +180,24 @@ class Shelf:
             forced=forced,
             why=why,
         )
-        with (self.folder / _HISTORY).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+        line = json.dumps(asdict(change), ensure_ascii=False).encode() + b"\n"
+        with (self.folder / _HISTORY).open("ab+") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+            torn = file.read(1) not in (b"", b"\n")  # the line before: ours begins anew
+            file.write(b"\n" * torn + line)
             file.flush()
             os.fsync(file.fileno())
         give_to_owner(self.folder)
         return change
+
+
+def _change(line: bytes) -> Change | None:
+    """A line of the history; None, which is reported, where it was torn or is none of ours."""
+    try:
+        return Change(**json.loads(line))
+    except (ValueError, TypeError, RecursionError) as error:
+        maillog.degraded(part="model", reason=f"{_HISTORY}: {type(error).__name__} in a line")
+        return None
 
 
 def _sync(folder: Path) -> None:

@@ -10,6 +10,7 @@ Limits: characters beyond the Basic Multilingual Plane (emoji) all become one sy
 without spaces (Chinese) come out as long tokens and are seen through their character n-grams.
 """
 
+import re
 import unicodedata
 from dataclasses import dataclass
 
@@ -80,6 +81,13 @@ _POWER = _powers(_BASE)
 _INVERSE = _powers(pow(_BASE, -1, 2**64))
 COUNTED = np.arange(LONGEST)  # 0, 1, 2 ..., to be sliced
 
+_LOST = "\ufffd"  # stands where a decoder could not go on
+# A line drawn of dashes, dots or stars is one sign; question marks stand for a letter each.
+_DRAWN = re.compile(rf"([^\w\s?{_LOST}]|_)\1+")
+_ODD = re.compile(r"[\W_]")
+_UNPRINTABLE = ("Cc", "Cn", "Co", "Cs")
+_FEW = 20  # of so many characters one may be unprintable
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
@@ -138,6 +146,24 @@ def fold(*texts: str) -> Folded:
         bounds=bounds,
         sums=sums,
     )
+
+
+def is_garbled(*texts: str) -> bool:
+    """Whether texts are mostly no letters or digits, or hold control characters as no text does.
+
+    What a gateway turned into question marks, or bytes that were never text.
+    """
+    seen = "".join(_DRAWN.sub(r"\1", " ".join(texts)).split())
+    odd = [_kind(char) for char in _ODD.findall(seen)]
+    whole = len(seen) - odd.count("Cf")  # soft hyphens, zero-width characters: nothing to see
+    unprintable = sum(kind in _UNPRINTABLE for kind in odd)
+    signs = unprintable + sum(kind[0] in "PS" for kind in odd)
+    return 2 * signs > whole or _FEW * unprintable > whole
+
+
+def _kind(char: str) -> str:
+    """The character's category in Unicode; what stands for a lost one belongs to none."""
+    return "Cn" if char == _LOST else unicodedata.category(char)
 
 
 def mixed(hashes: Hashes, salts: Hashes | np.uint64) -> Hashes:

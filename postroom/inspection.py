@@ -22,7 +22,7 @@ from .classify.decide import decide
 from .classify.memory import Memory
 from .codec import to_plain
 from .config import Config
-from .envelope import Envelope
+from .envelope import Envelope, plain_address
 from .examiner import Examiner
 from .failure import PermanentFailure, TemporaryFailure
 from .matching import Matcher
@@ -83,7 +83,7 @@ class Request(BaseModel):
     def envelope(self) -> Envelope:
         """The envelope as the milter would have seen it."""
         return Envelope(
-            client_address=self.ip,
+            client_address=plain_address(self.ip) or self.ip,
             helo=self.helo,
             sender=self.mail_from.strip().removeprefix("<").removesuffix(">"),
             recipients=self.rcpt_to,

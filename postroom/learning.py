@@ -4,22 +4,25 @@ In: labelled mail: *.jsonl files, mailboxes given as CATEGORY=PATH (mbox, Maildi
 and what people decided of messages in the store. Out: a candidate on the shelf of models, trained
 on that and on the shipped corpus, with its comparison with the live model; later its promotion.
 
-A fifth of the site's mail is held out, by sender and thread, and is never trained on: whether a
-group is held out depends on its senders alone, so it stays out in every later training, and the
-live model, if it was trained here, has not seen it either.
+A fifth of the site's mail is held out, by sender and thread, and is never trained on: the shelf
+keeps each sender's side, so it stays out in every later training, whatever threads join by then,
+and the live model, if it was trained here since, has not seen it either. Who was trained on is
+never held out later.
 
-Limits: what the shipped model knows from mail that is not part of the project (its card names it)
-is not in the candidate; the comparison, on the site's own mail, says whether that matters there.
+Limits: training elsewhere needs the shelf's sides.json there. What the shipped model knows from
+mail that is not part of the project (its card names it) is not in the candidate; the comparison, on
+the site's own mail, says whether that matters there.
 """
 
 import asyncio
 import json
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -36,7 +39,7 @@ from .classify.scorer import Model
 from .classify.shelf import Change, Shelf, live_model
 from .config import Config
 from .failure import PermanentFailure
-from .mailfiles import messages_in
+from .mailfiles import is_mailbox, messages_in
 from .message import Message
 from .ownership import give_to_owner
 from .reading.pool import WorkerLost, WorkerPool
@@ -71,9 +74,13 @@ def examples_in(source: str, config: Config) -> list[Example]:
 
     Raises CorpusError, and PermanentFailure(unreadable-source) naming the path.
     """
+    whole = Path(source)
     category, is_labelled, path = source.partition("=")
-    if not is_labelled:
-        return read_path(Path(source))
+    if not is_labelled or whole.exists():
+        if _lacks_category(whole):
+            mend = f"{source} is a mailbox: write CATEGORY={source}"
+            raise PermanentFailure("unreadable-source", ValueError(mend))
+        return read_path(whole)
     try:
         named = list(messages_in(Path(path).expanduser()))
     except OSError as error:
@@ -86,6 +93,27 @@ def examples_in(source: str, config: Config) -> list[Example]:
         for (name, _), message in zip(named, read, strict=True)
         if message is not None
     ]
+
+
+def check_labels(labels: Iterable[str], config: Config) -> tuple[str, ...]:
+    """The labels that are no category of the configuration.
+
+    Raises PermanentFailure(no-such-category) for one that is only written otherwise.
+    """
+    plain = {_plainly(name): name for name in config.categories}
+    strange = sorted(set(labels) - set(config.categories))
+    for label in strange:
+        if (meant := plain.get(_plainly(label))) is not None:
+            mend = f"{label!r} is no category; write {meant}"
+            raise PermanentFailure("no-such-category", ValueError(mend))
+    return tuple(strange)
+
+
+def strange_categories(config: Config) -> tuple[str, ...]:
+    """The categories of the site's live model that the configuration does not have."""
+    live = Shelf(folder=config.models_dir).live
+    known = Model(live, vocabulary.load()).facts.categories if live else ()
+    return tuple(name for name in known if name not in config.categories)
 
 
 def examples_decided(config: Config, database: Database) -> list[Example]:
@@ -109,7 +137,9 @@ def train_candidate(
     Raises TrainingError, CorpusError, ModelError.
     """
     shelf = Shelf(folder=config.models_dir)
-    held_out = is_held_out(own)
+    known = shelf.sides()
+    held_out = is_held_out(own, known)
+    shelf.keep_sides(known | dict(zip(map(_digest, own), held_out, strict=True)))
     kept = [example for example, out in zip(own, held_out, strict=True) if not out]
     left = [example for example, out in zip(own, held_out, strict=True) if out]
     data = [*read_path(CORPUS), *kept]
@@ -178,15 +208,43 @@ def live_path(config: Config) -> Path:
     return live_model(config.classification.model_file, shelf, vocabulary.load())[0]
 
 
-def is_held_out(examples: Sequence[Example]) -> list[bool]:
-    """Of each example whether its group, by sender and thread, is never trained on."""
-    numbers = groups(examples)
-    senders: dict[int, str] = {}
+def is_held_out(
+    examples: Sequence[Example], known: Mapping[str, bool] = MappingProxyType({})
+) -> list[bool]:
+    """Of each example whether it is never trained on.
+
+    A sender `known` from an earlier training keeps its side. Another one takes the side of those
+    known in its group, by sender and thread, and is held out where these differ; without such it
+    goes with its group's lot.
+    """
+    numbers = groups(examples, by_domain=True)
+    sides: dict[int, list[bool]] = {}
+    first: dict[int, str] = {}
     for number, example in zip(numbers, examples, strict=True):
-        author = example.message.author
-        name = author.text.lower() if author else example.id
-        senders[number] = min(senders.get(number, name), name)
-    return [zlib.crc32(senders[number].encode()) % _HELD_OUT == 0 for number in numbers]
+        name, side = _sender(example), known.get(_digest(example))
+        first[number] = min(first.get(number, name), name)
+        if side is not None:
+            sides.setdefault(number, []).append(side)
+    fresh = {
+        number: any(sides[number])
+        if number in sides
+        else zlib.crc32(name.encode()) % _HELD_OUT == 0
+        for number, name in first.items()
+    }
+    return [
+        known.get(_digest(example), fresh[number])
+        for number, example in zip(numbers, examples, strict=True)
+    ]
+
+
+def _sender(example: Example) -> str:
+    author = example.message.author
+    return author.text.lower() if author else example.id
+
+
+def _digest(example: Example) -> str:
+    """Of the sender; too short to tell an address."""
+    return f"{zlib.crc32(_sender(example).encode()):08x}"
 
 
 def _objections(config: Config, candidate: Path | None) -> tuple[str, ...]:
@@ -232,6 +290,20 @@ def _named(shelf: Shelf, name: str) -> Path:
     unfinished.with_suffix(".md").replace(path.with_suffix(".md"))
     unfinished.replace(path)
     return path
+
+
+def _lacks_category(path: Path) -> bool:
+    """Whether it holds mail that nothing labels."""
+    try:
+        if path.is_dir():
+            return not any(path.glob("*.jsonl")) and any(messages_in(path))
+        return path.suffix == ".eml" or is_mailbox(path)
+    except OSError:
+        return False  # told by who reads it
+
+
+def _plainly(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isalnum())
 
 
 def _example(name: str, message: Message, category: str) -> Example:

@@ -11,7 +11,15 @@ from rich.progress import Progress
 
 from postroom.codec import to_plain
 
-from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
+from .options import (
+    ConfigOption,
+    JsonOption,
+    check_writable,
+    configuration,
+    configuration_or_defaults,
+    show,
+    writing,
+)
 
 app = typer.Typer(help="The classification model.")
 
@@ -61,13 +69,18 @@ def train_model(
     A fifth of your mail, by sender and thread, is held out to compare it with the live model.
     """
     from postroom.classify import train
-    from postroom.learning import examples_decided, examples_in, train_candidate
+    from postroom.learning import check_labels, examples_decided, examples_in, train_candidate
     from postroom.store.engine import Database
 
     if not sources and not store:
         raise typer.BadParameter("name at least one source, or use --store")
     settings = configuration_or_defaults(config) if out else configuration(config)
+    if out is not None:
+        with writing(out.parent):
+            out.parent.mkdir(parents=True, exist_ok=True)
+        check_writable(out)
     own = [example for source in sources or [] for example in examples_in(source, settings)]
+    _say_strange(check_labels((example.label for example in own), settings))
     if store:
         database = Database(settings.store_url)
         try:
@@ -109,12 +122,15 @@ def evaluate_model(
     from postroom.classify import concepts, report
     from postroom.classify.evaluation import evaluate
     from postroom.classify.scorer import Model
-    from postroom.learning import examples_in, live_path, measure_llm
+    from postroom.learning import check_labels, examples_in, live_path, measure_llm
 
     if not sources:
         raise typer.BadParameter("name at least one source")
     settings = configuration_or_defaults(config)
+    if html is not None:
+        check_writable(html)
     examples = [example for source in sources for example in examples_in(source, settings)]
+    check_labels((example.label for example in examples), settings)
     known = concepts.load()
     threshold = settings.classification.threshold
     model = Model(file or live_path(settings), known)
@@ -122,7 +138,8 @@ def evaluate_model(
     for figures in evaluation.figures:
         show(to_plain(figures), json)
     if html is not None:
-        html.write_text(report.html(evaluation, threshold), encoding="utf-8")
+        with writing(html):
+            html.write_text(report.html(evaluation, threshold), encoding="utf-8")
         typer.echo(f"report: {html}", err=True)
     if llm:
         show({"llm": measure_llm(settings, evaluation)}, json)
@@ -144,6 +161,12 @@ def promote(
     if force and not who:
         raise typer.BadParameter("--force needs --as NAME: whoever forces it stands for it")
     show(to_plain(learning.promote(settings, who or getpass.getuser(), force=force)), json)
+    _say_strange(learning.strange_categories(settings))
+    if settings.classification.model_file is not None:
+        typer.echo(
+            "postroom: classification.model_file is set and stays in use: unset it for this model",
+            err=True,
+        )
     _say_reload()
 
 
@@ -172,6 +195,15 @@ def show_drift(config: ConfigOption = None, json: JsonOption = False) -> None:
     finally:
         database.close()
     show(answer, json)
+
+
+def _say_strange(names: tuple[str, ...]) -> None:
+    for name in names:
+        typer.echo(
+            f"postroom: {name!r} is no category of the configuration: what is taken for it will "
+            f"wait for a person until there is [categories.{name}]",
+            err=True,
+        )
 
 
 def _say_reload() -> None:

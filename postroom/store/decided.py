@@ -1,6 +1,7 @@
 """What was said of messages, by us and by people: labels to learn from, and how often both agree.
 
 A message that a person rejected is no label: it says that nothing shall follow, not what it is.
+One that retention has emptied is none either: neither its text nor the model's word is left.
 """
 
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from postroom.classification import Classification
 from postroom.codec import from_json
 
 from .schema import MESSAGE, REVIEW
+
+_HAS_CONTENT = MESSAGE.c.size > 0  # false once retention.mail has emptied it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,10 @@ def labelled(connection: Connection) -> list[Labelled]:
 def said(connection: Connection, *, newest: int) -> list[Said]:
     """What was proposed for the newest messages."""
     rows = connection.scalars(
-        select(MESSAGE.c.classification).order_by(MESSAGE.c.id.desc()).limit(newest)
+        select(MESSAGE.c.classification)
+        .where(_HAS_CONTENT)
+        .order_by(MESSAGE.c.id.desc())
+        .limit(newest)
     )
     return [_said(from_json(Classification, row)) for row in rows]
 
@@ -68,7 +74,7 @@ def _reviewed(*columns: ColumnElement[Any]) -> Select[Any]:
     joined = select(MESSAGE.c.category, MESSAGE.c.classification, REVIEW.c.state).join(
         REVIEW, REVIEW.c.message == MESSAGE.c.id
     )
-    return joined.add_columns(*columns)
+    return joined.add_columns(*columns).where(_HAS_CONTENT)
 
 
 def _by_people(rows: Any) -> Iterator[tuple[Row[Any], Classification]]:

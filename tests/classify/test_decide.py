@@ -132,7 +132,13 @@ def test_business_needs_a_proven_author(category: str, verdict: Verdict, token: 
             replace(TEMPERROR, dmarc=replace(TEMPERROR.dmarc, aligned=("spf:kunde.example",))),
             Outcome.ACT,
         ),
-        (("",), replace(LOCAL, author=""), Outcome.REVIEW),
+        (("kunde.example",), replace(LOCAL, author=""), Outcome.REVIEW),
+        (("bücher.example",), replace(LOCAL, author="anna@xn--bcher-kva.example"), Outcome.ACT),
+        (
+            ("anna@xn--bcher-kva.example",),
+            replace(LOCAL, author="Anna@bücher.example"),
+            Outcome.ACT,
+        ),
     ],
 )
 def test_an_exception_makes_up_for_dmarc_only_with_an_aligned_pass_or_a_local_client(
@@ -168,6 +174,7 @@ def test_the_threshold_is_the_configured_one() -> None:
     [
         (ORDER, False, ""),
         (ORDER, True, "order-known"),
+        (replace(ORDER, number=""), True, "order-known"),
         (replace(ORDER, complete=False, problems=("quantity-missing",)), False, "order-incomplete"),
         (replace(ORDER, kind=OrderKind.ORDER_CHANGE), False, "order-change"),
         (replace(ORDER, kind=OrderKind.INVOICE), False, "order-is-invoice"),
@@ -248,6 +255,20 @@ def test_an_invoice_sent_by_a_program_waits_for_a_person_and_is_never_answered()
     assert decided(sure("other"), message=message).outcome is Outcome.DELIVER
 
 
+@pytest.mark.parametrize(
+    "kind", [kind for kind in AutomaticKind if kind is not AutomaticKind.HUMAN]
+)
+@pytest.mark.parametrize("category", ["purchase_order", "support"])
+def test_what_only_seems_a_machines_waits_for_a_person_and_is_never_answered(
+    kind: AutomaticKind, category: str
+) -> None:
+    message = replace(HUMAN, automatic=Automatic(kind=kind, why="a phrase", doubtful=True))
+    decision = decided(sure(category), message=message)
+    assert decision.outcome is Outcome.REVIEW
+    assert "machine" in tokens(decision)
+    assert Step.REPLY not in decision.steps and decision.template == ""
+
+
 @pytest.mark.parametrize("category", [*DEFAULT_CATEGORIES, "custom"])
 @pytest.mark.parametrize(
     "disposition", [Disposition.QUARANTINE, Disposition.REJECT, Disposition.DISCARD]
@@ -277,6 +298,48 @@ def test_unsure_spam_that_may_be_an_order_is_reviewed_as_one() -> None:
 def test_unsure_spam_with_a_faint_second_guess_is_not_reviewed() -> None:
     decision = decided(unsure("spam", spam=0.6, purchase_order=0.1))
     assert decision.outcome is Outcome.DELIVER
+
+
+SPAM = Classification(
+    category="spam", confidence=0.96, scores={"spam": 0.96, "other": 0.04}, review=False
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "verdict", "outcome", "folder"),
+    [
+        ({}, PROVEN, Outcome.REVIEW, "INBOX"),
+        ({}, ALIGNED, Outcome.REVIEW, "INBOX"),
+        ({}, UNPROVEN, Outcome.DELIVER, "Junk"),
+        ({}, LOCAL, Outcome.DELIVER, "Junk"),
+        ({"confidence": 0.97, "scores": {"spam": 0.97}}, PROVEN, Outcome.DELIVER, "Junk"),
+        ({"source": "rule"}, PROVEN, Outcome.DELIVER, "Junk"),
+        ({"source": "person"}, PROVEN, Outcome.DELIVER, "Junk"),
+        # A trusted filter, or past mail, raised it above the model's own word.
+        ({"scores": {"spam": 0.6}}, PROVEN, Outcome.DELIVER, "Junk"),
+        # The filter cleared it: the model is as alone as before.
+        ({"scores": {"spam": 0.99}, "weighed": {"spam": 0.96}}, PROVEN, Outcome.REVIEW, "INBOX"),
+        ({"scores": {}}, PROVEN, Outcome.REVIEW, "INBOX"),
+        ({"confidence": 0.84, "scores": {"spam": 0.84}}, PROVEN, Outcome.DELIVER, "INBOX"),
+    ],
+)
+def test_the_model_alone_files_a_proven_authors_mail_as_junk_only_when_very_sure(
+    changes: dict[str, object], verdict: Verdict, outcome: Outcome, folder: str
+) -> None:
+    decision = decided(replace(SPAM, **changes), verdict)  # type: ignore[arg-type]
+    assert (decision.outcome, decision.folder, decision.steps) == (outcome, folder, ())
+    assert ("lone-spam" in tokens(decision)) is (outcome is Outcome.REVIEW)
+
+
+def test_an_author_proven_by_exception_is_heard_before_junk_too() -> None:
+    config = Config(authentication=AuthenticationSection(exceptions=("kunde.example",)))
+    assert decided(SPAM, LOCAL, config=config).outcome is Outcome.REVIEW
+
+
+def test_what_a_proven_machine_wrote_stays_in_sight_without_a_review() -> None:
+    message = replace(HUMAN, automatic=Automatic(kind=AutomaticKind.SYSTEM, why="noreply"))
+    decision = decided(SPAM, message=message)
+    assert (decision.outcome, decision.folder) == (Outcome.DELIVER, "INBOX")
 
 
 @pytest.mark.parametrize("category", ["hr", "other"])

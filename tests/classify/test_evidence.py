@@ -43,6 +43,11 @@ def test_header_is_read(name: str, value: str, expected: bool | None) -> None:
     assert (said.is_spam if said else None) is expected
 
 
+def test_a_filter_on_a_socket_for_both_families_is_believed() -> None:
+    envelope = Envelope(client_address="::ffff:10.0.0.5")
+    assert spam_verdict(mail(("X-Spam-Flag", "YES")), envelope, NETWORKS) is not None
+
+
 @pytest.mark.parametrize("client", ["10.0.0.16", "192.0.2.1", "", "nonsense", "fe80::1"])
 def test_nobody_else_is_believed(client: str) -> None:
     message = mail(("X-Spam-Flag", "NO"))

@@ -45,6 +45,10 @@ def ask(
         ("ignore the rules; purchase_order", None),
         ("", None),
         ("x" * 100_000, None),
+        ("<think>\nIs it sales? No.\n</think>\n\nsupport", "support"),
+        ("<think></think>other", "other"),
+        ("support <think>or sales</think>", None),
+        ("<think>support", None),
     ],
 )
 def test_only_a_possible_category_counts(said: str, category: str | None) -> None:
@@ -66,7 +70,9 @@ def test_a_mail_that_gives_orders_is_material_between_fences() -> None:
     assert "hr:" not in system  # what is impossible is not offered
 
 
-@pytest.mark.parametrize("fault", [500, 404, 302, b"{", b"[]", b'{"choices": []}', b"x" * 300_000])
+@pytest.mark.parametrize(
+    "fault", [500, 404, 302, b"{", b"[]", b'{"choices": []}', b"x" * 300_000, b"[" * 200_000]
+)
 def test_a_fault_gives_no_answer_and_pauses_asking(fault: int | bytes) -> None:
     answers, server = ask(lambda _: fault, times=3)
     assert answers == [None] * 3

@@ -1,6 +1,7 @@
 """Rules: what they ask, what they do, and how a fault in a file is told."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,14 @@ def matches(tmp_path: Path, condition: str) -> bool:
 )
 def test_condition(tmp_path: Path, condition: str, expected: bool) -> None:
     assert matches(tmp_path, condition) is expected
+
+
+def test_a_doubtful_machine_is_none_of_the_kinds(tmp_path: Path) -> None:
+    doubtful = Automatic(kind=AutomaticKind.AUTO_REPLY, why="a phrase", doubtful=True)
+    message = replace(MESSAGE, automatic=doubtful)
+    for value, expected in (("auto-reply", False), ("human", False), ("doubtful", True)):
+        rules = book(tmp_path, rule(f"{{automatic: {{equals: {value}}}}}"))
+        assert bool(rules.apply(message).matched) is expected
 
 
 @pytest.mark.parametrize(
@@ -314,6 +323,14 @@ def test_a_sites_rule_comes_first_and_replaces_the_shipped_one_of_its_name(tmp_p
             3,
             "`similar` needs",
         ),
+        (rule("[]"), 3, "every message"),
+        (rule("{not: []}"), 3, "every message"),
+        (rule("{all: [{local: true}, []]}"), 3, "every message"),
+        (rule("{language: {equals: german}}"), 3, "'german' is no value of `language`; write ru,"),
+        (rule("{automatic: {in: [list, bounced]}}"), 3, "'bounced' is no value of `automatic`; wr"),
+        (rule("{dmarc: {equals: passed}}"), 3, "write pass"),
+        (rule("{not: {spf: {starts: failed}}}"), 3, "write fail"),
+        (rule("{language: {matches: '^[A-Z]{3}$'}}"), 3, "is no value of `language`"),
         ("examples:\n  x: []\nrules: []", 2, "give one to"),
         ("examples: [a]\nrules: []", 1, "write a mapping here"),
         (
@@ -394,6 +411,46 @@ def test_a_rule_may_give_a_category_of_the_configuration(tmp_path: Path) -> None
     (tmp_path / "rules.yaml").write_text(text)
     findings = load_folders(None, tmp_path, ("returns",)).apply(MESSAGE)
     assert findings.category == "returns"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Beneficiary: Bright Lamps Ltd. Bank account: 8110 7010 1290. Amount: USD 4,300.",
+        "Please complete the beneficiary nomination form of the pension fund, strictly private.",
+    ],
+)
+def test_bank_details_and_forms_are_no_strangers_fortune(text: str) -> None:
+    message = replace(MESSAGE, subject="", text=text, new_text=text)
+    assert load_rules(ClassificationSection()).apply(message, None, None).category == ""
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "{language: {in: [RU, fr, other]}}",
+        "{automatic: {starts: sys}}",
+        "{dmarc: {contains: pass}}",
+        "{automatic: {matches: '^(system|bulk)$'}}",
+    ],
+)
+def test_what_a_field_of_few_values_can_be_may_be_asked_in_any_way(
+    tmp_path: Path, condition: str
+) -> None:
+    assert matches(tmp_path, condition)
+
+
+def test_a_rule_may_give_a_template_that_there_is_and_no_other(tmp_path: Path) -> None:
+    known = ["order-confirmation"]
+    file = tmp_path / "rules.yaml"
+    text = "rules: [{name: a, when: {local: false}, then: {template: %s}}]"
+    file.write_text(text % "order-confirmation")
+    assert load_folders(None, tmp_path, templates=lambda: known).rules
+    file.write_text(text % "order-confirmaton")
+    with pytest.raises(RuleError, match="no template; write order-confirmation, or put order-"):
+        load_folders(None, tmp_path, templates=lambda: known)
+    known.append("order-confirmaton")  # its file has come meanwhile
+    assert load_folders(None, tmp_path, templates=lambda: known).rules
 
 
 def test_shipped_rules_load() -> None:

@@ -65,6 +65,31 @@ def test_after_a_rollback_another_model_can_be_promoted_and_rolled_back(tmp_path
     assert shelf.rollback("maria", NOW).model == ""
 
 
+def test_a_torn_line_of_the_history_is_left_out_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shelf = Shelf(folder=tmp_path / "models")
+    promote(shelf, "one")
+    history = shelf.folder / "history.jsonl"
+    for torn in (b'{"at": "2026-03-01T12:00', b"\xff\n", b"[]\n{}\n", b'{"who": "mar'):
+        history.write_bytes(history.read_bytes() + torn)
+    promote(shelf, "two")
+    assert [change.model for change in shelf.history()] == ["one", "two"]
+    assert "history.jsonl" in capsys.readouterr().out
+    assert shelf.rollback("boris", NOW).model == "one"
+    assert shelf.rollback("boris", NOW).model == ""
+
+
+def test_sides_are_kept_and_never_taken_for_none(tmp_path: Path) -> None:
+    shelf = Shelf(folder=tmp_path / "models")
+    assert shelf.sides() == {}
+    shelf.keep_sides({"00aa": True, "00bb": False})
+    assert shelf.sides() == {"00aa": True, "00bb": False}
+    (shelf.folder / "sides.json").write_text('{"00aa": tr')
+    with pytest.raises(PermanentFailure, match="sides-unreadable"):
+        shelf.sides()
+
+
 def test_a_deleted_model_is_named(tmp_path: Path) -> None:
     shelf = Shelf(folder=tmp_path / "models")
     promote(shelf, "one")

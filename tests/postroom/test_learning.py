@@ -15,12 +15,21 @@ from postroom.classify.evaluation import evaluate
 from postroom.classify.examples import Example, read_path
 from postroom.classify.scorer import SHIPPED, Model
 from postroom.classify.shelf import Shelf
-from postroom.config import ClassificationSection, Config, LlmSection, ReadingSection, Service
+from postroom.config import (
+    ClassificationSection,
+    Config,
+    LlmSection,
+    ReadingSection,
+    RetentionSection,
+    Service,
+)
 from postroom.decision import Decision, Outcome
 from postroom.drift import drift
-from postroom.envelope import Envelope
+from postroom.envelope import Address, Envelope
 from postroom.failure import PermanentFailure
+from postroom.keeping import retention
 from postroom.mailfiles import count, is_mailbox, messages_in
+from postroom.message import Message
 from postroom.order import Order
 from postroom.store import messages
 from postroom.store.engine import Database
@@ -136,6 +145,27 @@ def test_what_people_decided_is_learnt_and_counted(tmp_path: Path, config: Confi
     database.close()
 
 
+def test_what_retention_has_emptied_is_neither_learnt_nor_counted(
+    tmp_path: Path, config: Config
+) -> None:
+    database = a_database(tmp_path)
+    store(config, "hr", person=True, proposed="hr", number=1)
+    now, approved = datetime(2026, 6, 1, tzinfo=UTC), messages.ReviewState.APPROVED
+    with database.transaction() as connection:
+        messages.decide_review(connection, 1, approved, who="maria", now=now)
+    kept = config.model_copy(update={"retention": RetentionSection(mail=30)})
+    assert retention.purge(kept, database, now).emptied == 1
+    store(config, "sales", person=True, proposed="sales", number=2)
+    assert [e.id for e in learning.examples_decided(config, database)] == ["m2"]
+    told = drift(config, database)
+    assert (told["messages"], told["reviewed"], told["agreement"]) == (1, 1, 1.0)
+    assert (told["said"], told["by_category"]) == (
+        {"sales": 1.0},
+        {"sales": {"reviewed": 1, "agreed": 1}},
+    )
+    database.close()
+
+
 def test_drift_of_an_empty_store(tmp_path: Path, config: Config) -> None:
     told = drift(config, a_database(tmp_path))
     assert (told["messages"], told["agreement"], told["distance"]) == (0, None, None)
@@ -157,6 +187,48 @@ def test_a_group_is_held_out_by_its_sender_alone() -> None:
     assert learning.is_held_out(mails[:100]) == held_out[:100]
 
 
+def example(author: str, subject: str, text: str) -> Example:
+    local, _, domain = author.partition("@")
+    address = Address(local=local, domain=domain)
+    message = Message(raw=b"", author=address, subject=subject, text=text, new_text=text)
+    return Example(
+        id=text, message=message, label="hr", language="en", is_certain=True, source="site"
+    )
+
+
+def sides(mails: list[Example], known: dict[str, bool]) -> dict[str, bool]:
+    return known | dict(
+        zip(map(learning._digest, mails), learning.is_held_out(mails, known), strict=True)
+    )
+
+
+def test_whoever_is_held_out_stays_so_when_threads_join_groups_and_domains_grow() -> None:
+    mails = [example(f"a{n}@d{n % 40}.test", f"mail {n}", f"text {n}") for n in range(80)]
+    before = learning.is_held_out(mails)
+    assert 0 < sum(before) < len(mails)
+    known = sides(mails, {})
+    long = "the same opening of a text that joins many a group of senders"
+    later = [example(f"a{n}@d{n % 40}.test", f"later {n}", long) for n in range(40)]
+    later += [example(f"b{n}@d1.test", f"more {n}", f"more {n}") for n in range(60)]
+    assert learning.is_held_out([*later, *mails], known)[len(later) :] == before
+    assert sides([*later, *mails], known).items() >= known.items()
+
+
+def test_a_new_sender_takes_the_side_of_its_group() -> None:
+    for n in range(20):
+        known = sides([example(f"anna@d{n}.test", "x", "one")], {})
+        both = [example(f"anna@d{n}.test", "x", "one"), example(f"AA@d{n}.test", "y", "two")]
+        assert set(learning.is_held_out(both, known)) == set(known.values())
+
+
+def test_a_subject_that_everybody_writes_joins_nobody() -> None:
+    mails = [
+        example(f"info@d{n}.test", f"Re: Bestellung {n}", f"text number {n}") for n in range(300)
+    ]
+    assert len(set(examples.groups(mails, by_domain=True))) == 300
+    assert 0.1 < sum(learning.is_held_out(mails)) / 300 < 0.3
+
+
 @pytest.mark.slow
 def test_from_training_to_promotion_and_back(
     config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -168,6 +240,8 @@ def test_from_training_to_promotion_and_back(
     monkeypatch.setattr(learning, "CORPUS", corpus)  # the whole corpus takes half an hour
     shelf = Shelf(folder=config.models_dir)
     made = learning.train_candidate(config, own(220), seed=1)
+    assert sum(not is_out for is_out in shelf.sides().values()) <= made.own
+    assert learning.is_held_out(own(220), shelf.sides()) == learning.is_held_out(own(220))
     assert shelf.candidate == made.out and shelf.live is None
     assert made.out.with_suffix(".md").is_file()
     assert made.trained_on == 150 + made.own < 150 + 220
