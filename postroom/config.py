@@ -9,6 +9,7 @@ import ipaddress
 import os
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -20,6 +21,10 @@ from .failure import PermanentFailure
 DEFAULT_PATH = Path("/etc/postroom/postroom.toml")
 _SHORTEST_AGE = 7  # days; longer than Postfix's maximal_queue_lifetime
 _LAST_PORT = 65_535
+_DNS_PORT = 53
+_SECRET_FILE = re.compile(r"(secret|token|password|key)_file$")  # how such keys are called
+# RFC 5321 4.1.2, and RFC 6531 3.3 for what is not ASCII: a dot-string or a quoted one.
+_LOCAL_PART = re.compile(r'[^\s\x00-\x1f\x7f@<>()\[\],;:\\"]+|"[^\x00-\x1f\x7f@"\\]+"')
 _DRIVERS = ("sqlite", "postgresql+psycopg")  # as SQLAlchemy names them in a URL
 
 
@@ -86,9 +91,50 @@ def _database(value: str) -> str:
 
 
 def _mailbox(value: str) -> str:
-    if value.count("@") != 1 or value.startswith("@") or value.endswith("@"):
-        raise ValueError(f"{value!r} is no mailbox; write it like info@example.com")
+    local, _, domain = value.rpartition("@")
+    if not _LOCAL_PART.fullmatch(local) or not _is_domain(domain) or domain.endswith("."):
+        raise ValueError(f"{value!r} is no mailbox; write the bare address, like info@example.com")
     return value.lower()
+
+
+def _author(value: str) -> str:
+    """A domain, or an address with its domain, as `reading.names` gives them."""
+    if "@" not in value:
+        return _domain(value)
+    local, _, domain = _mailbox(value).rpartition("@")
+    return f"{local}@{_domain(domain)}"
+
+
+def _is_domain(value: str) -> bool:
+    try:
+        return bool(_domain(value))
+    except ValueError:
+        return False
+
+
+def name_server(value: str) -> tuple[str, int]:
+    """Address and port of a name server; by number only, for who would look its name up?
+
+    Raises ValueError.
+    """
+    found = re.fullmatch(r"\[([^\[\]]+)\](?::([0-9]{1,5}))?|([^:]+)(?::([0-9]{1,5}))?", value)
+    address, port = (found[1] or found[3], found[2] or found[4]) if found else (value, None)
+    try:
+        number = int(port) if port else _DNS_PORT
+        address = "127.0.0.1" if address == "localhost" else str(ipaddress.ip_address(address))
+        if not 0 < number <= _LAST_PORT:
+            raise ValueError(f"there is no port {number}")
+    except ValueError as error:
+        raise ValueError(
+            f"{value!r} is no name server; write its address, like 127.0.0.1, 127.0.0.1:5353 or "
+            "[::1]:5353"
+        ) from error
+    return address, number
+
+
+def _resolver(value: str) -> str:
+    name_server(value)
+    return value
 
 
 def _address(value: str) -> str:
@@ -116,7 +162,9 @@ Listening = Annotated[str, AfterValidator(_listening)]
 DatabaseUrl = Annotated[str, AfterValidator(_database)]
 Mailbox = Annotated[str, AfterValidator(_mailbox)]
 Domain = Annotated[str, AfterValidator(_domain)]
+Author = Annotated[str, AfterValidator(_author)]
 Address = Annotated[str, AfterValidator(_address)]
+NameServer = Annotated[str, AfterValidator(_resolver)]
 Seconds = Annotated[float, Field(gt=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -130,7 +178,7 @@ class Section(BaseModel):
 class Service(Section):
     """Who we are and where our files lie."""
 
-    hostname: str = "localhost"  # the authserv-id of RFC 8601 and the name said in greetings
+    hostname: Domain = "localhost"  # the authserv-id of RFC 8601 and the name said in greetings
     mailboxes: tuple[Mailbox, ...] = Field(default=(), min_length=0)  # company addresses we serve
     state_dir: Path = Path("/var/lib/postroom")  # database, key, learned state
     run_dir: Path = Path("/run/postroom")  # sockets
@@ -164,7 +212,8 @@ class LmtpSection(Section):
 class DnsSection(Section):
     """How names are looked up."""
 
-    resolver: tuple[str, ...] = ()  # HOST:PORT each; empty: the system's resolv.conf
+    # An address each, or ADDRESS:PORT, [ADDRESS]:PORT; empty: the system's resolv.conf.
+    resolver: tuple[NameServer, ...] = ()
     deadline: Seconds = 5.0  # for the look-ups of one check of a message: SPF, keys, a policy
     query_timeout: Seconds = 2.0  # for one query to one server
     cache_size: int = Field(default=10_000, ge=0)  # answers kept, positive and negative; 0: none
@@ -174,10 +223,10 @@ class AuthenticationSection(Section):
     """SPF, DKIM, ARC, DMARC."""
 
     dmarc_discovery: Literal["tree-walk", "psl"] = "tree-walk"  # RFC 9989, or RFC 7489 with a PSL
-    trusted_sealers: tuple[str, ...] = ()  # d= of ARC sealers that may override a DMARC fail
+    trusted_sealers: tuple[Domain, ...] = ()  # d= of ARC sealers that may override a DMARC fail
     max_signatures: int = Field(default=10, ge=1, le=100)  # looked at per message, before any DNS
     # Domains or addresses taken as authenticated on an aligned SPF or DKIM pass alone.
-    exceptions: tuple[str, ...] = ()
+    exceptions: tuple[Author, ...] = ()
 
 
 Told = Literal["accept", "quarantine", "reject", "defer"]
@@ -391,13 +440,15 @@ class ReplySection(Section):
     submit: Server = "127.0.0.1:25"  # HOST:PORT of the Postfix that sends them
     author: Mailbox | None = None  # From of replies; unset: the mailbox the message came to
     company: str = ""  # name shown in the texts
+    aliases: tuple[Mailbox, ...] = ()  # other addresses whose mail reaches our mailboxes
+    language: Literal["en", "de", "ru"] = "en"  # of a reply to mail whose language cannot be told
     templates_dir: Path | None = None  # overrides the shipped templates of the same name
     trust_shipped: bool = True  # shipped templates, unchanged, need no approval of their own
     personalise: bool = False  # llm.model may propose texts for slots to who reviews a message
     per_sender_interval: Seconds = 3_600.0  # at most one reply per sender in it
     per_domain_daily: int = Field(default=50, ge=0)  # replies of one day to one domain
     daily_limit: int = Field(default=500, ge=0)  # all replies of one day together
-    max_age: Seconds = 86_400.0  # older mail is not answered by itself
+    max_age: Seconds = 86_400.0  # older mail is not answered; what was approved: since then
     # Topic -> how its words begin, instead of the shipped words of that topic; [] turns it off.
     sensitive: dict[str, tuple[str, ...]] = Field(default={})
 
@@ -574,13 +625,30 @@ class Config(Section):
         return self.service.state_dir / "models"
 
     @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """Every file with a secret that a key points to."""
+        return tuple(dict.fromkeys(_secret_files(self)))
+
+    @property
     def maildir_root(self) -> Path:
         """The folder that holds one Maildir per mailbox."""
         return self.mailbox.path or self.service.state_dir / "mail"
 
 
+def _secret_files(section: BaseModel) -> Iterator[Path]:
+    for name, value in section:
+        if isinstance(value, BaseModel):
+            yield from _secret_files(value)
+        elif isinstance(value, dict):
+            for inner in value.values():
+                if isinstance(inner, BaseModel):
+                    yield from _secret_files(inner)
+        elif isinstance(value, Path) and _SECRET_FILE.search(name):
+            yield value
+
+
 def load(path: Path) -> Config:
-    """The configuration in a file; tables of [categories.*] replace the default row of that name.
+    """The configuration in a file; keys of [categories.*] are laid over the row shipped there.
 
     Raises ConfigError naming every wrong key and its mend.
     """
@@ -601,7 +669,10 @@ def load(path: Path) -> Config:
     rows = tables.get("categories")
     if isinstance(rows, dict):
         defaults = {name: row.model_dump() for name, row in DEFAULT_CATEGORIES.items()}
-        tables["categories"] = defaults | rows
+        tables["categories"] = defaults | {
+            name: defaults.get(name, {}) | row if isinstance(row, dict) else row
+            for name, row in rows.items()
+        }
     try:
         config = Config.model_validate(tables)
     except ValidationError as error:

@@ -2,8 +2,9 @@
 
 In: the configuration. Out: findings, each ok, a warning or a fault, with a mend. Nothing is
 changed or made; a look that fails itself is a fault, and the others go on. Checked: folders and
-key, database, disk, sockets, Postfix's settings, name servers and the DNS records of our domains,
-the ERP, the model, the clock, and what each promise rests on (promises.py).
+key, database, disk, sockets, metrics and API, Postfix's settings and its way to us (reach.py), name
+servers and the DNS records of our domains, the ERP, the model, the clock, and what each promise
+rests on (promises.py).
 
 Limits: Postfix is asked by `postconf` on this host; when Postfix runs elsewhere, that part is a
 warning. The clock is compared with the ERP's Date header, within two seconds.
@@ -11,20 +12,23 @@ warning. The clock is compared with the ERP's Date header, within two seconds.
 
 import asyncio
 import os
+import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 
 import httpx
 
 from . import jobs, zone
+from .actions.erp.secret import secret_place
 from .config import Config, ErpSection
 from .examiner import WORKER_MODULES
 from .failure import Failure, TemporaryFailure
+from .masking import masked
 from .order_readiness import catalogue, recognition, templates
 from .promises import nothing_lost, replies_safe, secrets_kept, taken_safely
+from .reach import reached, services
 from .readiness import Finding, database, fault, folders, ok, sockets, warning
 
 _LARGEST_SKEW_S = 2.0
@@ -38,7 +42,9 @@ def examine_installation(config: Config) -> list[Finding]:
         ("folders", folders(config)),
         ("secrets", secrets_kept(config)),
         ("sockets", sockets(config)),
+        ("HTTP", _http(config)),
         ("Postfix", _postfix(config, postfix)),
+        ("Postfix's way to us", reached(config, postfix, services())),
         ("taking mail", taken_safely(config, postfix)),
         ("names and DNS", _names(config)),
         ("reading", _reading(config)),
@@ -67,11 +73,31 @@ def _found(name: str, look: Iterator[Finding]) -> Iterator[Finding]:
         )
 
 
+def _http(config: Config) -> Iterator[Finding]:
+    """Whether somebody listens where metrics and API are to be asked."""
+    for key, listen in (("metrics", config.metrics.listen), ("api", config.api.listen)):
+        if not listen:
+            continue
+        host, _, port = listen.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+        except OSError as error:
+            yield warning(
+                f"{key}.listen {listen} does not answer ({error.strerror or error})",
+                "restart the service, a reload does not begin to listen there; then read its log",
+            )
+        else:
+            yield ok(f"{key}.listen {listen} answers")
+
+
 def _postfix_settings() -> dict[str, str]:
-    """Postfix's settings as postconf(1) on this host says them; empty where it does not."""
+    """Postfix's settings as postconf(1) on this host says them; empty where it does not.
+
+    Where one names another, the value of that stands in its place.
+    """
     try:
         printed = subprocess.run(
-            ["postconf"], capture_output=True, text=True, timeout=10, check=True
+            ["postconf", "-x"], capture_output=True, text=True, timeout=10, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return {}
@@ -139,7 +165,15 @@ def _names(config: Config) -> Iterator[Finding]:
         questions = [(record.name, RecordType[record.kind]) for record in wanted]
         return await look_up_all(DnsResolver(config.dns).with_deadline(), questions)
 
-    for record, answer in zip(wanted, asyncio.run(look_up()), strict=True):
+    try:
+        answers = asyncio.run(look_up())
+    except Failure as failure:
+        yield fault(
+            f"no name server can be asked ({failure.cause or failure.reason})",
+            "mend dns.resolver, or /etc/resolv.conf where that is empty",
+        )
+        return
+    for record, answer in zip(wanted, answers, strict=True):
         label = f"{record.name} {record.kind} ({record.why})"
         if isinstance(answer, Failure):
             yield fault(
@@ -175,10 +209,16 @@ def _reading(config: Config) -> Iterator[Finding]:
 
 
 def _model(config: Config) -> Iterator[Finding]:
+    from .actions import wording
     from .classify.classifier import Classifier
 
     try:
-        classifier = Classifier(config.classification, config.models_dir, config.categories.keys())
+        classifier = Classifier(
+            config.classification,
+            config.models_dir,
+            config.categories.keys(),
+            templates=lambda: wording.names(config.reply),
+        )
     except Failure as failure:
         yield fault(f"classification: {failure}", "postroom rules test FILE")
         return
@@ -204,26 +244,28 @@ def _erp(section: ErpSection) -> Iterator[Finding]:
             "set [erp] base_url and token_file",
         )
         return
-    token: Path | None = section.token_file
-    if token is not None and not os.access(token, os.R_OK):
-        yield fault(f"{name}.token_file {token} cannot be read", f"create it, mode 0400: {token}")
+    for key, named in (("token", section.token_file), ("password", section.password_file)):
+        file = named and secret_place(named)
+        # One that is still relative is the service's credential, which only the service can see.
+        if file and file.is_absolute() and not os.access(file, os.R_OK):
+            yield fault(f"{name}.{key}_file {file} cannot be read", f"create it, mode 0400: {file}")
     who = "the ERP" if name == "erp" else "the ticket system"
     try:
         answer = httpx.get(section.base_url, timeout=section.timeout)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         yield fault(
-            f"{who} does not answer at {section.base_url} ({type(error).__name__})",
+            f"{who} does not answer at {masked(section.base_url)} ({type(error).__name__})",
             f"check {name}.base_url, the network and the system; actions wait meanwhile",
         )
         return
-    yield ok(f"{who} answers at {section.base_url}")
+    yield ok(f"{who} answers at {masked(section.base_url)}")
     yield from _clock(answer.headers.get("Date", ""), who)
 
 
 def _clock(said: str, who: str) -> Iterator[Finding]:
     try:
         there = parsedate_to_datetime(said)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return
     if there.tzinfo is None:  # "-0000": UTC, said without a zone (RFC 5322 3.3)
         there = there.replace(tzinfo=UTC)

@@ -26,6 +26,9 @@ def secret_at(path: Path) -> bytes:
             _make(path)
             secret = path.read_bytes().strip()
     except OSError as error:
+        if not path.parent.exists():
+            mend = f"there is no folder {path.parent}: systemd makes it when the service starts"
+            raise PermanentFailure("secret-unreadable", FileNotFoundError(mend)) from error
         raise PermanentFailure("secret-unreadable", error) from error
     if not secret:
         raise PermanentFailure("secret-unreadable", ValueError(f"{path} is empty"))

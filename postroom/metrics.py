@@ -1,7 +1,9 @@
 """What Prometheus sees; every name is documented in docs/metrics.md, which is tested.
 
 Several processes of one `postroom serve` share a folder of counters (prometheus_client's
-multiprocess mode, PROMETHEUS_MULTIPROC_DIR set by service.py before this module is imported).
+multiprocess mode, PROMETHEUS_MULTIPROC_DIR set by supervisor.py before this module is imported).
+A gauge without labels is 0 in every process that imports this module, whether it sets it or not:
+such a one is "mostrecent", which asks who set it; a gauge of several parts has the label `part`.
 """
 
 from dataclasses import dataclass
@@ -55,7 +57,8 @@ LLM = Counter(
 )
 MODEL_LOADED = Gauge(
     "postroom_model_loaded",
-    "1 while the model is in use, 0 when rules go alone in one of the parts",
+    "1 while the part uses the model, 0 when rules go alone in it",
+    ["part"],
     multiprocess_mode="livemin",
 )
 ACTION_SECONDS = Histogram(
@@ -80,7 +83,7 @@ DESTINATION_AWAY = Gauge(
     "postroom_destination_away",
     "1 while a destination's circuit breaker is open: its actions wait",
     ["destination"],
-    multiprocess_mode="mostrecent",
+    multiprocess_mode="livemostrecent",  # the next worker may know the destination no more
 )
 REVIEW_AGREEMENT = Gauge(
     "postroom_review_agreement",

@@ -18,9 +18,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select
 
+from .actions.erp.secret import secret_place
 from .config import Config
 from .failure import Failure
 from .readiness import Finding, fault, is_database_missing, ok, warning
+from .reading.names import ascii_address, unicode_name
+from .store import gonehooks
 from .store.engine import Database
 from .store.schema import ACTION
 
@@ -59,6 +62,14 @@ def taken_safely(config: Config, postfix: Mapping[str, str]) -> Iterator[Finding
             f"message_size_limit is {limit or 'none'}: Postfix takes what we refuse later",
             f"postconf -e message_size_limit={smallest}",
         )
+    for program, name in (("local", "mailbox_size_limit"), ("virtual", "virtual_mailbox_limit")):
+        holds = int(postfix.get(name, "0") or "0")
+        if holds and (limit == 0 or holds < limit):
+            yield fault(
+                f"{name} is {holds}, less than message_size_limit: Postfix's {program} does not "
+                "start, and mail for other mailboxes of this host waits",
+                f"postconf -e {name}=0",
+            )
     content = _seconds(postfix.get("milter_content_timeout", "300s"))
     if content <= config.milter.deadline:
         yield fault(
@@ -77,8 +88,8 @@ def nothing_lost(config: Config, postfix: Mapping[str, str], now: float) -> Iter
     """Mail of every mailbox comes to us, and what follows from it gets done or is seen."""
     astray = [
         mailbox
-        for mailbox in config.service.mailboxes
-        if postfix and config.lmtp.socket not in _transport(mailbox, postfix)
+        for mailbox in (both for one in config.service.mailboxes for both in _spellings(one))
+        if postfix and config.lmtp.socket not in transport_of(mailbox, postfix)
     ]
     for mailbox in astray:
         yield fault(
@@ -93,6 +104,7 @@ def nothing_lost(config: Config, postfix: Mapping[str, str], now: float) -> Iter
     try:
         with database.reading() as connection:
             yield from _outbox(connection, now)
+            yield from _hooks(config, connection)
     except Failure:
         return  # the look at the database says so
     finally:
@@ -128,10 +140,11 @@ def secrets_kept(config: Config) -> Iterator[Finding]:
     secrets = [
         config.service.secret_file or state / "stamp.key",
         config.audit.key_file or state / "audit.key",
-        *([config.erp.token_file] if config.erp.token_file else []),
+        *config.secret_files,
+        *map(secret_place, config.secret_files),
         *(config.dkim_keys_dir.glob("*/*.pem") if config.dkim_keys_dir.is_dir() else []),
     ]
-    for path in secrets:
+    for path in dict.fromkeys(secrets):
         try:
             mode = stat.S_IMODE(path.stat().st_mode)
         except OSError:
@@ -188,7 +201,22 @@ def _outbox(connection: Connection, now: float) -> Iterator[Finding]:
         yield warning(f"{dead} actions gave up and want a person", "postroom queue list")
 
 
-def _transport(mailbox: str, postfix: Mapping[str, str]) -> str:
+def _hooks(config: Config, connection: Connection) -> Iterator[Finding]:
+    urls = {name: hook.url for name, hook in config.events.webhooks.items()}
+    for name, since in gonehooks.gone(connection, urls).items():
+        yield warning(
+            f"webhook {name} said on {since:%Y-%m-%d} that it is gone (410): it is told nothing",
+            f"set its url in [events.webhooks], or postroom queue resume {name} when it is back",
+        )
+
+
+def _spellings(mailbox: str) -> Iterator[str]:
+    """A mailbox as Postfix's tables may be asked for it: with U-labels, with A-labels."""
+    local, _, domain = mailbox.rpartition("@")
+    yield from dict.fromkeys((mailbox, f"{local}@{unicode_name(domain)}", ascii_address(mailbox)))
+
+
+def transport_of(mailbox: str, postfix: Mapping[str, str]) -> str:
     """Where Postfix sends mail for a mailbox, as its tables say; empty where none does."""
     tables = postfix.get("transport_maps", "").replace(",", " ").split()
     for wanted in (mailbox, mailbox.rpartition("@")[2]):
@@ -229,4 +257,4 @@ def _seconds(value: str) -> float:
     """A time of Postfix's, such as "60s" or "5m" (postconf(5))."""
     units = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
     number, unit = (value[:-1], value[-1:]) if value[-1:] in units else (value, "s")
-    return float(number) * units[unit] if number.isdigit() else 0.0
+    return float(number) * units[unit] if number.isdecimal() else 0.0

@@ -185,7 +185,7 @@ ROWS: tuple[tuple[str, tuple[Panel, ...]], ...] = (
                         " (rate(postroom_familiarity_bucket[$__rate_interval])))",
                         "median",
                     ),
-                    ("postroom_model_loaded", "model loaded"),
+                    ("postroom_model_loaded", "model loaded: {{part}}"),
                 ),
             ),
         ),

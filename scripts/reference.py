@@ -35,6 +35,10 @@ written from `postroom/config.py` by `scripts/reference.py` and tested against i
 
 An endpoint is `unix:/path/to/socket` or `inet:HOST:PORT`. Times are in seconds, sizes in octets.
 """
+_SHIPPED_ROWS = """The rows shipped. Keys of a table of the same name in the file are laid over
+one: what is not said stays as it is here. `steps = []` turns a category's steps off. A category of
+another name has the defaults above.
+"""
 
 
 def _comments(section: type[BaseModel]) -> dict[str, str]:
@@ -126,7 +130,7 @@ def configuration() -> str:
         title = "categories.NAME" if name == "categories" else name
         parts += _tables(title, section)
         if name == "categories":
-            parts.append("The rows shipped; a table of the same name in the file replaces one.\n")
+            parts.append(_SHIPPED_ROWS)
             parts.append("\n".join(_category_rows()) + "\n")
     return "\n".join(parts)
 

@@ -12,6 +12,7 @@ app = typer.Typer(help="The HTTP API.")
 token = typer.Typer(help="Who may use the API.")
 app.add_typer(token, name="token")
 
+_DAYS = 36_500  # a hundred years
 NameArgument = Annotated[str, typer.Argument(help="Whose it is; stands in the audit log.")]
 
 
@@ -20,7 +21,7 @@ def add(
     name: NameArgument,
     role: Annotated[str, typer.Option("--role", help="viewer, approver or admin.")] = "viewer",
     days: Annotated[
-        int | None, typer.Option("--days", min=1, help="Until it expires; else never.")
+        int | None, typer.Option("--days", min=1, max=_DAYS, help="Until it expires; else never.")
     ] = None,
     who: WhoOption = "",
     config: ConfigOption = None,

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import ConfigOption, JsonOption, configuration, show
+from postroom.failure import PermanentFailure
+
+from .options import ConfigOption, JsonOption, configuration, show, writing
 
 if TYPE_CHECKING:
     from postroom.config import Config
@@ -27,7 +29,8 @@ def group() -> None:
 @app.command()
 def products(
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write a CSV file, whole or not at all.")
+        Path | None,
+        typer.Option("--out", dir_okay=False, help="Write a CSV file, whole or not at all."),
     ] = None,
     config: ConfigOption = None,
     json: JsonOption = False,
@@ -42,9 +45,15 @@ def products(
     elif out is None:
         sys.stdout.write(_table(found))
     else:
+        if not found:  # a catalogue is not replaced by nothing
+            raise PermanentFailure("no-products", ValueError("the ERP of [erp] lists none"))
         partial = out.with_name(f".{out.name}.new")
-        partial.write_text(_table(found), encoding="utf-8")
-        partial.replace(out)
+        with writing(out):
+            try:
+                partial.write_text(_table(found), encoding="utf-8")
+                partial.replace(out)
+            finally:
+                partial.unlink(missing_ok=True)
         typer.echo(f"{len(found)} products in {out}", err=True)
 
 

@@ -10,13 +10,31 @@ from typing import Annotated, Any
 import typer
 
 from postroom import maillog
-from postroom.config import Config
+from postroom.config import Config, name_server
 from postroom.failure import Failure
 
-from .options import ConfigOption, JsonOption, configuration, configuration_or_defaults, show
+from .options import (
+    ConfigOption,
+    JsonOption,
+    configuration,
+    configuration_or_defaults,
+    row_number,
+    show,
+)
 
 _PATIENCE = 60.0  # seconds for drawing a page
 rules = typer.Typer(help="The classification rules.")
+
+
+def _name_server(given: str) -> str:
+    """What --resolver says; the command line is wrong where that cannot be one."""
+    try:
+        if given:
+            name_server(given)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    return given
+
 
 Files = Annotated[list[str] | None, typer.Argument(help="Messages; - reads standard input.")]
 JsonlOption = Annotated[
@@ -26,7 +44,8 @@ IpOption = Annotated[str, typer.Option("--ip", help="Address of the client that 
 HeloOption = Annotated[str, typer.Option("--helo", help="What the client said in HELO.")]
 MailFromOption = Annotated[str, typer.Option("--mail-from", help="Envelope sender; <> is null.")]
 ResolverOption = Annotated[
-    str, typer.Option("--resolver", help="HOST:PORT of the name server to ask.")
+    str,
+    typer.Option("--resolver", help="HOST:PORT of the name server to ask.", callback=_name_server),
 ]
 NoCacheOption = Annotated[bool, typer.Option("--no-dns-cache", help="Ask for every name anew.")]
 NowOption = Annotated[
@@ -133,7 +152,7 @@ def explain(
 
         with Operator.of(configuration(config)) as operator:
             for number in numbers:
-                show(operator.explain(int(number)), json)
+                show(operator.explain(row_number(number, "no-such-message")), json)
     names = [name for name in files or [] if name not in numbers]
     if names or jsonl or not numbers:
         given = {"ip": ip, "helo": helo, "mail_from": mail_from}

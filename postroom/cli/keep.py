@@ -44,16 +44,17 @@ def restore(
     """Put a backup in the place of the database; the service must be stopped.
 
     The database it replaces is kept. Replies that were open are held: look whether they were
-    sent before you release them.
+    sent before you release them. `differing_keys` names the backup's keys that are not those here.
     """
-    from postroom.keeping.backup import held_replies
+    from postroom.keeping.backup import differing, held_replies
     from postroom.keeping.backup import restore as put_back
 
     settings = configuration(config)
     aside = put_back(settings, folder, datetime.now(UTC), login(who))
     with _database(settings) as database:
         held = held_replies(database)
-    show({"restored": str(folder), "before": str(aside), "held_replies": held}, json)
+    done = {"restored": str(folder), "before": str(aside), "held_replies": held}
+    show(done | {"differing_keys": differing(settings, folder)}, json)
 
 
 def purge(config: ConfigOption = None, json: JsonOption = False) -> None:

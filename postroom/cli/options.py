@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +12,13 @@ import yaml
 
 from postroom import maillog
 from postroom.config import Config, default_path, load
+from postroom.failure import PermanentFailure
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 _WIDE = 240  # columns
+_DIGITS = 18  # of the largest number that surely fits 64 bits
 ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Configuration file; else $POSTROOM_CONFIG or /etc/postroom."),
@@ -41,6 +45,32 @@ def configuration_or_defaults(path: Path | None) -> Config:
     if path is None and not default_path().exists():
         return Config()
     return configuration(path)
+
+
+def row_number(digits: str, reason: str) -> int:
+    """The number of a row; raises PermanentFailure with `reason` for what no database can hold."""
+    if len(digits.lstrip("0")) > _DIGITS:
+        raise PermanentFailure(reason, ValueError(f"{digits} is no number of ours"))
+    return int(digits)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Ends the command with a line and status 1 where a file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        typer.echo(f"postroom: {path}: {error.strerror or error}", err=True)
+        raise typer.Exit(1) from error
+
+
+def check_writable(path: Path) -> None:
+    """Ends the command likewise, before its work, where a file could not be written after it."""
+    is_new = not (path.exists() or path.is_symlink())
+    with writing(path):
+        path.open("ab").close()
+        if is_new:
+            path.unlink()
 
 
 def show(answer: Any, as_json: bool) -> None:

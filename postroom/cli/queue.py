@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import ConfigOption, JsonOption, configuration, show
+from .options import ConfigOption, JsonOption, configuration, row_number, show
 
 app = typer.Typer(help="The operator's queue: review, failed actions, dead letters.")
 
@@ -32,7 +32,8 @@ def _parse(item: str) -> tuple[str, int]:
     match = _NUMBER.fullmatch(item)
     if not match:
         raise typer.BadParameter(f"{item!r}: write m12 for a message in review, a34 for an action")
-    return match[1], int(match[2])
+    missing = "no-such-message" if match[1] == "m" else "no-such-action"
+    return match[1], row_number(match[2], missing)
 
 
 def _only(item: str, letter: str, verb: str) -> int:
@@ -206,14 +207,27 @@ def forward(
 
 
 def _object_in(path: Path) -> dict[str, Any]:
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
-        found = json_text.loads(text)
+        given = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        found = json_text.loads(given)
+    except OSError as error:
+        raise typer.BadParameter(f"{path} cannot be read ({error.strerror})") from error
     except ValueError as error:
         raise typer.BadParameter(f"{path} is no JSON: {error}") from error
     if not isinstance(found, dict):
         raise typer.BadParameter(f"{path} holds no JSON object")
     return found
+
+
+def _move(
+    item: str, verb: str, who: str, reason: str, version: int | None, config: Path | None
+) -> None:
+    from postroom.operating import Operator
+
+    number = _only(item, "a", verb)
+    with Operator.of(configuration(config)) as operator:
+        operator.move(number, verb, login(who), reason=reason, version=version)
+    typer.echo(f"{verb} {item}: done")
 
 
 def _action_verb(verb: str, text: str) -> None:
@@ -224,12 +238,7 @@ def _action_verb(verb: str, text: str) -> None:
         who: WhoOption = "",
         config: ConfigOption = None,
     ) -> None:
-        from postroom.operating import Operator
-
-        number = _only(item, "a", verb)
-        with Operator.of(configuration(config)) as operator:
-            operator.move(number, verb, login(who), reason=reason, version=version)
-        typer.echo(f"{verb} {item}: done")
+        _move(item, verb, who, reason, version, config)
 
     command.__doc__ = text
     app.command(verb)(command)
@@ -238,4 +247,42 @@ def _action_verb(verb: str, text: str) -> None:
 _action_verb("hold", "Stop an action before it is done.")
 _action_verb("release", "Let a held action go on.")
 _action_verb("retry", "Try a dead or waiting action again now.")
-_action_verb("drop", "Decide that an action shall not happen.")
+
+
+@app.command()
+def drop(
+    item: Annotated[str, typer.Argument(help="a34 (action); none with --step.")] = "",
+    step: Annotated[
+        str, typer.Option("--step", help="`webhook`: every call of a webhook that gave up.")
+    ] = "",
+    reason: ReasonOption = "",
+    version: VersionOption = None,
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Decide that an action shall not happen, or with --step every dead call of a webhook."""
+    if bool(item) == bool(step) or step not in ("", "webhook") or (step and version is not None):
+        raise typer.BadParameter("name one action (a34), or --step webhook")
+    if not step:
+        _move(item, "drop", who, reason, version, config)
+        return
+    from postroom.webhooks import Caller
+
+    with Caller.of(configuration(config)) as caller:
+        dropped = caller.drop_dead(login(who), reason)
+    typer.echo(f"dropped {dropped} calls of webhooks")
+
+
+@app.command()
+def resume(
+    name: Annotated[str, typer.Argument(help="Of a webhook, as in [events.webhooks.NAME].")],
+    reason: ReasonOption = "",
+    who: WhoOption = "",
+    config: ConfigOption = None,
+) -> None:
+    """Tell a webhook that said it is gone (410) what happens from now on."""
+    from postroom.webhooks import Caller
+
+    with Caller.of(configuration(config)) as caller:
+        caller.resume(name, login(who), reason)
+    typer.echo(f"{name} is told again")

@@ -98,8 +98,13 @@ def show_zone(config: ConfigOption = None, json: JsonOption = False) -> None:
 
 
 def show_configuration(config: ConfigOption = None, json: JsonOption = False) -> None:
-    """Check the configuration and print every key with its value, defaults included."""
-    show(configuration(config).model_dump(mode="json"), json)
+    """Check the configuration and print every key with its value, defaults included.
+
+    Passwords in URLs are shown as ***.
+    """
+    from postroom.masking import all_masked
+
+    show(all_masked(configuration(config).model_dump(mode="json")), json)
 
 
 @database.command("upgrade")

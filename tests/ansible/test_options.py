@@ -51,6 +51,7 @@ def test_tables_may_stand_in_tables_and_toml_may_follow(tmp_path: Path) -> None:
     _written(tmp_path, postroom_options=options, postroom_settings=more)
     config = load(tmp_path / "postroom.toml")
     assert config.categories["invoice"].folder == "Bills"
+    assert config.categories["invoice"].steps == ("invoice-update",)
     assert config.policy.dry_run
     assert config.policy.domains["example.org"].spf_fail == "reject"
     assert config.reply.sensitive["law"] == ("anwalt",)

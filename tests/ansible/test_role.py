@@ -26,7 +26,10 @@ needs_postfix = pytest.mark.skipif(
     not Path("/etc/postfix/master.cf.proto").exists(), reason="Postfix is not installed"
 )
 _FRAGMENTS = ("main.cf", "master.cf")
-_NOTHING_TO_TELL = ["Restart postroom", "Reload systemd", "Reload postfix", "Restart prometheus"]
+_HANDLERS = (
+    *("Restart postroom", "Reload postroom", "Reload systemd"),
+    *("Restart postfix", "Reload postfix", "Restart prometheus"),
+)
 
 
 def _of(role: str, path: str) -> Any:
@@ -64,6 +67,7 @@ def test_postrooms_parameters_are_those_of_the_fragment() -> None:
     wanted = parameters_of((ROOT / "postfix/main.cf.fragment").read_text(encoding="utf-8"))
     given = _of("postroom", "vars/main.yml")
     ours = given["postroom_postfix_first"] | given["postroom_postfix_parameters"]
+    ours |= dict.fromkeys(given["postroom_postfix_limits"], "0")
     parameters = {
         name: value.replace("{{ postroom_run }}", "/run/postroom") for name, value in ours.items()
     }
@@ -88,6 +92,73 @@ def test_the_hosts_parameters_are_those_of_the_fragment() -> None:
 @needs_postfix
 @pytest.mark.slow
 @pytest.mark.parametrize(
+    ("mailbox", "virtual", "afterwards"),
+    [
+        ("", "", ["0", "0"]),
+        ("mailbox_size_limit = 0", "virtual_mailbox_limit = 20480000", ["0", "0"]),
+        (
+            "mailbox_size_limit = $message_size_limit",
+            "virtual_mailbox_limit = 99999999",
+            ["$message_size_limit", "99999999"],
+        ),
+    ],
+)
+def test_mailboxes_hold_the_largest_message_and_larger_limits_stay(
+    tmp_path: Path, mailbox: str, virtual: str, afterwards: list[str]
+) -> None:
+    _a_postfix(tmp_path, f"{mailbox}\n{virtual}\n")
+    tasks = _tasks("postroom", "postfix", "Join Postroom")
+    assert "told: Reload postfix" in _play(tmp_path, "postroom", _at_postfix(tmp_path, tasks))
+    told = _postconf(tmp_path, "-h", "mailbox_size_limit", "virtual_mailbox_limit")
+    assert told.split() == afterwards
+    assert "changed=0" in _play(tmp_path, "postroom", _at_postfix(tmp_path, tasks))
+
+
+@needs_postfix
+@pytest.mark.slow
+def test_smtpd_leaves_the_chroot_wherever_it_takes_mail(tmp_path: Path) -> None:
+    _a_postfix(tmp_path)
+    with (tmp_path / "master.cf").open("a") as services:
+        services.write("smtpd pass - - y - - smtpd\nsubmission inet n - y - - smtpd\n")
+    _play(tmp_path, "postroom", _at_postfix(tmp_path, _tasks("postroom", "postfix", "Join")))
+    lines = [line.split() for line in _postconf(tmp_path, "-M").splitlines()]
+    takers = {line[0]: line[4] for line in lines if line[7] == "smtpd"}
+    assert takers == {"smtp": "n", "smtpd": "n", "submission": "n"}
+
+
+@needs_postfix
+@pytest.mark.slow
+def test_rspamd_sees_a_message_after_postroom_whenever_it_comes(tmp_path: Path) -> None:
+    ours, other = "unix:/run/postroom/milter.sock", "inet:localhost:11332"
+    found = {"mail_host_postconf": {"stat": {"exists": True}}}
+    joined = _tasks("postroom", "postfix", "Join Postroom")
+    rspamd = _tasks("mail_host", "rspamd", "Put rspamd")
+    for tasks in ([*joined, *rspamd], [*rspamd, *joined]):
+        _a_postfix(tmp_path)
+        _play(tmp_path, "postroom", _at_postfix(tmp_path, tasks), found)
+        assert _postconf(tmp_path, "-h", "smtpd_milters").strip() == f"{ours}, {other}"
+
+
+@pytest.mark.slow
+def test_who_may_submit_is_told_from_whose_name_ends_the_same(tmp_path: Path) -> None:
+    for name, does in (
+        ("sasldblistusers2", "echo hanna@example.com: userPassword"),
+        ("saslpasswd2", f'cat >/dev/null; echo "$4 $5" >>{tmp_path}/added'),
+    ):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    users = [{"name": f"{who}@example.com", "password": "x"} for who in ("hanna", "anna")]
+    play = {
+        "tasks": _tasks("mail_host", "postfix", "Look for the users", "Add the users"),
+        "environment": {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    }
+    _play(tmp_path, "mail_host", play, {"mail_host_users": users})
+    assert (tmp_path / "added").read_text().splitlines() == ["example.com anna"]
+
+
+@needs_postfix
+@pytest.mark.slow
+@pytest.mark.parametrize(
     ("way", "afterwards"),
     [
         ("error:5.1.1 no mailbox here", "retry:4.3.0 mail room is being taken out"),
@@ -98,16 +169,11 @@ def test_uninstalling_bounces_nothing_and_leaves_no_parameter(
     tmp_path: Path, way: str, afterwards: str
 ) -> None:
     fragments = {name: (ROOT / "postfix" / f"{name}.fragment").read_text() for name in _FRAGMENTS}
-    (tmp_path / "main.cf").write_text(fragments["main.cf"] + f"virtual_transport = {way}\n")
-    proto = Path("/etc/postfix/master.cf.proto").read_text()
-    (tmp_path / "master.cf").write_text(proto + fragments["master.cf"])
+    _a_postfix(tmp_path, fragments["main.cf"] + f"virtual_transport = {way}\n")
+    with (tmp_path / "master.cf").open("a") as services:
+        services.write(fragments["master.cf"])
     tasks = _tasks("postroom", "uninstall", "Look which way", "Take Postroom out")
-    play = {
-        "tasks": tasks,
-        "environment": {"MAIL_CONFIG": str(tmp_path), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-        "module_defaults": {"postroom.mailroom.postconf": {"config_dir": str(tmp_path)}},
-    }
-    _play(tmp_path, "postroom", play)
+    _play(tmp_path, "postroom", _at_postfix(tmp_path, tasks))
     told = (tmp_path / "main.cf").read_text().splitlines()
     assert f"virtual_transport = {afterwards}" in told
     assert [line for line in told if "postroom" in line and not line.startswith("#")] == []
@@ -116,25 +182,75 @@ def test_uninstalling_bounces_nothing_and_leaves_no_parameter(
 
 @pytest.mark.slow
 def test_an_upgrade_is_backed_up_by_the_release_that_knows_the_new_keys(tmp_path: Path) -> None:
-    for release, knows in (("old", "exit 2"), ("new", f"echo $1 $2 >>{tmp_path}/done")):
-        program = tmp_path / release / "bin" / "postroom"
-        program.parent.mkdir(parents=True)
-        program.write_text(f"#!/bin/sh\n{knows}\n")
-        program.chmod(0o755)
-    current = tmp_path / "current"
-    current.symlink_to(tmp_path / "old")
+    _upgraded(tmp_path, f"echo $1 $2 >>{tmp_path}/done")
+    assert (tmp_path / "done").read_text().splitlines() == [
+        *("db backup", "stopped", "db upgrade"),
+    ]
+    assert (tmp_path / "current").readlink() == tmp_path / "new"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("fails", "starts", "done", "told"),
+    [
+        ("backup", True, ["db backup"], "Back up the database: disk full. The release in use was"),
+        (
+            "upgrade",
+            True,
+            ["db backup", "stopped", "db upgrade", "started"],
+            "Migrate the database: disk full. The release in use runs again.",
+        ),
+        (
+            "upgrade",
+            False,
+            ["db backup", "stopped", "db upgrade", "started"],
+            "Migrate the database: disk full. The release in use cannot start again (non-zero",
+        ),
+    ],
+)
+def test_an_upgrade_that_fails_leaves_the_release_in_use_running(
+    tmp_path: Path, fails: str, starts: bool, done: list[str], told: str
+) -> None:
+    program = (
+        f"echo $1 $2 >>{tmp_path}/done; [ $2 != {fails} ] || {{ echo disk full >&2; exit 1; }}"
+    )
+    assert told in _upgraded(tmp_path, program, starts=starts, fails=True)
+    assert (tmp_path / "done").read_text().splitlines() == done
+    assert (tmp_path / "current").readlink() == tmp_path / "old"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("changed", "restarts"),
+    [
+        ({"postroom_company": "Another"}, False),
+        ({"postroom_metrics": "127.0.0.1:9189"}, True),
+        ({"postroom_run": "/run/other"}, True),
+        ({"postroom_options": {"api": {"listen": "127.0.0.1:8025"}}}, True),
+        ({"postroom_options": {"api": {"failures_per_minute": 30}}}, False),
+    ],
+)
+def test_what_no_reload_takes_into_use_is_restarted_for(
+    tmp_path: Path, changed: dict[str, Any], restarts: bool
+) -> None:
+    names = ("Look what the configuration", "Write the configuration", "Look what it", "Restart")
+    tasks = _tasks("postroom", "configure", *names)
+    tasks[1]["ansible.builtin.template"] |= {
+        "src": str(ROLES / "postroom/templates/postroom.toml.j2"),
+        "owner": os.getuid(),
+        "group": os.getgid(),
+    }
     said = {
-        "postroom_venv": str(current),
-        "postroom_release": str(tmp_path / "new"),
-        "postroom_systemd": False,
+        "postroom_hostname": "mx.example.com",
+        "postroom_venv": str(_BIN.parent),
+        "postroom_config": str(tmp_path / "postroom.toml"),
         "postroom_as_user": ["env"],
     }
-    play = {"tasks": _of("postroom", "tasks/upgrade.yml")}
-    (switch,) = (task for task in play["tasks"] if "block" in task)
-    switch["block"][-1]["ansible.builtin.file"].update(owner=os.getuid(), group=os.getgid())
-    _play(tmp_path, "postroom", play, said)
-    assert (tmp_path / "done").read_text().splitlines() == ["db backup", "db upgrade"]
-    assert current.readlink() == tmp_path / "new"
+    assert "told: Restart postroom" not in _play(tmp_path, "postroom", {"tasks": tasks}, said)
+    told = _play(tmp_path, "postroom", {"tasks": tasks}, said | changed)
+    assert "told: Reload postroom" in told
+    assert ("told: Restart postroom" in told) == restarts
+    assert "changed=0" in _play(tmp_path, "postroom", {"tasks": tasks}, said | changed)
 
 
 @pytest.mark.slow
@@ -219,6 +335,53 @@ def _tasks(
     return found
 
 
+def _a_postfix(folder: Path, parameters: str = "") -> None:
+    """Postfix's files as a fresh host has them, with parameters in main.cf."""
+    (folder / "main.cf").write_text(f"compatibility_level = 3.6\n{parameters}")
+    shutil.copy("/etc/postfix/master.cf.proto", folder / "master.cf")
+
+
+def _at_postfix(folder: Path, tasks: list[dict[str, Any]]) -> dict[str, Any]:
+    """A play whose Postfix is the one in a folder."""
+    return {
+        "tasks": tasks,
+        "environment": {"MAIL_CONFIG": str(folder), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
+        "module_defaults": {"postroom.mailroom.postconf": {"config_dir": str(folder)}},
+    }
+
+
+def _postconf(folder: Path, *arguments: str) -> str:
+    command = ["/usr/sbin/postconf", "-c", str(folder), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+
+
+def _upgraded(folder: Path, program: str, *, starts: bool = True, fails: bool = False) -> str:
+    """Upgrades from a release that knows nothing to one that does `program`; what Ansible printed.
+
+    What systemd would be told stands in the file `done`.
+    """
+    for release, knows in (("old", "exit 2"), ("new", program)):
+        path = folder / release / "bin" / "postroom"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\n{knows}\n")
+        path.chmod(0o755)
+    (folder / "current").symlink_to(folder / "old")
+    tasks = _of("postroom", "tasks/upgrade.yml")
+    (switch,) = (task for task in tasks if "block" in task)
+    switch["block"][-1]["ansible.builtin.file"].update(owner=os.getuid(), group=os.getgid())
+    for task in (*switch["block"], *switch["rescue"]):
+        if asked := task.pop("ansible.builtin.systemd_service", None):
+            status = 0 if starts or asked["state"] == "stopped" else 1
+            script = f"echo {asked['state']} >>{folder}/done; exit {status}"
+            task["ansible.builtin.command"] = {"argv": ["sh", "-c", script]}
+    said = {
+        "postroom_venv": str(folder / "current"),
+        "postroom_release": str(folder / "new"),
+        "postroom_as_user": ["env"],
+    }
+    return _play(folder, "postroom", {"tasks": tasks}, said, fails=fails)
+
+
 def _play(
     folder: Path,
     role: str,
@@ -227,13 +390,15 @@ def _play(
     *,
     fails: bool = False,
 ) -> str:
-    """Runs tasks with a role's variables and with handlers that do nothing."""
-    silent = [{"name": name, "ansible.builtin.meta": "noop"} for name in _NOTHING_TO_TELL]
+    """Runs tasks with a role's variables and with handlers that only say that they were told."""
+    handlers = [
+        {"name": name, "ansible.builtin.debug": {"msg": f"told: {name}"}} for name in _HANDLERS
+    ]
     files = [str(ROLES / role / path) for path in ("defaults/main.yml", "vars/main.yml")]
     site = {"postroom_mailboxes": ["info@example.com"]}
     return played(
         folder,
-        play | {"vars_files": files, "handlers": silent},
+        play | {"vars_files": files, "handlers": handlers},
         site | (variables or {}),
         fails=fails,
     )

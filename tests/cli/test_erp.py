@@ -44,6 +44,24 @@ def test_products_on_standard_output(tmp_path: Path, words: tuple[str, ...]) -> 
         assert lines[1].startswith('"A;0";"Болт ""М0""";')
 
 
+@pytest.mark.parametrize("place", ["nowhere/products.csv", "secret/products.csv"])
+def test_a_place_that_cannot_be_written_is_a_line(tmp_path: Path, place: str) -> None:
+    with RecordedErpNext(Item=items(2)) as erp:
+        config = configured(tmp_path, erp)
+        done = postroom(config, "erp", "products", "--out", str(tmp_path / place))
+    assert done.exit_code == 1 and isinstance(done.exception, SystemExit)
+    assert str(tmp_path / place) in done.stderr
+
+
+@pytest.mark.parametrize("erp", [{}, {"base_url": "http://127.0.0.1:9"}])  # the second lists none
+def test_a_catalogue_is_not_replaced_by_nothing(tmp_path: Path, erp: dict[str, object]) -> None:
+    out = tmp_path / "products.csv"
+    out.write_text("old")
+    done = postroom(toml(tmp_path / "p.toml", erp=erp), "erp", "products", "--out", str(out))
+    assert failure_of(done) == "no-products"
+    assert out.read_text() == "old" and not list(tmp_path.glob(".*"))
+
+
 def test_an_erp_that_says_no_is_told_and_the_old_file_stays(tmp_path: Path) -> None:
     out = tmp_path / "products.csv"
     out.write_text("old")

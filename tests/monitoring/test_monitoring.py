@@ -2,26 +2,23 @@
 
 import json
 import re
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from postroom import metrics
 from scripts import dashboard
+from tests.fakes.alarms import needs_promtool
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "monitoring"
 ALERTS = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))
 RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
-
-needs_promtool = pytest.mark.skipif(
-    shutil.which("promtool") is None, reason="promtool is not installed (apt: prometheus)"
-)
 
 
 def _exported() -> dict[str, tuple[str, ...]]:
@@ -80,6 +77,13 @@ def test_every_metric_that_a_page_names_is_exported() -> None:
     for page in sorted((ROOT / "docs").glob("*.md")):
         named = set(re.findall(r"`(postroom_[a-z_]+)", page.read_text(encoding="utf-8")))
         assert named - of_the_role <= exported, page.name
+
+
+def test_a_part_that_never_sets_a_gauge_says_nothing_with_it() -> None:
+    gauges = [metric for metric in vars(metrics).values() if isinstance(metric, Gauge)]
+    assert gauges
+    for gauge in gauges:  # one without labels is 0 from the start; only these modes pass over that
+        assert gauge._labelnames or gauge._multiprocess_mode in ("mostrecent", "livemostrecent")
 
 
 def test_the_test_of_expressions_finds_what_is_wrong() -> None:

@@ -130,6 +130,8 @@ def test_explain_says_what_would_be_done_and_why_not_more(tmp_path: Path) -> Non
         (["queue", "approve", "12"], "m12"),
         (["queue", "approve", "a12"], "m12"),
         (["queue", "retry", "m12"], "a34"),
+        (["check", "--resolver", "127.0.0.1:99999", "a.eml"], "name server"),
+        (["api", "token", "add", "anna", "--days", "4000000"], "--days"),
         (["nonsense"], "nonsense"),
     ],
 )
@@ -143,6 +145,17 @@ def test_a_wrong_configuration_is_status_2_and_names_the_key(tmp_path: Path) -> 
     done = _postroom("doctor", config="[milter]\nsoket = 1\n", folder=tmp_path)
     assert done.returncode == 2
     assert "milter.soket" in done.stderr.decode()
+
+
+def test_the_configuration_is_printed_without_the_passwords_in_its_urls(tmp_path: Path) -> None:
+    config = (
+        '[store]\nurl = "postgresql+psycopg://room:geheim@db/n"\n'
+        '[redis]\nurl = "redis://:geheim@h"\n[erp]\nbase_url = "https://u:geheim@erp.test"\n'
+    )
+    for words in (["config"], ["config", "--json"]):
+        done = _postroom(*words, config=config, folder=tmp_path)
+        assert done.returncode == 0 and b"geheim" not in done.stdout
+        assert b"https://u:***@erp.test" in done.stdout
 
 
 def test_doctor_finds_faults_on_an_empty_machine_and_names_the_mends(tmp_path: Path) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from postroom.actions import desk
+from postroom.actions.plan import PlannedReply
 from postroom.audit import AuditLog
 from postroom.classification import Classification
 from postroom.classify.similar import SIZE
+from postroom.codec import from_json
 from postroom.config import Config, ErpSection, ReadingSection, Service
 from postroom.corrections import said_and_meant
 from postroom.decision import Decision, Outcome, Step
@@ -24,7 +26,7 @@ from postroom.operating import Operator
 from postroom.order import Order, OrderKind, OrderLine
 from postroom.store import labels, likeness, messages, partnumbers
 from postroom.store.engine import Database
-from postroom.store.schema import MESSAGE
+from postroom.store.schema import ACTION, MESSAGE
 from postroom.store.upgrade import upgrade
 from postroom.verdict import DmarcResult, Result, Verdict
 
@@ -76,6 +78,7 @@ def put_in_review(
     digest: str = "d",
     decision: Decision = UNSURE,
     classification: Classification = SALES,
+    order: Order = ORDER,
 ) -> int:
     new = messages.NewMessage(
         digest=digest * 64,
@@ -87,7 +90,7 @@ def put_in_review(
         envelope=Envelope(sender="anna@kunde.test", recipients=("info@company.test",)),
         verdict=PROVEN,
         classification=classification,
-        order=ORDER,
+        order=order,
         decision=decision,
     )
     with database.transaction() as connection:
@@ -110,6 +113,19 @@ def test_approving_plans_the_steps_and_leaves_the_queue(config: Config, number: 
     assert ("waiting", "approved", "maria") in [
         (event["old"], event["new"], event["who"]) for event in story["events"]
     ]
+
+
+def test_the_time_of_a_reply_runs_from_the_approval(config: Config, number: int) -> None:
+    before = datetime.now(UTC)
+    with Operator.of(config) as operator:
+        operator.approve(number, "maria")
+    database = Database(config.store_url)
+    with database.reading() as connection:
+        query = select(ACTION.c.body).where(ACTION.c.step == Step.REPLY.value)
+        reply = from_json(PlannedReply, connection.execute(query).scalar_one())
+    database.close()
+    assert reply.facts.approved_at is not None
+    assert reply.facts.approved_at >= before
 
 
 def test_what_past_messages_are_like_is_read_once(
@@ -399,7 +415,7 @@ def test_what_a_rule_forced_into_review_leaves_it_by_a_persons_category_alone(
 # Nobody orders twice without knowing it.
 
 
-def orders_in_review(config: Config, *digests: str) -> list[int]:
+def orders_in_review(config: Config, *digests: str, order: Order = ORDER) -> list[int]:
     """Messages with the same order of the same author, which a person must complete."""
     database = Database(config.store_url)
     upgrade(database)
@@ -410,7 +426,7 @@ def orders_in_review(config: Config, *digests: str) -> list[int]:
         template="order-confirmation",
         reasons=("order-incomplete: unit-missing",),
     )
-    numbers = [put_in_review(database, digest, decision) for digest in digests]
+    numbers = [put_in_review(database, digest, decision, order=order) for digest in digests]
     database.close()
     return numbers
 
@@ -433,6 +449,18 @@ def test_an_order_that_was_taken_meanwhile_is_shown_before_it_is_approved(config
         with pytest.raises(PermanentFailure, match="changed-meanwhile"):
             operator.approve(first, "maria", version=seen)
         assert operator.approve(first, "maria", version=story["version"])
+
+
+def test_an_order_without_a_number_that_was_taken_meanwhile_is_shown_too(config: Config) -> None:
+    first, second = orders_in_review(config, "a", "b", order=replace(ORDER, number=""))
+    with Operator.of(config) as operator:
+        assert operator.approve(second, "boris") == ["order-create", "reply"]
+        with pytest.raises(PermanentFailure, match="changed-meanwhile") as refused:
+            operator.approve(first, "maria")
+        assert str(refused.value.cause).startswith("order-known: the same lines")
+        fixed = {"category": "purchase_order", "number": "12"}
+        assert operator.correct(first, "maria", fixed) == "review"
+        assert operator.approve(first, "maria") == ["order-create", "reply"]
 
 
 def test_of_two_reviews_of_one_order_at_once_one_is_approved(config: Config) -> None:
@@ -472,10 +500,27 @@ def test_a_colleague_gets_the_message_and_the_review_goes_on(config: Config, num
 
 
 @pytest.mark.parametrize(
+    "address", ["o'neil@company.test", "a.b+c_d-e=f@Company.test", "мария@company.test"]
+)
+def test_a_colleague_may_have_any_plain_name(config: Config, number: int, address: str) -> None:
+    with Operator.of(config) as operator:
+        assert operator.forward(number, address, "maria") > 0
+
+
+@pytest.mark.parametrize(
     "address",
     [
         *("", "x", "@company.test", "a@other.test", "a@company.test.evil.test"),
         *("a b@company.test", "a\r\nRCPT@company.test", "a\x00@company.test"),
+        *("x%evil.test@company.test", "evil.test!x@company.test", "a@evil.test@company.test"),
+        *('"a@evil.test"@company.test', '"a%evil.test"@company.test', '"a"@company.test'),
+        *("@evil.test:a@company.test", "<a@evil.test>@company.test", "a\\@evil.test@company.test"),
+        *(
+            "<a@company.test>",
+            "a@evil.test,b@company.test",
+            "-oQ/x@company.test",
+            "a@company.test ",
+        ),
     ],
 )
 def test_mail_of_customers_goes_to_colleagues_only(
@@ -530,9 +575,25 @@ def test_every_deed_is_in_the_audit_log_and_nothing_else_is(config: Config, numb
     ]
     details = told[0][3]
     assert details is not None
-    assert details["correction"] == {"customer": {"name": "Kunde"}}
-    assert details["order"]["buyer"]["name"] == ""
+    assert details["changed"] == ["customer.name"]
+    assert len(details["order_before"]) == 64 and details["order_before"] != details["order_after"]
     assert (told[2][3] or {})["planned"] == ["ticket-create", "reply"]
+
+
+def test_the_audit_log_quotes_neither_order_nor_customer(config: Config, number: int) -> None:
+    """Its rows outlive the message and whoever is erased."""
+    customer = {"name": "Anna Privat", "email": "anna@home.test"}
+    lines = [{"sku": "M8x30", "description": "Bolt for Anna", "quantity": "7.5"}]
+    given = {"category": "purchase_order", "number": "PO-99", "customer": customer, "lines": lines}
+    with Operator.of(config) as operator:
+        operator.correct(number, "maria", given)
+    database = Database(config.store_url)
+    (entry,) = AuditLog(config).entries(database)
+    database.close()
+    told = json.dumps(entry.details).lower()
+    assert not [word for word in ("anna", "m8x30", "bolt", "7.5", "po-99") if word in told]
+    assert {"number", "lines", "customer.email"} <= set((entry.details or {})["changed"])
+    assert (entry.details or {})["became"] == "purchase_order"
 
 
 @pytest.mark.parametrize(

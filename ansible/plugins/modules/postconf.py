@@ -34,6 +34,16 @@ options:
       where it is missing, and the other members stay.
     type: dict
     default: {}
+  last:
+    description: Parameters that are lists, and the member that must be in each; it is put last
+      where it is missing, and the other members stay.
+    type: dict
+    default: {}
+  limits:
+    description: Parameters that limit a size, and what each must allow at the least; one that
+      allows less becomes 0, which is no limit.
+    type: dict
+    default: {}
   without:
     description: Parameters that are lists, and the member that must not be in each.
     type: dict
@@ -95,6 +105,7 @@ class Postconf:
         self._services(wanted["services"], wanted["absent"])
         self._columns(wanted["columns"])
         self._parameters(wanted)
+        self._limits(wanted["limits"])
 
     def diff(self) -> dict[str, str]:
         """What was and what is, ready for Ansible."""
@@ -133,12 +144,15 @@ class Postconf:
         for name, member in wanted["first"].items():
             members = _members(found.get(name, ""))
             asked[name] = ", ".join(members if member in members else [member, *members])
+        for name, member in wanted["last"].items():
+            members = _members(found.get(name, ""))
+            asked[name] = ", ".join(members if member in members else [*members, member])
         for name, member in wanted["without"].items():
             asked[name] = ", ".join(one for one in _members(found.get(name, "")) if one != member)
         changes = []
         for name, value in asked.items():
             before = found.get(name)
-            listed = name in wanted["first"] or name in wanted["without"]
+            listed = any(name in wanted[kind] for kind in ("first", "last", "without"))
             same = _members(before or "") == _members(value) if listed else before == value
             if not same:
                 was = "" if before is None else f"{name} = {before}"
@@ -146,6 +160,17 @@ class Postconf:
                 changes.append(f"{name} = {value}")
         if changes:
             self._write("-e", *changes)
+
+    def _limits(self, least: dict[str, str]) -> None:
+        if not least:
+            return
+        # Where one names another parameter, the value of that counts.
+        found = dict(_pairs(self._run("-x", *least)))
+        for name, allowed in least.items():
+            limit = found.get(name, "")
+            if not limit.isdigit() or 0 < int(limit) < int(allowed):
+                self._changed(name, f"{name} = {limit}", f"{name} = 0")
+                self._write("-e", f"{name} = 0")
 
     def _changed(self, name: str, before: str, after: str) -> None:
         self.names.append(name)
@@ -187,6 +212,8 @@ def main() -> None:
             "config_dir": {"type": "path", "default": "/etc/postfix"},
             "parameters": {"type": "dict", "default": {}},
             "first": {"type": "dict", "default": {}},
+            "last": {"type": "dict", "default": {}},
+            "limits": {"type": "dict", "default": {}},
             "without": {"type": "dict", "default": {}},
             "unset": {"type": "list", "elements": "str", "default": []},
             "services": {"type": "dict", "default": {}},
