@@ -19,6 +19,7 @@ from postroom.decision import Decision, Step
 from postroom.envelope import Envelope
 from postroom.message import Message
 from postroom.order import Order, OrderLine
+from postroom.reading.names import mailbox_of
 from postroom.verdict import Verdict
 
 from .gates import authenticated_domain
@@ -127,7 +128,7 @@ def source_of(
 def our_mailbox(envelope: Envelope, config: Config) -> str:
     """Which of our mailboxes the message came to; the first recipient where we know none."""
     recipients = [recipient.lower() for recipient in envelope.recipients]
-    plain = [re.sub(r"\+[^@]*@", "@", recipient) for recipient in recipients]
+    plain = map(mailbox_of, recipients)
     known = [mailbox for mailbox in plain if mailbox in config.service.mailboxes]
     return next(iter(known or recipients), "")
 

@@ -20,13 +20,15 @@ import contextlib
 import os
 import secrets
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError, WatchError
 
 from postroom import maillog
 from postroom.config import Config, RedisSection
@@ -37,6 +39,7 @@ _MOST_RINGS = 1_000  # kept; more than that say nothing new
 _BLOCK_S = 2.0  # one question for rings; then asked again, so that a dead peer is noticed
 _PAUSES_S = (0.1, 0.5, 1.0, 2.0, 5.0)  # before Redis is tried again
 _GONE_AFTER_MS = 86_400_000  # a consumer that was silent for so long belongs to no process
+_MOST_RACES = 20  # with other publishers, about the same entries
 _TROUBLE = (RedisError, OSError, TimeoutError)
 
 
@@ -189,52 +192,85 @@ class BusBell:
                 await client.xgroup_delconsumer(self._stream, _GROUP, consumer["name"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One entry of a stream."""
+
+    stream: str  # "events" or "failed"
+    number: int  # of the event it tells
+    fields: dict[str, str]
+
+
 class Streams:
-    """The streams that others read. An entry's id is the number of the event it tells."""
+    """The streams that others read. An entry's id is the number of the event it tells.
+
+    Beside them, PREFIX:mark says up to which event they were told. It is written together with the
+    entries, so that a Redis that comes back with older contents has an older mark.
+    """
 
     def __init__(self, section: RedisSection) -> None:
         self._section = section
         self._client = connect(section)
+        self._mark = f"{section.prefix}:mark"
 
-    async def add(self, stream: str, entries: list[tuple[int, dict[str, str]]]) -> None:
-        """Adds entries, (number, fields) in order; what is there already is left alone.
+    async def place(self) -> int | None:
+        """The number of the last event this Redis was told of.
 
-        Raises TemporaryFailure(redis).
+        None where it cannot be known: Redis is new, has lost all, or its mark is of an older
+        Postroom. Raises TemporaryFailure(redis).
         """
-        name = f"{self._section.prefix}:{stream}"
-        for number, fields in entries:
-            try:
-                await self._client.xadd(
-                    name,
-                    fields,  # type: ignore[arg-type]
-                    id=f"{number}-1",
-                    maxlen=self._section.max_length,
-                    approximate=True,
-                )
-            except ResponseError as error:
-                # Another publisher was faster, or we were before we could say so.
-                if "equal or smaller" not in str(error):
-                    raise TemporaryFailure("redis", error) from error
-            except _TROUBLE as error:
-                raise TemporaryFailure("redis", error) from error
-
-    async def is_ours(self) -> bool:
-        """Whether this Redis still has what we put there; False after a FLUSHALL."""
         try:
-            return bool(await self._client.exists(f"{self._section.prefix}:mark"))
+            return _place_in(await self._client.get(self._mark))
         except _TROUBLE as error:
             raise TemporaryFailure("redis", error) from error
 
-    async def make_ours(self) -> None:
-        """Leaves the mark that `is_ours` looks for."""
+    async def add(self, entries: Sequence[Entry], *, place: int, after: int | None = None) -> bool:
+        """Adds entries in order and moves its place on to `place`, both or neither.
+
+        What is there already is left alone. False, and nothing is added, where this Redis has not
+        (any more) what came up to `after`. Raises TemporaryFailure(redis).
+        """
         try:
-            await self._client.set(f"{self._section.prefix}:mark", "1")
+            async with self._client.pipeline(transaction=True) as pipe:
+                for _ in range(_MOST_RACES):
+                    with contextlib.suppress(WatchError):  # another publisher was faster
+                        return await self._add(pipe, entries, place, after)
         except _TROUBLE as error:
             raise TemporaryFailure("redis", error) from error
+        raise TemporaryFailure("redis")
+
+    async def _add(
+        self, pipe: "Pipeline", entries: Sequence[Entry], place: int, after: int | None
+    ) -> bool:
+        await pipe.watch(self._mark)  # also ends with the connection: a restart in between is seen
+        told = _place_in(await pipe.get(self._mark))
+        if after is not None and (told is None or told < after):
+            return False
+        pipe.multi()  # type: ignore[no-untyped-call]
+        for entry in entries:
+            pipe.xadd(
+                f"{self._section.prefix}:{entry.stream}",
+                entry.fields,  # type: ignore[arg-type]
+                id=f"{entry.number}-1",
+                maxlen=self._section.max_length,
+                approximate=True,
+            )
+        pipe.set(self._mark, f"{max(place, told or 0)}-1")
+        for answer in await pipe.execute(raise_on_error=False):
+            # Another publisher was faster, or we were before we could say so.
+            if isinstance(answer, Exception) and "equal or smaller" not in str(answer):
+                raise answer
+        return True
 
     async def close(self) -> None:
         """Ends the connection."""
         await self._client.aclose()
+
+
+def _place_in(mark: Any) -> int | None:
+    """The number in a mark, "17-1" as entries' ids are; that of an older Postroom has none."""
+    number, _, more = (mark or "").partition("-")
+    return int(number) if more and number.isdecimal() else None
 
 
 def is_cancelled() -> bool:

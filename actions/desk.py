@@ -7,7 +7,7 @@ A verb never touches an action that a worker holds: it comes back by itself with
 Limits: a list is cut at `limit` rows, oldest first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,9 +28,10 @@ from postroom.store.engine import Database
 from postroom.store.schema import ACTION, ATTEMPT, EVENT, MESSAGE, REVIEW, TRANSITIONS
 
 from .outbox import NOT_YET, due_at, moment, tell
-from .statements import FIRST_DUE
+from .statements import FIRST_DUE, PRIOR
 
 _STUCK = ("held", "dead", "waiting")
+_FORGOTTEN = "forgotten: what it waited for is done; hold and release it, or drop it"
 _OPEN = ("pending", "leased", "waiting", "held", "dead")
 
 
@@ -90,14 +91,18 @@ class Story:
 
 
 def waiting(database: Database, limit: int = 1_000) -> list[QueueRow]:
-    """Actions held, dead or backing off, then reviews nobody has decided; oldest first.
+    """Actions held, dead, backing off or forgotten, then reviews nobody has decided; oldest first.
 
+    Forgotten is one that waits for another that is done: then nobody wakes it any more.
     Raises TemporaryFailure(database).
     """
+    is_forgotten = (ACTION.c.due_at >= NOT_YET) & (PRIOR.c.state == "done")
     actions = (
         select(ACTION, MESSAGE.c.category, MESSAGE.c.author, MESSAGE.c.subject)
         .join(MESSAGE, MESSAGE.c.id == ACTION.c.message)
-        .where(ACTION.c.state.in_(_STUCK))
+        .join(PRIOR, PRIOR.c.key == ACTION.c.after, isouter=True)
+        .where(ACTION.c.state.in_((*_STUCK, "pending")))
+        .where((ACTION.c.state != "pending") | is_forgotten)
         .order_by(ACTION.c.id)
         .limit(limit)
     )
@@ -109,7 +114,10 @@ def waiting(database: Database, limit: int = 1_000) -> list[QueueRow]:
         .limit(limit)
     )
     with database.reading() as connection:
-        rows = [_action_row(row) for row in connection.execute(actions)]
+        rows = [
+            replace(row, reason=_FORGOTTEN) if row.state == "pending" else row
+            for row in map(_action_row, connection.execute(actions))
+        ]
         rows += [_review_row(row) for row in connection.execute(reviews)]
     return rows
 
@@ -218,9 +226,7 @@ def move(
     it (perhaps since a moment ago), PermanentFailure(not-possible).
     """
     olds, new = _VERBS[verb]
-    row = connection.execute(
-        select(ACTION).where(ACTION.c.id == action).with_for_update()
-    ).one_or_none()
+    row = _locked(connection, action)
     if row is None:
         raise PermanentFailure("no-such-action", ValueError(f"a{action}"))
     if row.state not in olds:
@@ -230,9 +236,26 @@ def move(
         _drop_followers(connection, row, now, who)
 
 
+def drop_dead(
+    connection: Connection, step: Step, most: int, now: datetime, who: str, reason: str = ""
+) -> int:
+    """Drops up to `most` dead actions of a step, and what waits for them; how many there were."""
+    rows = connection.execute(
+        select(ACTION)
+        .where(ACTION.c.state == "dead", ACTION.c.step == step.value)
+        .order_by(ACTION.c.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        _change(connection, row, "dropped", now, who, reason)
+        _drop_followers(connection, row, now, who)
+    return len(rows)
+
+
 def version(connection: Connection, action: int) -> int:
     """The number of an action's last change; nobody else changes it until the transaction ends."""
-    connection.execute(select(ACTION.c.id).where(ACTION.c.id == action).with_for_update())
+    _locked(connection, action)
     last = connection.scalar(select(func.max(EVENT.c.id)).where(EVENT.c.action == action))
     return int(last or 0)
 
@@ -259,6 +282,20 @@ def drop(database: Database, action: int, now: datetime, who: str, reason: str =
     """`move` in a transaction of its own; durable."""
     with database.transaction() as connection:
         move(connection, action, "drop", now, who, reason)
+
+
+def _locked(connection: Connection, action: int) -> Row[Any] | None:
+    """The action's row, which nobody else changes until the transaction ends.
+
+    What it waits for is locked before it: so do workers and `drop`, hence nobody waits in a circle.
+    """
+    after = connection.scalar(select(ACTION.c.after).where(ACTION.c.id == action))
+    if after:
+        prior = select(ACTION.c.id).where(ACTION.c.key == after)
+        connection.execute(prior.with_for_update(read=True))
+    return connection.execute(
+        select(ACTION).where(ACTION.c.id == action).with_for_update()
+    ).one_or_none()
 
 
 def _change(

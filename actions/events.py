@@ -9,7 +9,7 @@
 
 `id` is the number of the row: an event that comes twice has the same one. `source` is this
 installation, `subject` the message ("m12") or the action ("a34"). Events carry who, what and which
-number, never what a message says.
+number, never what a message says: of a reason they have the token alone.
 
 Standards: CloudEvents 1.0.2, JSON format (structured mode); RFC 3339.
 """
@@ -21,6 +21,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 from postroom.decision import Step
+from postroom.failure import token_of
 
 MEDIA_TYPE = "application/cloudevents+json"
 _MESSAGE: Mapping[tuple[str, str, str], str] = {
@@ -96,7 +97,7 @@ def cloud_event(happening: Happening, hostname: str) -> str:
         "category": happening.category,
         "received_at": happening.received_at.isoformat(),
         "who": happening.who,
-        "reason": happening.reason.removeprefix(_WITHHELD),
+        "reason": token_of(happening.reason.removeprefix(_WITHHELD)),
     }
     if is_action:
         told |= {"action": happening.action, "external_ref": happening.key}
@@ -123,7 +124,7 @@ def failed_entry(happening: Happening) -> dict[str, str]:
         "message": str(happening.message),
         "step": happening.step,
         "state": happening.new,
-        "reason": happening.reason,
+        "reason": token_of(happening.reason),
         "external_ref": happening.key,
         "who": happening.who,
         "at": happening.at.isoformat(),

@@ -4,16 +4,18 @@ In: the feed (events_feed.py). Out: entries, actions, records. Each sink has its
 feed, so that one that is dead holds up no other, and catches up by itself. Events come at least
 once; their id tells who has seen one already.
 
-    redis      the stream of events, and that of failed actions. After a FLUSHALL the newest events
-               and all failed actions are put there again
+    redis      the stream of events, and that of failed actions. One that came back with less than
+               it had is told again what it lost; after a FLUSHALL the newest events and all failed
+               actions are put there again
     webhooks   one action per event and hook, put into the outbox in the transaction that moves the
-               place on: from there on it is an action like any other, with its retries
+               place on: from there on it is an action like any other, with its retries. A hook
+               that said it is gone gets none (store/gonehooks.py)
     kafka      records, keyed by message so that one message's events keep their order
 """
 
 import asyncio
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
 from postroom import maillog
@@ -21,16 +23,18 @@ from postroom.codec import to_json
 from postroom.config import Config
 from postroom.decision import Action, Step
 from postroom.failure import Failure
+from postroom.store import gonehooks
 from postroom.store.engine import Database
 
 from . import events_feed as feed
 from . import outbox
-from .bus import Streams, is_cancelled
+from .bus import Entry, Streams, is_cancelled
 from .events import Happening, cloud_event, event_type, failed_entry
 from .events_webhook import PlannedWebhook, wants
 
 _NAMESPACE = uuid.UUID("0f5a3f3e-6b1d-5a55-9d0c-6d7a1f1f6f02")  # never changes: keys depend on it
 _MOST = 500  # events of one step
+_AT_ONCE = 100  # events of one transaction of Redis
 _AGAIN = 1_000  # newest events put into a Redis that has lost all
 _PAUSES_S = (0.2, 1.0, 2.0, 5.0, 10.0)  # before a sink that failed is tried again
 _WHO = "events"
@@ -105,40 +109,58 @@ class RedisSink:
         self._streams = Streams(config.redis)
 
     async def place(self) -> int:
-        """How far it is; a Redis that has lost what it had is filled before."""
+        """How far it is; a Redis that has lost something it had is filled before."""
         place = await asyncio.to_thread(feed.position, self._database, self.name)
-        if not await self._streams.is_ours():
+        told = await self._streams.place()
+        if told is None:
             await self._fill(place)
-            await self._streams.make_ours()
+        elif told < place:  # it came back with what it had at some earlier time
+            await self._tell_again(told, place)
         return place
 
     async def publish(self, place: int, happenings: Sequence[Happening]) -> None:
         """Adds what is new; Redis itself refuses what it has."""
-        await self._add_events(happenings)
-        failed = [(one.id, failed_entry(one)) for one in happenings]
-        await self._streams.add("failed", [(number, entry) for number, entry in failed if entry])
-        await asyncio.to_thread(self._move_on, happenings[-1].id)
+        if await self._tell(place, happenings):
+            await asyncio.to_thread(self._move_on, happenings[-1].id)
 
     async def _fill(self, place: int) -> None:
         """What a Redis that is new, or has lost all, should have."""
         gone = await asyncio.to_thread(feed.dead, self._database, _AGAIN)
-        await self._streams.add("failed", [(one.id, failed_entry(one)) for one in gone])
+        entries = [
+            Entry(stream="failed", number=one.id, fields=failed_entry(one))
+            for one in gone
+            if one.id <= place
+        ]
         at = max(0, place - _AGAIN)
+        await self._streams.add(entries, place=at)
+        await self._tell_again(at, place)
+
+    async def _tell_again(self, at: int, place: int) -> None:
+        """Everything after `at` and up to `place`."""
         while at < place:
             again = await asyncio.to_thread(feed.after, self._database, at, _MOST)
             again = [one for one in again if one.id <= place]
-            if not again:
-                return
-            await self._add_events(again)
-            at = again[-1].id
+            if not await self._tell(at, again):
+                return  # it has lost that as well: asked for its place, it will say so
+            at = again[-1].id if again else place
+        await self._streams.add((), place=place, after=at)
 
-    async def _add_events(self, happenings: Sequence[Happening]) -> None:
-        entries = [
-            (one.id, {"type": kind, "event": cloud_event(one, self._hostname)})
-            for one in happenings
-            if (kind := event_type(one))
-        ]
-        await self._streams.add("events", entries)
+    async def _tell(self, place: int, happenings: Sequence[Happening]) -> bool:
+        """Adds what these say; False when Redis has not what came before, up to `place`."""
+        for start in range(0, len(happenings), _AT_ONCE):
+            some = happenings[start : start + _AT_ONCE]
+            entries = [entry for one in some for entry in self._entries(one)]
+            if not await self._streams.add(entries, place=some[-1].id, after=place):
+                return False
+            place = some[-1].id
+        return True
+
+    def _entries(self, happening: Happening) -> Iterator[Entry]:
+        if kind := event_type(happening):
+            told = {"type": kind, "event": cloud_event(happening, self._hostname)}
+            yield Entry(stream="events", number=happening.id, fields=told)
+        if failed := failed_entry(happening):
+            yield Entry(stream="failed", number=happening.id, fields=failed)
 
     def _move_on(self, new: int) -> None:
         with self._database.transaction() as connection:
@@ -170,12 +192,14 @@ class WebhookSink:
         with self._database.transaction() as connection:
             if not feed.move(connection, self.name, place, happenings[-1].id):
                 return  # another publisher has done it
+            hooks = self._config.events.webhooks
+            gone = gonehooks.gone(connection, {name: hook.url for name, hook in hooks.items()})
             for happening in happenings:
-                calls = list(self._calls(happening))
+                calls = self._calls(happening, gone)
                 if calls:
                     outbox.put(connection, happening.message, calls, happening.at, _WHO)
 
-    def _calls(self, happening: Happening) -> list[Action]:
+    def _calls(self, happening: Happening, gone: Collection[str]) -> list[Action]:
         kind = event_type(happening)
         if not kind:
             return []
@@ -187,7 +211,7 @@ class WebhookSink:
                 body=to_json(PlannedWebhook(hook=name, id=f"evt_{happening.id}", event=event)),
             )
             for name, hook in self._config.events.webhooks.items()
-            if wants(hook, kind)
+            if name not in gone and wants(hook, kind)
         ]
 
     async def close(self) -> None:

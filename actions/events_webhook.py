@@ -6,9 +6,11 @@ webhook-timestamp and webhook-signature: "v1," and the base64 of HMAC-SHA256 ove
 plain text; each signs, so that secrets can be changed without a gap. Redirects are not followed.
 
 Any 2xx is taken. 410 Gone and a hook that is not configured any more end it; everything else is
-tried again for as long as mail is (`worker.delivery_lifetime`).
+tried again for as long as mail is (`worker.delivery_lifetime`). After a 410 no more calls are
+planned for that address until a person says that it is back (postroom/webhooks.py).
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
@@ -17,11 +19,13 @@ from dataclasses import dataclass
 
 import httpx
 
-from postroom import __version__
+from postroom import __version__, maillog
 from postroom.clock import Clock
 from postroom.codec import from_json
 from postroom.config import Config, WebhookSection
 from postroom.failure import PermanentFailure, TemporaryFailure
+from postroom.store import gonehooks
+from postroom.store.engine import Database
 
 from .erp.contract import RetryLater
 from .events import MEDIA_TYPE
@@ -77,8 +81,9 @@ def _secret(line: str) -> bytes:
 class WebhookPerformer:
     """Calls a hook."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
+    def __init__(self, config: Config, database: Database, clock: Clock) -> None:
         self._hooks = config.events.webhooks
+        self._database = database
         self._clock = clock
         self._client = httpx.AsyncClient(
             timeout=config.events.timeout,
@@ -89,8 +94,11 @@ class WebhookPerformer:
     async def __call__(self, leased: Leased) -> Done:
         """The result is the status.
 
-        Raises PermanentFailure webhook-unknown or webhook-gone, TemporaryFailure for all else.
+        Raises PermanentFailure webhook-unknown, webhook-gone or message-emptied, TemporaryFailure
+        for all else.
         """
+        if leased.body == "{}":  # by retention: what it would tell is not kept any more
+            raise PermanentFailure("message-emptied")
         planned = from_json(PlannedWebhook, leased.body)
         hook = self._hooks.get(planned.hook)
         if hook is None:
@@ -109,10 +117,17 @@ class WebhookPerformer:
         if 200 <= status < 300:
             return Done(result=str(status))
         if status == 410:
+            await asyncio.to_thread(self._say_gone, planned.hook, hook.url)
             raise PermanentFailure("webhook-gone")
-        if wait.isdigit():
+        if wait.isascii() and wait.isdigit():
             raise RetryLater(f"webhook-http-{status}", min(float(wait[:9]), _LONGEST_WAIT_S))
         raise TemporaryFailure(f"webhook-http-{status}")
+
+    def _say_gone(self, name: str, url: str) -> None:
+        with self._database.transaction() as connection:
+            is_news = gonehooks.remember(connection, name, url, self._clock.now())
+        if is_news:
+            maillog.degraded(part=f"webhook-{name}", reason="gone")
 
     async def close(self) -> None:
         """Ends the connections."""

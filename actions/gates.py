@@ -25,6 +25,7 @@ from postroom.classification import Classification
 from postroom.config import Config
 from postroom.envelope import Envelope, parse_path
 from postroom.message import Message
+from postroom.reading.names import ascii_address, mailbox_of
 from postroom.verdict import DmarcPolicy, Verdict
 
 from .topics import sensitive_topic
@@ -85,7 +86,7 @@ class ReplyFacts:
     sender_proven: bool = True
     automatic: str  # AutomaticKind; "human" for a person's message
     header: str  # reason token a header field gives against a reply, or empty
-    addressees: tuple[str, ...]  # our mailboxes named in To or Cc
+    addressees: tuple[str, ...]  # our mailboxes and their aliases named in To or Cc
     category: str  # which the decision was made for
     confidence: float
     approved: bool  # a person decided on the message
@@ -93,6 +94,8 @@ class ReplyFacts:
     suspicious: bool  # DMARC asks for quarantine or rejection
     received_at: datetime
     dated_at: datetime | None  # Date header, or None
+    approved_at: datetime | None = None  # when a person decided; None: nobody had to
+    follows: str = ""  # the ERP's id of the ticket that the message adds to, or empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +117,17 @@ def facts_of(
     config: Config,
     approved: bool,
     category: str = "",
+    approved_at: datetime | None = None,
+    follows: str = "",
 ) -> ReplyFacts:
     """The facts of one message, cut down to what the gates need.
 
     `category` is the decision's, where it is not what the message was taken for.
     """
     # Where the configuration leaves it to Postfix which mailboxes are ours, the envelope tells.
-    ours = _ours(config) if config.service.mailboxes else {_folded(r) for r in envelope.recipients}
+    ours = _ours(config)
+    if not config.service.mailboxes:
+        ours = {_folded(r) for r in (*envelope.recipients, *config.reply.aliases)}
     named = {_folded(address.text) for address in (*message.to, *message.cc)}
     return ReplyFacts(
         sender="" if envelope.is_null_sender else _clean(parse_path(envelope.sender).text),
@@ -140,6 +147,8 @@ def facts_of(
         suspicious=verdict.dmarc.disposition is not DmarcPolicy.NONE,
         received_at=received_at,
         dated_at=message.date,
+        approved_at=approved_at,
+        follows=follows,
     )
 
 
@@ -197,17 +206,25 @@ def _by_message(facts: ReplyFacts, config: Config, now: datetime) -> str:
     row = config.categories.get(facts.category)
     if row is None or "reply" not in row.steps:
         return "category-off"
+    if facts.follows:
+        return "follow-up"
     if facts.sensitive and not facts.approved:
         return f"sensitive-{facts.sensitive}"
     if facts.confidence < config.classification.threshold and not facts.approved:
         return "unsure"
     if not facts.addressees:
         return "not-addressed-to-us"
-    # Date matters where old mail is imported: it is received now but was written long ago.
-    oldest = min(facts.received_at, facts.dated_at or facts.received_at)
-    if (now - oldest).total_seconds() > config.reply.max_age:
+    if (now - _since(facts)).total_seconds() > config.reply.max_age:
         return "too-old"
     return ""
+
+
+def _since(facts: ReplyFacts) -> datetime:
+    """When the time runs from in which the author is still answered."""
+    if facts.approved_at is not None:
+        return facts.approved_at  # the person saw how old the message is
+    # Date matters where old mail is imported: it is received now but was written long ago.
+    return min(facts.received_at, facts.dated_at or facts.received_at)
 
 
 def _aligned_with(verdict: Verdict, config: Config) -> str:
@@ -224,8 +241,8 @@ def authenticated_domain(verdict: Verdict, config: Config) -> str:
     """
     if verdict.authenticated_domain:
         return verdict.authenticated_domain
-    exceptions = {entry.lower() for entry in config.authentication.exceptions}
-    known = {verdict.author.lower(), verdict.dmarc.domain.lower()} & exceptions
+    exceptions = set(config.authentication.exceptions)
+    known = {ascii_address(verdict.author), ascii_domain(verdict.dmarc.domain)} & exceptions
     return verdict.dmarc.domain if known and verdict.dmarc.aligned else ""
 
 
@@ -289,16 +306,14 @@ def _clean(address: str) -> str:
 
 
 def _ours(config: Config) -> set[str]:
-    more = (config.reply.author, config.mailbox.hr)
+    more = (config.reply.author, config.mailbox.hr, *config.reply.aliases)
     return {_folded(m) for m in (*config.service.mailboxes, *more) if m}
 
 
 def _folded(address: str) -> str:
     """A mailbox as it is compared: info+orders@Example.com is info@example.com."""
-    path = parse_path(address)
-    local = path.local.casefold()
-    plain = local if local.startswith('"') else local.partition("+")[0] or local
-    return f"{plain}@{ascii_domain(path.domain)}"
+    local, _, domain = mailbox_of(parse_path(address).text).rpartition("@")
+    return f"{local.casefold()}@{ascii_domain(domain)}"
 
 
 def ascii_domain(domain: str) -> str:

@@ -32,7 +32,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from postroom.config import WorkerSection
 from postroom.decision import Action, Step
-from postroom.failure import TemporaryFailure
+from postroom.failure import TemporaryFailure, token_of
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION, ATTEMPT
 
@@ -309,10 +309,10 @@ def record(connection: Connection, ended: Sequence[tuple[Leased, End]], now: dat
         connection.execute(
             TELL,
             [
-                _event(
-                    one.message, one.id, at, "leased", end["new_state"], reason=end["new_reason"]
-                )
+                # Events are never changed: what retention has to take stands with the attempt.
+                _event(one.message, one.id, at, "leased", end["new_state"], reason=token)
                 for (one, _), end in zip(ours, ends, strict=True)
+                for token in (token_of(end["new_reason"]),)
             ],
         )
     if done := [leased for leased, end in ours if isinstance(end, Done)]:
@@ -360,10 +360,15 @@ def owners(database: Database) -> set[str]:
 
 
 def due_at(connection: Connection, after: str, now: datetime) -> float:
-    """When an action that waits for `after` may start: now, or not yet."""
+    """When an action that waits for `after` may start: now, or not yet.
+
+    Waits for who is just ending that, and keeps it from ending before the transaction does: whoever
+    ends it wakes only the followers that it sees (WAKE_FOLLOWERS).
+    """
     if not after:
         return now.timestamp()
-    state = connection.execute(select(ACTION.c.state).where(ACTION.c.key == after)).scalar()
+    prior = select(ACTION.c.state).where(ACTION.c.key == after).with_for_update(read=True)
+    state = connection.execute(prior).scalar()
     return now.timestamp() if state == "done" else NOT_YET
 
 

@@ -112,16 +112,22 @@ def plan(
     config: Config,
     approved: bool = False,
     personal: Personal | None = None,
+    approved_at: datetime | None = None,
+    follows: str = "",
 ) -> tuple[Action, ...]:
     """The business actions of a decision, in the order they happen; DELIVER is `deliver`'s.
 
     A decision for review plans nothing until a person agreed (`approved`); only then can the
-    reply hold `personal` texts.
+    reply hold `personal` texts. `follows` is the ERP's id of the ticket whose acknowledgement
+    the message answers (threads.py): it matters only where the message becomes a ticket.
     """
     if decision.outcome is not Outcome.ACT and not approved:
         return ()
     source = source_of(message, verdict, classification, envelope, digest, received_at, config)
     mailbox = our_mailbox(envelope, config)
+    follows = follows if Step.TICKET_CREATE in decision.steps else ""
+    if follows:
+        source["follows"] = follows
     actions: list[Action] = []
     waits_for = ""
     for step in decision.steps:
@@ -143,6 +149,8 @@ def plan(
                 config=config,
                 approved=approved,
                 category=decision.category,
+                approved_at=approved_at,
+                follows=follows,
             )
             reply = _reply(decision, message, order, mailbox, quotes_erp, facts)
             reply = replace(reply, personal=personal if approved else None)

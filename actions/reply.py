@@ -31,6 +31,7 @@ from postroom.config import ReplySection
 from postroom.envelope import parse_path
 from postroom.failure import PermanentFailure
 
+from .addressing import address_of
 from .gates import LOOP_HEADER, MESSAGE_ID_MARK, ascii_domain
 from .plan import PlannedReply, QuotedLine
 from .slots import filled
@@ -116,7 +117,7 @@ class Composer:
         return {
             "slot": filled({}),
             "subject": _bare_subject(reply.subject),
-            "name": _clean(reply.name),
+            "name": address_of(_clean(reply.name)),
             "number": _clean(reply.number),
             "erp": _clean(erp),
             "lines": [_line(line, language) for line in reply.lines[:_MOST_LINES]],

@@ -77,6 +77,23 @@ SHIPPED: dict[str, tuple[str, ...]] = {
         *("удар током",),
     ),
 }
+# What a shipped word means every day, not counted as the topic: the verb "ankündigen" taken apart,
+# and what every company's letter says of itself.
+_EVERYDAY = {
+    "legal": (
+        re2.compile(
+            r"(?:^|[^\pL\pN])(?P<word>kündig(?:e|en|t|te|ten))(?P<between>[^.!?;:,]{0,120}\s)"
+            r"an\s*(?:[.!?;:,)]|$|\n)"
+        ),
+        re2.compile(
+            r"(?:^|[^\pL\pN])(?P<word>юридическ\pL+)(?P<between>"
+            r"(?:[\s/(),]+(?:и\s+)?(?:фактическ|почтов)\pL+)?[\s)]+)"
+            r"(?:адрес|лиц|наименован|назван)"
+        ),
+        re2.compile(r"адрес\pL*[\s(]+(?P<word>юридическ\pL+)(?P<between>)"),
+    ),
+}
+_NOT_EVERYDAY = ("vertr", " und ", " oder ")  # two things are said, or one of a contract
 _MOST_TEXT = 200_000  # characters looked at, subject included
 
 
@@ -84,9 +101,24 @@ def sensitive_topic(words: str, changed: Mapping[str, tuple[str, ...]]) -> str:
     """The first topic that the words touch, or ""; `changed` is `[reply.sensitive]`."""
     folded = _folded(words[:_MOST_TEXT])
     for topic, pattern in _patterns(tuple(sorted(changed.items()))):
-        if pattern.search(folded):
+        everyday = () if topic in changed else _EVERYDAY.get(topic, ())
+        if pattern.search(_without(folded, everyday)):
             return topic
     return ""
+
+
+def _without(folded: str, everyday: tuple[Any, ...]) -> str:
+    """The words without those that are meant as every day."""
+    for pattern in everyday:
+        folded = pattern.sub(_masked, folded)
+    return folded
+
+
+def _masked(found: Any) -> str:
+    said = " ".join(found["between"].split())
+    if any(words in f" {said} " for words in _NOT_EVERYDAY):
+        return str(found[0])
+    return str(found[0]).replace(found["word"], " ", 1)
 
 
 @lru_cache(maxsize=8)

@@ -279,7 +279,7 @@ class Worker:
     def _is_orphan(self, owner: str) -> bool:
         host, _, process = owner.partition(":")
         pid = process.partition(":")[0]
-        if host != socket.gethostname() or not pid.isdigit() or owner == self._owner:
+        if host != socket.gethostname() or not pid.isdecimal() or owner == self._owner:
             return False
         if int(pid) == os.getpid():
             return True  # numbers come again; we hold nothing yet

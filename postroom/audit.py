@@ -157,7 +157,7 @@ class AuditLog:
             words = self._head.read_text(encoding="ascii").split()
         except (OSError, UnicodeDecodeError):
             return None
-        if len(words) != 3 or not words[0].isdigit() or len(words[0]) > 18:
+        if len(words) != 3 or not words[0].isdecimal() or len(words[0]) > 18:
             return None
         head = Head(count=int(words[0]), seal=words[1])
         return head if hmac.compare_digest(self._signed(head), words[2]) else None
@@ -173,7 +173,7 @@ def head_of(words: str) -> Head:
     Raises PermanentFailure(bad-head).
     """
     count, _, seal = words.partition(":")
-    if not count.isdigit() or len(seal) != len(rows.BEGINNING):
+    if not count.isdecimal() or len(seal) != len(rows.BEGINNING):
         raise PermanentFailure("bad-head", ValueError("write ROWS:SEAL, as verify prints it"))
     return Head(count=int(count), seal=seal)
 

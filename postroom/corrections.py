@@ -6,6 +6,7 @@ read. Out: the order as the person says it is. Lines are given whole, in the sha
 """
 
 import datetime
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
@@ -13,6 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
+from .codec import to_json
 from .failure import PermanentFailure
 from .order import Buyer, Order, OrderKind, OrderLine
 
@@ -119,6 +121,17 @@ def corrected(order: Order, correction: Correction) -> Order:
     )
 
 
+def told_of(correction: Correction, before: Order, after: Order) -> dict[str, Any]:
+    """What the audit log keeps of a correction: names of what was given, digests of the orders.
+
+    No values: rows of that log outlive the message and whoever is erased.
+    """
+    given = correction.model_dump(exclude_none=True)
+    customer = [f"customer.{name}" for name in given.pop("customer", {})]
+    digests = {"order_before": _digest(before), "order_after": _digest(after)}
+    return {"changed": [*given, *customer]} | (digests if correction.of_order else {})
+
+
 def said_and_meant(before: Order, after: Order) -> list[tuple[str, str]]:
     """What the customer called a product, and our part number for it, where a person said so.
 
@@ -133,6 +146,10 @@ def said_and_meant(before: Order, after: Order) -> list[tuple[str, str]]:
         if meant:
             pairs += [(said, meant) for said in (written.sku, written.description) if said]
     return pairs
+
+
+def _digest(order: Order) -> str:
+    return hashlib.sha256(to_json(order).encode()).hexdigest()
 
 
 def _line(place: int, line: CorrectedLine) -> OrderLine:

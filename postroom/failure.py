@@ -29,6 +29,11 @@ class PermanentFailure(Failure):
     """Trying again cannot help."""
 
 
+def token_of(reason: str) -> str:
+    """What a stored reason begins with, without what it says of the case after ": "."""
+    return reason.partition(": ")[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """One SMTP or LMTP reply line."""

@@ -23,16 +23,17 @@ from . import jobs, maillog
 from .actions import desk, outbox
 from .actions.bus import ring_once
 from .actions.plan import Personal, forward, plan
+from .actions.threads import ticket_followed
 from .answers import classify_answer, extract_answer
 from .audit import AuditLog, Recording
 from .classify.memory import Memory
 from .codec import to_plain
+from .colleague import check_colleague
 from .config import Config
-from .corrections import correction_of, said_and_meant
+from .corrections import correction_of, said_and_meant, told_of
 from .decision import Outcome, Step
 from .doorbell import bell_path, ring
-from .envelope import parse_path
-from .failure import PermanentFailure
+from .failure import PermanentFailure, token_of
 from .message import Message
 from .order import OrderKind
 from .partcode import customer_of
@@ -40,6 +41,7 @@ from .personalising import chosen, propose, wording_of
 from .reading.pool import WorkerPool
 from .redeciding import decided_anew, ordered_meanwhile
 from .store import labels, messages, partnumbers
+from .store.emptied import digest_of
 from .store.engine import Database
 from .store.messages import ReviewState, StoredMessage
 
@@ -197,7 +199,8 @@ class Operator:
             doubted = ordered_meanwhile(recording.connection, stored)
             if doubted:
                 doubt = doubted.decision.reasons[-1]
-                messages.redecide(recording.connection, doubted, who=who, now=now, reason=doubt)
+                token = token_of(doubt)
+                messages.redecide(recording.connection, doubted, who=who, now=now, reason=token)
             else:
                 planned = self._approved(recording, stored, message, personal, who, now, reason)
         if doubted:  # after it was written, so that it is seen
@@ -260,9 +263,9 @@ class Operator:
                 who,
                 "correct",
                 f"m{number}",
-                correction=correction.model_dump(mode="json", exclude_none=True),
                 category=stored.decision.category,
-                order=extract_answer(stored.order),
+                became=fixed.decision.category,
+                **told_of(correction, stored.order, fixed.order),
                 outcome=fixed.decision.outcome.value,
                 planned=planned,
                 reason=reason,
@@ -290,7 +293,7 @@ class Operator:
         Raises also PermanentFailure(forward-outside) for an address that is none of ours, and
         not-possible for a message that retention has emptied.
         """
-        self._check_colleague(recipient)
+        check_colleague(recipient, self._config)
         now = datetime.now(UTC)
         with self._deciding(number, version, waits=close) as recording:
             connection = recording.connection
@@ -363,8 +366,9 @@ class Operator:
             raise PermanentFailure("no-reply", ValueError("no ERP takes what it would quote"))
         _learn(connection, stored, stored, who, now)
         labels.add(connection, number, category=category, was=category, who=who, now=now)
-        facts = {"category": category, "planned": planned, "reason": reason}
-        facts |= {"slots": to_plain(personal)} if personal else {}
+        facts: dict[str, Any] = {"category": category, "planned": planned, "reason": reason}
+        if personal:  # digests, as in corrections.told_of: the reply itself has the texts
+            facts["slots"] = {slot: digest_of(said) for slot, said in personal.texts.items()}
         recording.tell(now, who, "approve", f"m{number}", **facts)
         return planned
 
@@ -381,16 +385,6 @@ class Operator:
             recording.connection, number, state, who=who, now=now, reason=reason
         ):
             raise PermanentFailure("not-waiting")
-
-    def _check_colleague(self, recipient: str) -> None:
-        config = self._config
-        ours = (*config.service.mailboxes, *filter(None, (config.reply.author, config.mailbox.hr)))
-        domains = {mailbox.rpartition("@")[2] for mailbox in ours}
-        path = parse_path(recipient)
-        clean = recipient.isprintable() and not any(c.isspace() for c in recipient)
-        if not clean or not path.local or path.domain.lower() not in domains:
-            said = f"{recipient} is in none of our domains: {', '.join(sorted(domains)) or 'none'}"
-            raise PermanentFailure("forward-outside", ValueError(said))
 
     def _tell(self, number: int, who: str, decision: str) -> None:
         maillog.decided(message=number, who=who, decision=decision)
@@ -454,6 +448,8 @@ class Operator:
             config=self._config,
             approved=True,
             personal=personal,
+            approved_at=now,
+            follows=ticket_followed(connection, message.references),
         )
         outbox.put(connection, stored.id, actions, now, who)
         return [action.step.value for action in actions]

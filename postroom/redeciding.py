@@ -16,8 +16,8 @@ from .config import Config
 from .corrections import Correction, corrected
 from .decision import Decision, Outcome, Step
 from .message import Message
-from .order import Order, order_name
-from .store import messages
+from .order import Order, order_turn
+from .store import messages, repeats
 from .store.messages import StoredMessage
 
 # How the doubts begin that are found at receipt (lmtp/) and that `decide` is not told of again.
@@ -75,5 +75,7 @@ def ordered_meanwhile(connection: Connection, stored: StoredMessage) -> StoredMe
 
 
 def _is_known(connection: Connection, stored: StoredMessage, order: Order) -> bool:
-    messages.queue_up(connection, order_name(stored.author, order.number))
-    return messages.known_order(connection, stored.author, order.number, besides=stored.digest)
+    messages.queue_up(connection, order_turn(stored.author, order))
+    return repeats.is_ordered(
+        connection, stored.author, order, at=stored.received_at, besides=stored.digest
+    )

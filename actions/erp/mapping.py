@@ -186,7 +186,7 @@ def dig(record: Any, path: str) -> Any:
             record = record.get(step)
         elif isinstance(record, list):
             # Odoo writes "no record" as false, a relation as [id, name].
-            position = int(step) if step.isdigit() else -1
+            position = int(step) if step.isdecimal() else -1
             record = record[position] if 0 <= position < len(record) else None
         else:
             return None

@@ -166,5 +166,6 @@ def _text(ticket: Record) -> str:
     who = f"{customer['name']} <{customer['email']}>".strip()
     lines = [str(ticket["text"]), "", f"-- {ticket['kind']} from {who}"]
     lines += [f"attached: {one['filename']} ({one['size']})" for one in ticket["attachments"]]
+    lines += [f"follows: {source['follows']}"] if source.get("follows") else []
     lines += [source["link"]] if source["link"] else []
     return "\n".join(lines)

@@ -28,10 +28,15 @@ def secret(settings: ErpSection, kind: Literal["token", "password"] = "token") -
     credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
     file = settings.token_file if kind == "token" else settings.password_file
     if file is not None:
-        return _line(Path(credentials) / file)
+        return _line(secret_place(file))
     if credentials and (credential := Path(credentials) / f"{name}.{kind}").exists():
         return _line(credential)
     return os.environ.get(f"POSTROOM_{name}_{kind}".upper(), "").strip()
+
+
+def secret_place(file: Path) -> Path:
+    """Where a file that a key names lies; still relative where this process has no credentials."""
+    return Path(os.environ.get("CREDENTIALS_DIRECTORY", "")) / file
 
 
 def _line(path: Path) -> str:

@@ -166,6 +166,6 @@ def _retry_after(value: str, now: datetime) -> float | None:
         return min(float(value[:9]), _LONGEST_WAIT_S)
     try:
         seconds = (parsedate_to_datetime(value) - now).total_seconds()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):  # no date, no zone, no year that there is
         return None
     return min(max(seconds, 0.0), _LONGEST_WAIT_S)

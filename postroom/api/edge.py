@@ -51,7 +51,7 @@ class Edge:
             await send(message)
 
         length = Headers(scope=scope).get("content-length", "0")
-        if length.isdigit() and int(length[:20]) > MOST_BODY:
+        if length.isdecimal() and int(length[:20]) > MOST_BODY:
             await problem(413, "too-large")(scope, receive, dressed)
             return
         if self._running >= _MOST_AT_ONCE:

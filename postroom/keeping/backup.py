@@ -4,7 +4,8 @@ In: the configuration and a folder. Out: FOLDER/postroom-YYYYMMDDTHHMMSSZ with
 
     postroom.sqlite   the database as of one moment (SQLite's online backup), or
     postroom.dump     pg_dump's custom format, as of one moment
-    stamp.key, audit.key, dkim/   what cannot be made again; audit.head, where the log ended
+    stamp.key, audit.key, dkim/   what cannot be made again; audit.head, where the log ended;
+                                  erasures.jsonl, who was erased
     manifest.json     version, schema revision, SHA-256 of every file
 
 A backup is written beside its final name, synced and renamed: a folder with the final name is
@@ -15,7 +16,8 @@ repeated with their old keys, which an ERP recognises; replies have no such guar
 until a person releases them. Whoever was erased in the meantime is erased again (person.py).
 
 `restore` is all or nothing: the copy is made ready beside the database, with replies held and
-erasures repeated, and takes its place by one rename.
+erasures repeated, and takes its place by one rename. On a host that was set up anew the audit log
+gets back the key it was written with; other keys that are here stay, and `differing` names them.
 
 Limits: Maildirs are the mail server's to back up; each message is in the database as well. Restore
 is for SQLite; for PostgreSQL it names the command. Mail taken after the backup is not in it. What
@@ -41,12 +43,14 @@ from postroom import __version__, maillog
 from postroom.audit import AuditLog
 from postroom.config import Config
 from postroom.failure import Failure, PermanentFailure, TemporaryFailure
+from postroom.keyfile import secret_at
 from postroom.ownership import give_like, give_to_owner
+from postroom.store.audit import AuditKey, is_sealed_with
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION, METADATA
 from postroom.store.upgrade import upgrade, version
 
-from .person import erase_again
+from .person import erase_again, take_erasures
 
 _PREFIX = "postroom-"
 _NAME = re.compile(rf"{_PREFIX}\d{{8}}T\d{{6}}Z")  # as back_up gives it, and nothing else
@@ -127,12 +131,15 @@ def restore(config: Config, backup: Path, now: datetime, who: str) -> Path:
     with stopped(config):
         try:
             _remove(fresh)  # what a restore that was killed has left
-            _copy_back_keys(config, backup)
             fresh.touch(mode=0o600)  # nobody else's, before there is anything in it
             shutil.copyfile(backup / "postroom.sqlite", fresh)
             give_to_owner(fresh)
-            _settle(config, fresh, now, who, backup.name, _highest_in(target))
+            key = _audit_key(config, fresh, backup)
+            _copy_back_keys(config, backup, key)
+            take_erasures(config.service.state_dir, backup)
+            _settle(_with_audit_key(config, key), fresh, now, who, backup.name, _highest_in(target))
             _swap(target, fresh, aside)
+            _take_audit_key(config, backup, key, now)
             _keep_end(config)
         except (OSError, sqlite3.Error, Failure) as error:
             kind = PermanentFailure if isinstance(error, PermanentFailure) else TemporaryFailure
@@ -142,6 +149,21 @@ def restore(config: Config, backup: Path, now: datetime, who: str) -> Path:
         finally:
             _remove(fresh)
     return aside
+
+
+def differing(config: Config, backup: Path) -> list[str]:
+    """Names of the backup's keys that are missing here or not the same; to be asked afterwards."""
+    here = _secrets(config)
+    del here["audit.head"]
+    for path in (backup / "dkim").rglob("*"):
+        if path.is_file():
+            name = path.relative_to(backup / "dkim")
+            here[f"dkim/{name}"] = config.dkim_keys_dir / name
+    return sorted(
+        name
+        for name, path in here.items()
+        if (backup / name).exists() and _digest(backup / name) != _digest(path)
+    )
 
 
 def _make_folder(config: Config, folder: Path) -> None:
@@ -202,6 +224,9 @@ def _copy_keys(config: Config, folder: Path) -> None:
             shutil.copyfile(path, folder / name)
     if config.dkim_keys_dir.is_dir():
         shutil.copytree(config.dkim_keys_dir, folder / "dkim")
+    erased = config.service.state_dir / "erasures.jsonl"  # after the database: none is missing
+    if erased.exists():
+        shutil.copyfile(erased, folder / erased.name)
 
 
 def _secrets(config: Config) -> dict[str, Path]:
@@ -214,21 +239,66 @@ def _secrets(config: Config) -> dict[str, Path]:
     }
 
 
-def _copy_back_keys(config: Config, backup: Path) -> None:
-    """Only keys that are missing: those here may be newer. The audit log's end goes with it.
+def _audit_key(config: Config, fresh: Path, backup: Path) -> Path:
+    """The file with the key that the copy's audit log was written with.
+
+    Ours, unless the backup's fits and ours does not: on a host that was set up anew.
+    """
+    ours, theirs = _secrets(config)["audit.key"], backup / "audit.key"
+    if not (ours.exists() and theirs.exists()):
+        return ours
+    database = Database(f"sqlite:///{fresh}")
+    try:
+        upgrade(database)
+        with database.reading() as connection:
+            fits = [
+                is_sealed_with(connection, AuditKey.of(secret_at(path))) for path in (ours, theirs)
+            ]
+    finally:
+        database.close()
+    return theirs if fits == [False, True] else ours
+
+
+def _with_audit_key(config: Config, key: Path) -> Config:
+    audit = config.audit.model_copy(update={"key_file": key})
+    return config.model_copy(update={"audit": audit})
+
+
+def _take_audit_key(config: Config, backup: Path, key: Path, now: datetime) -> None:
+    """Puts the backup's key and end of the log in the place of ours, which then lies beside it."""
+    ours = _secrets(config)["audit.key"]
+    if key == ours:
+        return
+    aside = ours.with_name(f"{ours.name}.before-restore-{now:%Y%m%dT%H%M%SZ}")
+    os.link(ours, aside)
+    _put_back(config, key, ours)
+    end = _secrets(config)["audit.head"]
+    if (backup / end.name).exists():
+        _put_back(config, backup / end.name, end)
+    _sync_folder(ours.parent)
+
+
+def _put_back(config: Config, copy: Path, path: Path) -> None:
+    draft = path.with_name(f"{path.name}.restoring")
+    draft.touch(mode=0o600)
+    shutil.copyfile(copy, draft)
+    give_like(config.service.state_dir, draft)
+    _sync_file(draft)
+    draft.rename(path)
+
+
+def _copy_back_keys(config: Config, backup: Path, audit_key: Path) -> None:
+    """Only keys that are missing: those here may be newer. The audit log's end goes with its key.
 
     They are the service's also where the folder they stand in is not. Each comes whole or not at
     all: half a key would be there for good.
     """
     service, keys = config.service.state_dir, config.dkim_keys_dir
-    for name, path in _secrets(config).items():
-        if (backup / name).exists() and (name == "audit.head" or not path.exists()):
-            draft = path.with_name(f"{path.name}.restoring")
-            draft.touch(mode=0o600)
-            shutil.copyfile(backup / name, draft)
-            give_like(service, draft)
-            _sync_file(draft)
-            draft.rename(path)
+    secrets = _secrets(config)
+    for name, path in secrets.items():
+        is_end = name == "audit.head" and audit_key == secrets["audit.key"]
+        if (backup / name).exists() and (is_end or not path.exists()):
+            _put_back(config, backup / name, path)
     if (backup / "dkim").is_dir() and not keys.exists():
         draft = keys.with_name(f"{keys.name}.restoring")
         shutil.rmtree(draft, ignore_errors=True)

@@ -100,6 +100,6 @@ def _clear(config: Config, database: Database, newest: int) -> None:
                 are_canaries(config), MESSAGE.c.id != newest, MESSAGE.c.id.not_in(unsettled())
             )
         ).all()
-        copies = copies_of(connection, old)
+        copies = copies_of(config, connection, old)
         delete_messages(connection, old)
     remove_copies(config, copies)

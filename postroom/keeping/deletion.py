@@ -9,17 +9,21 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Select, Table, delete, exists, or_, select
 
+from postroom.decision import Step
 from postroom.store.schema import ACTION, MESSAGE, METADATA, REVIEW
 
 # An action in one of these still wants to happen, or wants a person.
 UNSETTLED = ("pending", "leased", "waiting", "held", "dead")
+# A call of a webhook in one of these keeps no message: its receiver may be gone for good.
+_FAILED_CALLS = ("waiting", "dead")
 _AT_ONCE = 500  # numbers in one statement; SQLite takes 32,766 parameters
 
 
 def unsettled() -> Select[tuple[int]]:
     """Numbers of the messages that a person or an action still waits for."""
     reviews = select(REVIEW.c.message).where(REVIEW.c.state == "waiting")
-    actions = select(ACTION.c.message).where(ACTION.c.state.in_(UNSETTLED))
+    failed_call = (ACTION.c.step == Step.WEBHOOK.value) & ACTION.c.state.in_(_FAILED_CALLS)
+    actions = select(ACTION.c.message).where(ACTION.c.state.in_(UNSETTLED), ~failed_call)
     return select(MESSAGE.c.id).where(or_(MESSAGE.c.id.in_(reviews), MESSAGE.c.id.in_(actions)))
 
 

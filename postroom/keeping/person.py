@@ -30,9 +30,10 @@ from postroom.audit import AuditLog, Recording
 from postroom.codec import from_json
 from postroom.config import Config
 from postroom.envelope import Envelope
-from postroom.lmtp.mailboxes import mailbox_of
+from postroom.lmtp.mailboxes import maildir_of
 from postroom.lmtp.maildir import mailbox_name
 from postroom.ownership import give_to_owner
+from postroom.reading.names import mailbox_of
 from postroom.store import emptied
 from postroom.store.engine import Database
 from postroom.store.schema import (
@@ -41,6 +42,7 @@ from postroom.store.schema import (
     DELIVERY,
     EMPTIED,
     EVENT,
+    LABEL,
     MESSAGE,
     PART_NUMBER,
     REVIEW,
@@ -50,6 +52,7 @@ from .deletion import delete_messages, is_settled
 
 _ESCAPE = "\\"
 _MAIL = "mail:"  # partcode.customer_of
+_NOTED = "erasures.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +75,8 @@ class Erasure:
 def export(database: Database, address: str, archive: Path) -> int:
     """Writes a ZIP of everything of the address, mode 0600; the number of messages in it.
 
-    Each message is N.eml, the bytes as received, and N.json, what was found out and done.
+    Each message is N.eml, the bytes as received, and N.json, what was found out and done, and
+    what people said it is; part_numbers.json is what the person calls our products, if known.
     """
     descriptor = os.open(archive, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     with (
@@ -85,7 +89,7 @@ def export(database: Database, address: str, archive: Path) -> int:
             row = connection.execute(select(MESSAGE).where(MESSAGE.c.id == number)).one()._mapping
             zipped.writestr(f"{number}.eml", bytes(row["raw"]))
             story = {name: _plain(value) for name, value in row.items() if name != "raw"}
-            for table in (DELIVERY, REVIEW, ACTION, EVENT):
+            for table in (DELIVERY, REVIEW, ACTION, EVENT, LABEL):
                 story[f"{table.name}s"] = _rows(
                     connection, select(table).where(table.c.message == number)
                 )
@@ -94,6 +98,10 @@ def export(database: Database, address: str, archive: Path) -> int:
                 connection, select(ATTEMPT).where(ATTEMPT.c.action.in_(actions))
             )
             zipped.writestr(f"{number}.json", json.dumps(story, ensure_ascii=False, indent=1))
+        is_theirs = PART_NUMBER.c.customer == _MAIL + address.strip().lower()
+        learnt = _rows(connection, select(PART_NUMBER).where(is_theirs))
+        if learnt:
+            zipped.writestr("part_numbers.json", json.dumps(learnt, ensure_ascii=False, indent=1))
     return len(numbers)
 
 
@@ -106,10 +114,11 @@ def erase(config: Config, database: Database, address: str, now: datetime, who: 
         settled = [number for number in numbers if is_settled(connection, number)]
         waiting = tuple(number for number in numbers if number not in settled)
         _note(config.service.state_dir, digest, now, waiting)  # durable before the first row goes
-        copies = copies_of(connection, settled)
+        copies = copies_of(config, connection, settled)
         delete_messages(connection, settled)
         _forget_part_numbers(connection, {digest: now.timestamp()})
         recording.tell(now, who, "erase", f"person {digest[:12]}", messages=len(settled))
+    database.fold_in()  # SQLite's -wal still has what was deleted
     removed = remove_copies(config, copies)
     return Erased(messages=len(settled), copies=removed, waiting=waiting)
 
@@ -169,7 +178,7 @@ def address_digest(address: str) -> str:
 
 def erasures(state_dir: Path) -> dict[str, Erasure]:
     """Digest of every address that was erased -> its last erasure."""
-    path = state_dir / "erasures.jsonl"
+    path = state_dir / _NOTED
     lines = path.read_text("ascii").splitlines() if path.exists() else []
     return {
         noted["address_sha256"]: Erasure(
@@ -178,6 +187,29 @@ def erasures(state_dir: Path) -> dict[str, Erasure]:
         )
         for noted in map(json.loads, lines)
     }
+
+
+def take_erasures(state_dir: Path, backup: Path) -> None:
+    """Adds what a backup knows of erasures to what is noted here; durable.
+
+    In the order of their time: the last one of a person counts.
+    """
+    lines: dict[str, None] = {}
+    for folder in (backup, state_dir):
+        path = folder / _NOTED
+        if path.exists():
+            lines |= dict.fromkeys(path.read_text("ascii").splitlines())
+    if lines:
+        ordered = sorted(lines, key=lambda line: datetime.fromisoformat(json.loads(line)["at"]))
+        path = state_dir / _NOTED
+        draft = path.with_name(f"{_NOTED}.restoring")
+        draft.touch(mode=0o600)
+        with draft.open("w", encoding="ascii") as file:
+            file.writelines(f"{line}\n" for line in ordered)
+            file.flush()
+            os.fsync(file.fileno())
+        give_to_owner(draft)
+        draft.rename(path)
 
 
 def _recognised(connection: Connection) -> Iterator[tuple[str, int, float]]:
@@ -207,7 +239,7 @@ def _forget_part_numbers(connection: Connection, erased: Mapping[str, float]) ->
 
 def _note(state_dir: Path, digest: str, now: datetime, waiting: Sequence[int]) -> None:
     line = json.dumps({"at": now.isoformat(), "address_sha256": digest, "waiting": waiting})
-    path = state_dir / "erasures.jsonl"
+    path = state_dir / _NOTED
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(line + "\n")
@@ -220,18 +252,24 @@ def _sender(envelope: str) -> str:
     return from_json(Envelope, envelope).sender.lower()
 
 
-def copies_of(connection: Connection, numbers: Sequence[int]) -> list[tuple[str, str]]:
+def copies_of(
+    config: Config, connection: Connection, numbers: Sequence[int]
+) -> list[tuple[str, str]]:
     """(mailbox's folder, file's key) of every copy that may have been put into a Maildir.
 
     An action that was emptied does not name its recipient any more, so each is looked for in the
-    mailbox of every recipient of the message.
+    mailbox of every recipient of the message: as configured, and as the recipient was written.
     """
     rows = connection.execute(
         select(DELIVERY.c.recipient, ACTION.c.key)
         .join(ACTION, ACTION.c.message == DELIVERY.c.message)
         .where(DELIVERY.c.message.in_(numbers), ACTION.c.step == "deliver")
     )
-    return [(mailbox_name(mailbox_of(row.recipient)), row.key) for row in rows]
+    return [
+        (mailbox_name(mailbox), row.key)
+        for row in rows
+        for mailbox in {maildir_of(row.recipient, config), mailbox_of(row.recipient)}
+    ]
 
 
 def remove_copies(config: Config, copies: Sequence[tuple[str, str]]) -> int:

@@ -4,8 +4,8 @@ In: the configuration and the time. Out: how much went, per kind. Three ages apa
 
     mail     the message's bytes and every text read from it are emptied; numbers, dates,
              category, outcome, states and the story stay, so that "what happened to it" can
-             still be answered; and digests of author, sender and order (store/emptied.py), so
-             that neither an order nor a person's wish is forgotten
+             still be answered, of each reason the token; and digests of author, sender and order
+             (store/emptied.py), so that neither an order nor a person's wish is forgotten
     audit    the rows themselves go, with actions, attempts and events
     reports  DMARC: what was seen, sent, and read from others' reports
 
@@ -21,13 +21,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, select, update
 
 from postroom.classification import Classification
 from postroom.codec import from_json, to_json
 from postroom.config import Config
 from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
+from postroom.failure import token_of
 from postroom.order import Order, OrderKind, order_name
 from postroom.store import emptied
 from postroom.store.engine import Database
@@ -68,11 +69,14 @@ class Purged:
 def purge(config: Config, database: Database, now: datetime) -> Purged:
     """Does what the three ages ask for, in short transactions."""
     ages = config.retention
-    return Purged(
+    purged = Purged(
         deleted=sum(_delete(database, _before(now, ages.audit))) if ages.audit else 0,
         emptied=sum(_empty(database, _before(now, ages.mail))) if ages.mail else 0,
         reports=_reports(database, _before(now, ages.reports)) if ages.reports else 0,
     )
+    if purged != Purged():
+        database.fold_in()  # SQLite's -wal still has what was there
+    return purged
 
 
 def _before(now: datetime, days: int) -> float:
@@ -123,12 +127,26 @@ def _empty_one(connection: Connection, row: Any) -> None:
         "decision": to_json(decision),
     }
     connection.execute(update(MESSAGE).where(MESSAGE.c.id == number).values(**kept))
-    # What an action was asked to do quotes the message, and a reply's attempt names the sender.
-    connection.execute(update(ACTION).where(ACTION.c.message == number).values(body="{}"))
-    actions = select(ACTION.c.id).where(ACTION.c.message == number)
-    connection.execute(
-        update(ATTEMPT).where(ATTEMPT.c.action.in_(actions)).values(author="", sender="", domain="")
-    )
+    # What an action was asked to do quotes the message, its sequence has author and order number
+    # (nothing waits for one that has ended), and a reply's attempt names the sender.
+    theirs = ACTION.c.message == number
+    actions = select(ACTION.c.id).where(theirs)
+    tried = ATTEMPT.c.action.in_(actions)
+    connection.execute(update(ACTION).where(theirs).values(body="{}", sequence=""))
+    connection.execute(update(ATTEMPT).where(tried).values(author="", sender="", domain=""))
+    _cut_reasons(connection, ACTION, theirs)
+    _cut_reasons(connection, ATTEMPT, tried)
+    why = "; ".join(map(token_of, decided.reasons))
+    connection.execute(update(REVIEW).where(REVIEW.c.message == number).values(reason=why))
+
+
+def _cut_reasons(connection: Connection, table: Table, which: ColumnElement[bool]) -> None:
+    """Leaves the token of each reason: what follows it may quote the message."""
+    rows = connection.execute(select(table.c.id, table.c.reason).where(which)).all()
+    for row in rows:
+        token = token_of(row.reason)
+        if token != row.reason:
+            connection.execute(update(table).where(table.c.id == row.id).values(reason=token))
 
 
 def _delete(database: Database, before: float) -> Iterator[int]:

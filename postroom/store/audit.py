@@ -114,6 +114,13 @@ def head(connection: Connection) -> Head:
     return Head(count=last.id, seal=last.seal) if last else Head(count=0, seal=BEGINNING)
 
 
+def is_sealed_with(connection: Connection, key: AuditKey) -> bool:
+    """Whether the newest row was written with this key; False where there is no row."""
+    newest = select(AUDIT).order_by(AUDIT.c.id.desc()).limit(1)
+    row = connection.execute(newest).one_or_none()
+    return row is not None and hmac.compare_digest(_seal(key, dict(row._mapping)), row.seal)
+
+
 def seal_of(connection: Connection, number: int) -> str:
     """The seal of a row as it stands there; empty where there is no such row."""
     return connection.scalar(select(AUDIT.c.seal).where(AUDIT.c.id == number)) or ""

@@ -1,15 +1,15 @@
 """The database behind a URL, opened so that a commit is on disk when it returns.
 
 SQLite: WAL with synchronous=FULL, foreign keys on, BEGIN IMMEDIATE for every write so that two
-writers queue instead of failing half-way. PostgreSQL: its defaults (synchronous_commit on), and
-short time-outs towards a peer that is gone.
+writers queue instead of failing half-way, zeros over what is deleted (secure_delete). PostgreSQL:
+its defaults (synchronous_commit on), and short time-outs towards a peer that is gone.
 Trouble with the database becomes TemporaryFailure here; nothing above knows SQLAlchemy's errors.
 """
 
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ BUSY_TIMEOUT_S = 10.0  # how long a writer waits for its turn
 # PostgreSQL ends a transaction whose client says nothing for so long; ours never pause inside one.
 _IDLE_IN_TRANSACTION_S = 10
 _READ_ONLY = "25006"  # SQLSTATE read_only_sql_transaction: after a fail-over, until we are led on
+_NO_TABLE = "42P01"  # SQLSTATE undefined_table
+_FOLDING_S = 1.0  # how long writers may wait for the -wal to be emptied
 _SILENCE_S = 5  # of a peer, before it is asked whether it is there
 
 
@@ -60,6 +62,18 @@ class Database:
         with _translated(), self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    def fold_in(self) -> None:
+        """Folds SQLite's -wal into the database and empties it; changes nothing elsewhere.
+
+        What was deleted is then in neither. Does nothing while somebody still reads what was there
+        before, such as a backup: mail is not kept waiting for that.
+        Raises TemporaryFailure(database).
+        """
+        file = make_url(self.url).database
+        if self.url.startswith("sqlite") and file:
+            with _translated(), closing(sqlite3.connect(file, timeout=_FOLDING_S)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         """Gives the connections back."""
         self._engine.dispose()
@@ -89,14 +103,25 @@ def _translated() -> Iterator[None]:
         yield
     except OperationalError as error:
         full = "full" in str(error.orig).lower() or "no space" in str(error.orig).lower()
-        raise TemporaryFailure("storage-full" if full else "database", error) from error
+        reason = "storage-full" if full else "database"
+        raise TemporaryFailure(reason, _not_made(error) or error) from error
     except (sqlite3.Error, PoolTimeout) as error:
         # Raised outside a statement: while a connection is opened, or waited for.
         raise TemporaryFailure("database", error) from error
     except DBAPIError as error:
         if error.connection_invalidated or getattr(error.orig, "sqlstate", "") == _READ_ONLY:
             raise TemporaryFailure("database", error) from error
-        raise PermanentFailure("database", error) from error
+        raise PermanentFailure("database", _not_made(error) or error) from error
+
+
+def _not_made(error: DBAPIError) -> LookupError | None:
+    """What to do where there is no database yet; the driver tells a statement instead."""
+    said = str(error.orig)
+    if "no such table" in said or getattr(error.orig, "sqlstate", "") == _NO_TABLE:
+        return LookupError("it has no tables yet: start the service, or run `postroom db upgrade`")
+    if "unable to open database file" in said:
+        return LookupError("its file cannot be opened: start the service first, or use its user")
+    return None
 
 
 def _connect_args(url: str) -> dict[str, Any]:
@@ -144,6 +169,7 @@ def _engine(url: str, busy_timeout_s: float) -> Engine:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA secure_delete = ON")  # zeros where something was deleted
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

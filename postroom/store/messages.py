@@ -30,10 +30,10 @@ from postroom.classification import Classification
 from postroom.codec import from_json, to_json
 from postroom.decision import Decision, Outcome
 from postroom.envelope import Envelope
-from postroom.order import Order, OrderKind, order_key, order_name
+from postroom.failure import token_of
+from postroom.order import Order, is_by_lines, order_mark
 from postroom.verdict import Verdict
 
-from . import emptied
 from .schema import DELIVERY, EVENT, MESSAGE, REVIEW
 
 
@@ -121,19 +121,6 @@ _NEWEST_OF_NAMES = select(func.max(MESSAGE.c.id)).where(
     MESSAGE.c.message_id == bindparam("message_id"), MESSAGE.c.queue_id == bindparam("queue_id")
 )
 _RECIPIENTS = select(DELIVERY.c.recipient).where(DELIVERY.c.message == bindparam("number"))
-_APPROVED = select(REVIEW.c.id).where(
-    REVIEW.c.message == MESSAGE.c.id, REVIEW.c.state == ReviewState.APPROVED.value
-)
-_KNOWN_ORDER = (
-    select(MESSAGE.c.id)
-    .where(
-        MESSAGE.c.author == bindparam("author"),
-        MESSAGE.c.order_number == bindparam("order_number"),
-        MESSAGE.c.digest != bindparam("besides"),
-        (MESSAGE.c.outcome == Outcome.ACT.value) | _APPROVED.exists(),
-    )
-    .limit(1)
-)
 _REVIEW = select(
     REVIEW, MESSAGE.c.author, MESSAGE.c.subject, MESSAGE.c.category, MESSAGE.c.envelope
 ).join(MESSAGE, MESSAGE.c.id == REVIEW.c.message)
@@ -199,7 +186,7 @@ def find_by_queue_id(connection: Connection, queue_id: str, message_id: str) -> 
     """
     if not queue_id or not message_id:
         return None
-    names = {"queue_id": _clean(queue_id), "message_id": _clean(message_id)}
+    names = {"queue_id": clean(queue_id), "message_id": clean(message_id)}
     number = connection.scalar(_NEWEST_OF_NAMES, names)
     return None if number is None else Known(id=number, recipients=_recipients(connection, number))
 
@@ -210,24 +197,6 @@ def message(connection: Connection, number: int) -> StoredMessage | None:
     return None if row is None else _stored(row)
 
 
-def known_order(
-    connection: Connection, author: str, order_number: str, *, besides: str = ""
-) -> bool:
-    """True when this author's order of this number was already taken by another message.
-
-    Taken means: it went to the ERP by itself, or a person approved it. `besides` is the digest of
-    the message that asks. Numbers are compared without case and white space.
-    """
-    wanted = order_key(order_number)
-    if not author or not wanted:
-        return False
-    author, number = _clean(author).lower(), _clean(wanted)
-    asked = {"author": author, "order_number": number, "besides": besides}
-    if connection.scalar(_KNOWN_ORDER, asked) is not None:
-        return True
-    return emptied.is_known(connection, order_name(author, number))
-
-
 def queue_up(connection: Connection, *names: str) -> None:
     """Makes transactions that name the same thing run one after the other.
 
@@ -236,7 +205,7 @@ def queue_up(connection: Connection, *names: str) -> None:
     """
     if connection.dialect.name == "postgresql":
         lock = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
-        for name in sorted({_clean(name) for name in names if name}):
+        for name in sorted({clean(name) for name in names if name}):
             connection.execute(lock, {"name": name})
 
 
@@ -288,7 +257,7 @@ def decide_review(
     changed = connection.execute(
         update(REVIEW)
         .where(REVIEW.c.message == number, REVIEW.c.state == ReviewState.WAITING.value)
-        .values(state=decision.value, decided_at=now.timestamp(), decided_by=_clean(who))
+        .values(state=decision.value, decided_at=now.timestamp(), decided_by=clean(who))
     ).rowcount
     if changed:
         note(
@@ -316,26 +285,31 @@ def redecide(
     waits = select(REVIEW.c.id).where(
         REVIEW.c.message == number, REVIEW.c.state == ReviewState.WAITING.value
     )
-    before = connection.scalar(
-        select(MESSAGE.c.category).where(MESSAGE.c.id == number, waits.exists()).with_for_update()
-    )
+    before = connection.execute(
+        select(MESSAGE.c.category, MESSAGE.c.order_number)
+        .where(MESSAGE.c.id == number, waits.exists())
+        .with_for_update()
+    ).one_or_none()
     if before is None:
         return False
-    is_moved = before != decision.category
+    is_moved = before.category != decision.category
+    mark = clean(order_mark(corrected.order))
+    if is_by_lines(mark) and is_by_lines(before.order_number):
+        mark = before.order_number  # as it was read: so it is read when it is sent again
     connection.execute(
         update(MESSAGE)
         .where(MESSAGE.c.id == number)
         .values(
-            category=_clean(decision.category),
+            category=clean(decision.category),
             outcome=decision.outcome.value,
-            order_number=_order_number(corrected),
+            order_number=mark,
             classification=to_json(corrected.classification),
             order=to_json(corrected.order),
             decision=to_json(decision),
         )
     )
     if decision.outcome is Outcome.REVIEW:
-        why = _clean("; ".join(decision.reasons))
+        why = clean("; ".join(decision.reasons))
         connection.execute(update(REVIEW).where(REVIEW.c.message == number).values(reason=why))
     note(
         connection,
@@ -345,7 +319,7 @@ def redecide(
         new="corrected",
         who=who,
         now=now,
-        reason=reason or (f"{before} -> {decision.category}" if is_moved else "order"),
+        reason=reason or (f"{before.category} -> {decision.category}" if is_moved else "order"),
     )
     return True
 
@@ -372,8 +346,8 @@ def note(
             "kind": kind,
             "old": old,
             "new": new,
-            "who": _clean(who),
-            "reason": _clean(reason),
+            "who": clean(who),
+            "reason": clean(reason),
         },
     )
 
@@ -401,16 +375,16 @@ def _insert_message(connection: Connection, new: NewMessage) -> int | None:
         _ADD_MESSAGE[connection.dialect.name],
         {
             "digest": new.digest,
-            "queue_id": _clean(new.envelope.queue_id)[:64],
-            "message_id": _clean(new.message_id),
+            "queue_id": clean(new.envelope.queue_id)[:64],
+            "message_id": clean(new.message_id),
             "received_at": new.received_at.timestamp(),
             "size": len(new.raw),
             "raw": new.raw,
-            "author": _clean(new.author).lower(),
-            "subject": _clean(new.subject),
-            "category": _clean(new.decision.category),
+            "author": clean(new.author).lower(),
+            "subject": clean(new.subject),
+            "category": clean(new.decision.category),
             "outcome": new.decision.outcome.value,
-            "order_number": _order_number(new),
+            "order_number": clean(order_mark(new.order)),
             "envelope": to_json(new.envelope),
             "verdict": to_json(new.verdict),
             "classification": to_json(new.classification),
@@ -421,18 +395,13 @@ def _insert_message(connection: Connection, new: NewMessage) -> int | None:
     return number
 
 
-def _order_number(new: NewMessage) -> str:
-    is_order = new.order.kind is OrderKind.ORDER
-    return _clean(order_key(new.order.number)) if is_order else ""
-
-
 def _note_new(connection: Connection, number: int, new: NewMessage, who: str) -> None:
     now = new.received_at
     note(connection, message_id=number, kind="message", old="", new="taken", who=who, now=now)
     if new.decision.outcome is Outcome.REVIEW:
         reason = "; ".join(new.decision.reasons)
         waiting = ReviewState.WAITING.value
-        row = {"message": number, "state": waiting, "reason": _clean(reason)}
+        row = {"message": number, "state": waiting, "reason": clean(reason)}
         connection.execute(_ADD_REVIEW, row | {"created_at": now.timestamp()})
         note(
             connection,
@@ -442,12 +411,12 @@ def _note_new(connection: Connection, number: int, new: NewMessage, who: str) ->
             new=waiting,
             who=who,
             now=now,
-            reason=reason,
+            reason="; ".join(map(token_of, new.decision.reasons)),  # rows that are never changed
         )
 
 
 def _insert_delivery(connection: Connection, number: int, recipient: str, now: datetime) -> bool:
-    row = {"message": number, "recipient": _clean(recipient), "accepted_at": now.timestamp()}
+    row = {"message": number, "recipient": clean(recipient), "accepted_at": now.timestamp()}
     statement = _ADD_DELIVERY[connection.dialect.name]
     return connection.execute(statement, row).scalar_one_or_none() is not None
 
@@ -493,6 +462,6 @@ def _moment(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
-def _clean(value: str) -> str:
+def clean(value: str) -> str:
     """Text a database takes: PostgreSQL has no NUL, neither has lone surrogates."""
     return value.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()

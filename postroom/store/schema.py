@@ -11,6 +11,7 @@
     audit      who did what, append only, chained (store/audit.py)
     api_token  who may use the HTTP API
     event_sink how far the events were published to each place
+    gone_hook  webhooks that said they are gone
     part_number what customers call our products, learnt from orders a person confirmed
     likeness   what each message is like, for finding others like one
     emptied    what messages are recognised by whose content retention has emptied
@@ -62,7 +63,7 @@ MESSAGE = Table(
     Column("subject", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("outcome", String(16), nullable=False),  # Outcome: act, review, deliver
-    Column("order_number", Text, nullable=False),  # the sender's order number, or empty
+    Column("order_number", Text, nullable=False),  # order.order_mark
     Column("envelope", Text, nullable=False),  # JSON of Envelope
     Column("verdict", Text, nullable=False),  # JSON of Verdict
     Column("classification", Text, nullable=False),  # JSON of Classification
@@ -313,6 +314,15 @@ EVENT_SINK = Table(
     Column("position", Integer, nullable=False),  # id of the last event published
 )
 
+# Webhooks that answered 410: store/gonehooks.py.
+GONE_HOOK = Table(
+    "gone_hook",
+    METADATA,
+    Column("name", Text, primary_key=True),  # as configured
+    Column("url", String(64), nullable=False),  # SHA-256 of the address that said so
+    Column("since", Float, nullable=False),
+)
+
 # What each message is like: classify/similar.py.
 LIKENESS = Table(
     "likeness",
@@ -359,6 +369,8 @@ DMARC_SEEN = Table(
     Column("spf_result", String(16), nullable=False),  # empty: MAIL FROM was not checked
     Column("signatures", Text, nullable=False),  # JSON: domain, selector, result, reason of each
     Column("discovery", String(16), nullable=False),  # treewalk or psl
+    # Rows of one name go into one report, these and no others; empty: not in a report yet.
+    Column("lot", Text, nullable=False, default="", server_default=""),
     Index(None, "at"),
     sqlite_autoincrement=True,
 )

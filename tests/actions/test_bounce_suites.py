@@ -77,6 +77,7 @@ class Room:
             clock=self.clock,
             keys=(KEY,),
             examine=self._examine,
+            classify=self._classify,
             read=self._read,
             extract=self._extract,
         )
@@ -115,6 +116,11 @@ class Room:
             classification=replace(found, review=False),  # nobody shall be asked
             disposition=Disposition.ACCEPT,
         )
+
+    async def _classify(
+        self, message: Message, verdict: Verdict, envelope: Envelope
+    ) -> Classification:
+        return self._classifier.classify(message, verdict, envelope)
 
     async def _read(self, raw: bytes) -> Message:
         return replace(read(raw), raw=raw, date=None)

@@ -24,8 +24,9 @@ from postroom.actions.events_publish import Publisher, RedisSink, Sink, WebhookS
 from postroom.actions.events_webhook import WebhookPerformer, secrets_in, signature, wants
 from postroom.actions.outbox import Done, GivenUp, Withheld
 from postroom.config import Config, WebhookSection
-from postroom.decision import Step
+from postroom.decision import Action, Step
 from postroom.failure import Failure, PermanentFailure, TemporaryFailure
+from postroom.store import gonehooks
 from postroom.store.engine import Database
 from postroom.store.schema import ACTION
 from tests.fakes import post, redis_server
@@ -117,6 +118,26 @@ def test_what_a_message_says_is_in_no_event(database: Database) -> None:
         told = cloud_event(one, "mx")
         assert "Заявка" not in told
         assert "order\\r\\n" not in told
+
+
+@pytest.mark.parametrize(
+    ("reason", "token"),
+    [
+        ("erp-customer-unknown: anna@kunde.test", "erp-customer-unknown"),
+        ("erp-product-unknown: line 1: 7 bolts: long ones", "erp-product-unknown"),
+        ("erp-rejected", "erp-rejected"),
+        ("", ""),
+    ],
+)
+def test_of_a_reason_the_token_alone_is_published(reason: str, token: str) -> None:
+    """Also of rows that were written when events had the whole of it."""
+    dead = happening(new="dead", reason=reason)
+    assert json.loads(cloud_event(dead, "mx"))["data"]["reason"] == token
+    assert failed_entry(dead)["reason"] == token
+    asked = happening(kind="review", old="", new="waiting", action=None, reason=reason)
+    assert json.loads(cloud_event(asked, "mx"))["data"]["reason"] == token
+    shut = happening(step="reply", new="dropped", reason="reply-withheld:loop")
+    assert json.loads(cloud_event(shut, "mx"))["data"]["reason"] == "loop"
 
 
 # The feed.
@@ -270,6 +291,68 @@ def test_a_redis_that_died_or_was_flushed_gets_all_of_it_again(
     assert len(entries(server, "failed")) == 1
 
 
+@pytest.mark.parametrize("mark", ["", "1"], ids=["ours", "an older Postroom's"])
+def test_a_redis_that_came_back_with_less_gets_what_it_lost(
+    server: redis_server.RedisServer, database: Database, mark: str
+) -> None:
+    config = redis_config(server)
+
+    def tell_all() -> None:
+        last = events_feed.after(database, 0, 1_000)[-1].id
+        sink = RedisSink(config, database)
+        running(config, database, [sink], lambda: events_feed.position(database, "redis") == last)
+
+    events_feed.position(database, "redis")
+    a_life(database, "d1")
+    end(database, Done(result="SO-1"))
+    tell_all()
+    with server.client() as client:
+        if mark:
+            client.set("postroom:mark", mark)
+        client.save()
+    a_life(database, "d2")
+    end(database, GivenUp(reason="erp-http-422"))
+    a_life(database, "d3")
+    end(database, Done(result="SO-3"))
+    tell_all()
+    before = told(server), entries(server, "failed")
+    assert (len(before[0]), len(before[1])) == (6, 1)
+    server.kill()
+    server.start()
+    assert len(told(server)) == 2
+    a_life(database, "d4")
+    tell_all()
+    assert (told(server)[:-1], entries(server, "failed")) == before
+    assert told(server)[-1][0] == "email.received"
+
+
+def test_a_redis_that_loses_its_place_between_two_looks_is_not_told_the_newest_alone(
+    server: redis_server.RedisServer, database: Database
+) -> None:
+    config = redis_config(server)
+    events_feed.position(database, "redis")
+
+    async def tell() -> tuple[int, int]:
+        sink = RedisSink(config, database)
+        a_life(database, "d1")
+        place = await sink.place()
+        await sink.publish(place, events_feed.after(database, place, 10))
+        a_life(database, "d2")
+        place = await sink.place()
+        with server.client() as client:
+            client.flushall()
+        await sink.publish(place, events_feed.after(database, place, 10))
+        assert told(server) == []
+        assert await sink.place() == place
+        await sink.publish(place, events_feed.after(database, place, 10))
+        await sink.close()
+        return place, events_feed.position(database, "redis")
+
+    place, after = asyncio.run(tell())
+    assert place < after
+    assert [kind for kind, _ in told(server)] == ["email.received"] * 2
+
+
 # Webhooks.
 
 
@@ -338,7 +421,7 @@ def called(config: Config, database: Database, clock: post.HandClock | None = No
     clock = clock or post.HandClock()
 
     async def call() -> list[str]:
-        performer = WebhookPerformer(config, clock)
+        performer = WebhookPerformer(config, database, clock)
         ends = []
         for leased in outbox.lease(database, clock.now(), 10, 60.0, "t", [Step.WEBHOOK]):
             try:
@@ -399,6 +482,7 @@ def test_calls_make_no_calls(receiver: Receiver, database: Database, tmp_path: P
         ((404, {}), "TemporaryFailure webhook-http-404"),
         ((302, {"Location": "http://127.0.0.1:1/"}), "TemporaryFailure webhook-http-302"),
         ((429, {"Retry-After": "120"}), "RetryLater webhook-http-429"),
+        ((429, {"Retry-After": "²"}), "TemporaryFailure webhook-http-429"),
         ((410, {}), "PermanentFailure webhook-gone"),
     ],
 )
@@ -415,6 +499,60 @@ def test_what_a_hook_answers_decides_whether_it_is_asked_again(
     running(config, database, [WebhookSink(config, database)], lambda: webhooks(database) == 1)
     receiver.answers.append(answer)
     assert called(config, database) == [expected]
+
+
+def test_a_hook_that_is_gone_is_told_nothing_until_it_is_another_or_back(
+    receiver: Receiver, database: Database, tmp_path: Path
+) -> None:
+    config = hook_config(receiver, tmp_path, ["email.received"])
+    events_feed.position(database, "webhooks")
+
+    def tell(config: Config, name: str) -> None:
+        post.take(database, name)
+        last = events_feed.after(database, 0, 1_000)[-1].id
+        sink = WebhookSink(config, database)
+        running(
+            config, database, [sink], lambda: events_feed.position(database, "webhooks") >= last
+        )
+
+    tell(config, "d1")
+    receiver.answers.append((410, {}))
+    assert called(config, database) == ["PermanentFailure webhook-gone"]
+    with database.reading() as connection:
+        assert gonehooks.gone(connection, {"shop": receiver.url}) == {"shop": post.NOW}
+    tell(config, "d2")
+    assert called(config, database) == []
+    receiver.url += "/new"
+    tell(hook_config(receiver, tmp_path, ["email.received"]), "d3")
+    assert called(hook_config(receiver, tmp_path), database) == ["200"]
+    with database.transaction() as connection:
+        assert gonehooks.forget(connection, "shop")
+    tell(config, "d4")
+    assert called(config, database) == ["200"]
+
+
+def test_a_hook_is_gone_once_wherever_it_is_noticed(database: Database) -> None:
+    with database.transaction() as connection:
+        said = [
+            gonehooks.remember(connection, "shop", url, post.NOW + timedelta(hours=hour))
+            for hour, url in enumerate(("http://a/", "http://a/", "http://b/"))
+        ]
+        assert said == [True, False, True]
+        assert gonehooks.gone(connection, {"shop": "http://a/", "other": "http://a/"}) == {}
+        later = post.NOW + timedelta(hours=2)
+        assert gonehooks.gone(connection, {"shop": "http://b/"}) == {"shop": later}
+
+
+def test_a_call_of_an_emptied_message_tells_nothing(
+    receiver: Receiver, database: Database, tmp_path: Path
+) -> None:
+    number = post.take(database, "d1")
+    call = Action(key="k", step=Step.WEBHOOK, body="{}")
+    with database.transaction() as connection:
+        outbox.put(connection, number, [call], post.NOW, "events")
+    config = hook_config(receiver, tmp_path)
+    assert called(config, database) == ["PermanentFailure message-emptied"]
+    assert receiver.attempts == []
 
 
 def test_a_call_made_again_is_the_same_call_signed_anew(

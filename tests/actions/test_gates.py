@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from postroom.actions.gates import Answered, ReplyFacts, facts_of, withheld
+from postroom.actions.gates import (
+    Answered,
+    ReplyFacts,
+    authenticated_domain,
+    facts_of,
+    withheld,
+)
 from postroom.codec import from_json, to_json
 from postroom.config import Config
 from postroom.envelope import Address
@@ -31,6 +37,8 @@ def reason(
     approved: bool = False,
     category: str = "",
     age: timedelta = timedelta(),
+    approved_after: timedelta | None = None,
+    follows: str = "",
 ) -> str:
     """The gate that holds the reply back, where everything not named is fine."""
     mail = post.message(**(message or {}))
@@ -45,6 +53,8 @@ def reason(
         config=settings,
         approved=approved,
         category=category,
+        approved_at=None if approved_after is None else post.NOW + approved_after,
+        follows=follows,
     )
     return withheld(facts, answered or Answered(), config=settings, now=post.NOW + age)
 
@@ -98,6 +108,15 @@ def test_a_configured_exception_needs_an_aligned_pass(
     config = post.config(authentication={"exceptions": [entry]})
     verdict = dmarc(result=Result.PERMERROR, aligned=aligned)
     assert reason(verdict=verdict, config=config) == expected
+
+
+@pytest.mark.parametrize("entry", ["снаб.example", "ivan@снаб.example"])
+@pytest.mark.parametrize("author", ["ivan@снаб.example", "ivan@xn--80ac8ap.example"])
+def test_an_exception_counts_however_its_domain_is_spelled(entry: str, author: str) -> None:
+    config = post.config(authentication={"exceptions": [entry]})
+    excepted = dmarc(result=Result.FAIL, domain="xn--80ac8ap.example", aligned=("spf:x",))
+    verdict = replace(excepted, author=author)
+    assert authenticated_domain(verdict, config) == "xn--80ac8ap.example"
 
 
 # The reply goes to the envelope sender: RFC 3834 4.
@@ -276,6 +295,23 @@ def test_the_message_must_name_us(
     assert reason(message={"to": (addresses[0],), "cc": tuple(addresses[1:])}) == expected
 
 
+@pytest.mark.parametrize("mailboxes", [["info@firma.test"], []])
+def test_an_alias_is_a_name_of_ours(mailboxes: list[str]) -> None:
+    named = {"to": (Address(local="Einkauf", domain="firma.test"),)}
+    service = {"mailboxes": mailboxes}
+    assert reason(message=named, config=post.config(service=service)) == "not-addressed-to-us"
+    known = post.config(service=service, reply={"aliases": ["einkauf@firma.test"]})
+    assert reason(message=named, config=known) == ""
+
+
+def test_we_do_not_answer_mail_of_an_alias_of_ours() -> None:
+    config = post.config(reply={"aliases": ["einkauf@firma.test"]})
+    mail = {"author": Address(local="einkauf", domain="firma.test")}
+    verdict = dmarc(domain="firma.test", org_domain="firma.test")
+    said = {"sender": "einkauf@firma.test"}
+    assert reason(message=mail, envelope=said, verdict=verdict, config=config) == "ourselves"
+
+
 def test_without_a_list_of_mailboxes_the_envelope_says_who_we_are() -> None:
     config = post.config(service={"mailboxes": []})
     assert reason(config=config) == ""
@@ -380,6 +416,20 @@ def test_old_mail_is_not_answered(age_h: float, dated_h: float, expected: str) -
     """By the time of receipt, and by Date where old mail is brought in anew."""
     dated = post.NOW - timedelta(hours=dated_h)
     assert reason(message={"date": dated}, age=timedelta(hours=age_h)) == expected
+
+
+@pytest.mark.parametrize(("hours", "expected"), [(65, ""), (64 + 25, "too-old")])
+def test_what_a_person_approved_is_young_from_then_on(hours: float, expected: str) -> None:
+    """Written on a Friday, approved on the Monday after."""
+    monday = timedelta(hours=64)
+    age = timedelta(hours=hours)
+    assert reason(age=age, approved=True, approved_after=monday) == expected
+
+
+@pytest.mark.parametrize("approved", [False, True])
+def test_what_adds_to_a_ticket_is_not_acknowledged_again(approved: bool) -> None:
+    said: dict[str, Any] = {"category": "support", "approved": approved}
+    assert (reason(**said), reason(**said, follows="8812")) == ("", "follow-up")
 
 
 def test_mail_without_a_date_counts_from_its_receipt() -> None:

@@ -159,6 +159,20 @@ def test_dropping_the_order_drops_the_reply_that_waits_for_it(database: Database
     assert state(database, reply) == ("dropped", "after-dropped")
 
 
+def test_a_reply_that_nobody_will_wake_is_listed(database: Database) -> None:
+    _, reply = put_chain(database)
+    outbox.finish(database, lease_one(database), Done(result="SO-1"), NOW)
+    with database.transaction() as connection:
+        forgotten = {"due_at": outbox.NOT_YET}
+        connection.execute(update(ACTION).where(ACTION.c.id == reply).values(**forgotten))
+    (row,) = desk.waiting(database)
+    assert (row.id, row.state, row.reason.partition(":")[0]) == (reply, "pending", "forgotten")
+    desk.hold(database, reply, NOW, "anna")
+    desk.release(database, reply, NOW, "anna")
+    assert desk.waiting(database) == []
+    assert lease_one(database).id == reply
+
+
 def test_a_released_reply_still_waits_for_its_order(database: Database) -> None:
     order, reply = put_chain(database)
     desk.hold(database, reply, NOW, "anna")

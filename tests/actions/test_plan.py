@@ -34,6 +34,7 @@ def plan(
     labels: tuple[str, ...] = (),
     approved: bool = False,
     digest: str = "d1",
+    follows: str = "",
 ) -> tuple[Action, ...]:
     return planning.plan(
         decision or post.decision(),
@@ -46,6 +47,7 @@ def plan(
         received_at=post.NOW,
         config=config or post.config(),
         approved=approved,
+        follows=follows,
     )
 
 
@@ -191,6 +193,17 @@ def test_a_ticket_lists_documents_but_no_signature_images() -> None:
         }
     ]
     assert (fields["kind"], fields["subject"]) == ("support", "Заявка № 17")
+
+
+def test_a_ticket_names_the_one_it_adds_to() -> None:
+    ticket, reply = plan(TICKET, follows="8812")
+    assert body_of(ticket)["source"]["follows"] == "8812"
+    assert from_json(PlannedReply, reply.body).facts.follows == "8812"
+    assert "follows" not in body_of(plan(TICKET)[0])["source"]
+
+
+def test_an_order_follows_no_ticket() -> None:
+    assert plan(follows="8812") == plan()
 
 
 def test_a_lead_is_a_ticket_of_kind_lead() -> None:

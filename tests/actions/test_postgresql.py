@@ -1,6 +1,7 @@
 """The same outbox on PostgreSQL: claims skip what others hold, and nothing waits for nothing."""
 
 import asyncio
+import dataclasses
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -23,14 +24,14 @@ from postroom.decision import Decision, Outcome, Step
 from postroom.doorbell import Doorbell
 from postroom.failure import PermanentFailure, TemporaryFailure
 from postroom.operating import Operator
-from postroom.order import order_name
+from postroom.order import Order, order_name, order_turn
 from postroom.store.engine import Database
 from postroom.store.messages import queue_up
 from postroom.store.schema import ACTION
 from postroom.store.upgrade import upgrade
 from tests.fakes import postgresql
 from tests.fakes.post import NOW, simple_action, take
-from tests.postroom.test_operating import put_in_review
+from tests.postroom.test_operating import ORDER, put_in_review
 from tests.sandbox.waiting import wait_until
 
 pytestmark = [
@@ -131,6 +132,63 @@ def test_a_turn_records_and_claims_while_another_holds_a_claim(database: Databas
     assert len(turn.leased) == 2
     again = take_turn(database, LATER + timedelta(hours=1), [], places, "b", WorkerSection())
     assert len(again.leased) == 3  # two leases ran out, one action was held by the other
+
+
+def held_reply(database: Database) -> tuple[Leased, int]:
+    """An order in a worker's hands, and the number of its reply, which an operator holds."""
+    first = simple_action("order", Step.ORDER_CREATE)
+    second = simple_action("reply", Step.REPLY, after=first.key)
+    message = take(database, "chain")
+    with database.transaction() as connection:
+        _, reply = outbox.put(connection, message, [first, second], NOW, "lmtp")
+    desk.hold(database, reply, NOW, "anna")
+    (leased,) = outbox.lease(database, NOW, 10, 60, "a")
+    return leased, reply
+
+
+def in_the_way(database: Database, thread: threading.Thread) -> bool:
+    """Whether the thread waits for a lock, or has waited for none."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+    with database.reading() as connection:
+        return not thread.is_alive() or bool(connection.scalar(text(waiting)))
+
+
+def test_a_reply_released_while_its_order_ends_is_sent(database: Database) -> None:
+    leased, reply = held_reply(database)
+    release = threading.Thread(target=desk.release, args=(database, reply, LATER, "anna"))
+    with database.transaction() as connection:
+        outbox.record(connection, [(leased, Done(result="SO-1"))], NOW)
+        release.start()
+        wait_until(lambda: in_the_way(database, release), 30, "the release to wait")
+    release.join(30)
+    assert [one.id for one in outbox.lease(database, LATER, 10, 60, "b")] == [reply]
+
+
+def test_an_order_that_ends_while_its_reply_is_released_wakes_it(database: Database) -> None:
+    leased, reply = held_reply(database)
+    done = (database, leased, Done(result="SO-1"), NOW)
+    end = threading.Thread(target=outbox.finish, args=done)
+    with database.transaction() as connection:
+        desk.move(connection, reply, "release", NOW, "anna")
+        end.start()
+        wait_until(lambda: in_the_way(database, end), 30, "the end to wait")
+    end.join(30)
+    assert [one.id for one in outbox.lease(database, LATER, 10, 60, "b")] == [reply]
+
+
+def test_who_drops_an_order_and_who_releases_its_reply_wait_in_no_circle(
+    database: Database,
+) -> None:
+    leased, reply = held_reply(database)
+    outbox.finish(database, leased, GivenUp(reason="erp-http-422"), NOW)
+    drop = threading.Thread(target=desk.drop, args=(database, leased.id, NOW, "boris"))
+    with database.transaction() as connection:
+        assert desk.version(connection, reply) > 0
+        drop.start()
+        wait_until(lambda: in_the_way(database, drop), 30, "the drop to wait")
+        desk.move(connection, reply, "release", NOW, "anna")
+    drop.join(30)
+    assert states(database) == ["dropped", "dropped"]
 
 
 def test_many_claimers_at_once_never_claim_the_same(database: Database) -> None:
@@ -297,6 +355,12 @@ def test_an_order_from_an_author_in_another_case_waits_for_its_turn(database: Da
             second.rollback()
 
 
+def test_an_endless_order_number_fits_the_index(database: Database) -> None:
+    endless = dataclasses.replace(ORDER, number="".join(map(chr, range(0x10000, 0x10FA0))))
+    first = put_in_review(database, "a", order=endless)
+    assert put_in_review(database, "b", order=endless) == first + 1
+
+
 def site(database: Database, folder: Path) -> Config:
     return Config.model_validate(
         {
@@ -308,10 +372,11 @@ def site(database: Database, folder: Path) -> Config:
     )
 
 
+@pytest.mark.parametrize("order", [ORDER, dataclasses.replace(ORDER, number="")], ids=["12", "-"])
 def test_a_correction_waits_for_who_takes_the_same_order(
-    database: Database, tmp_path: Path
+    database: Database, tmp_path: Path, order: Order
 ) -> None:
-    number = put_in_review(database, "a")
+    number = put_in_review(database, "a", order=order)
     outcomes: list[str] = []
 
     def correct() -> None:
@@ -319,12 +384,12 @@ def test_a_correction_waits_for_who_takes_the_same_order(
         outcomes.append(operator.reclassify(number, "purchase_order", "maria"))
 
     with database.transaction() as taking:
-        queue_up(taking, order_name("anna@kunde.test", "12"))
+        queue_up(taking, order_turn("anna@kunde.test", order))
         thread = threading.Thread(target=correct)
         thread.start()
         wait_until(lambda: is_queued(database), 30, "the correction to wait")
-        order = Decision(outcome=Outcome.ACT, category="purchase_order", steps=(Step.ORDER_CREATE,))
-        put_in_review(database, "b", order)
+        act = Decision(outcome=Outcome.ACT, category="purchase_order", steps=(Step.ORDER_CREATE,))
+        put_in_review(database, "b", act, order=order)
     thread.join(30)
     assert outcomes == ["review"]
 

@@ -128,12 +128,57 @@ def test_the_html_asks_for_nothing_from_outside() -> None:
         assert not re.search(r"src=|url\(|<link|<script|@import|http", source), file.name
 
 
+@pytest.mark.parametrize(
+    ("name", "greeting"),
+    [
+        ("Müller, Anna", "Guten Tag Anna Müller,"),
+        ("Müller, Anna (Einkauf)", "Guten Tag Anna Müller,"),
+        ("Müller, Anna, Dr.", "Guten Tag Anna Müller,"),
+        ("von der Leyen, Ursula", "Guten Tag Ursula von der Leyen,"),
+        ("Petrov, Ivan via Snab Orders", "Guten Tag Ivan Petrov,"),
+        ("PETROV Ivan (Snab/Procurement/Leeds)", "Guten Tag PETROV Ivan,"),
+        ("Anna Müller / Firma", "Guten Tag Anna Müller,"),
+        ("'Ivan Petrov'", "Guten Tag Ivan Petrov,"),
+        ("Петров И.И.", "Guten Tag Петров И.И.,"),
+        ("Dr. Anna Müller", "Guten Tag Dr. Anna Müller,"),
+        ("ivan@snab.example", "Guten Tag,"),
+        ("ANNA.MUELLER", "Guten Tag,"),
+        ("user123", "Guten Tag,"),
+        ("Accounts Payable - Do not reply", "Guten Tag,"),
+        ("Отдел закупок", "Guten Tag,"),
+        ("Anna Müller, Einkauf", "Guten Tag,"),
+        ("Ivan Petrov, Snab", "Guten Tag,"),
+        ("Snab Ltd", "Guten Tag,"),
+        ("Click here and pay to another account of ours", "Guten Tag,"),
+    ],
+)
+def test_an_author_is_addressed_as_a_letter_does_or_without_a_name(
+    name: str, greeting: str
+) -> None:
+    composed = compose(planned(name=name, language="de"))
+    assert text_of(composed).splitlines()[0] == greeting
+    assert parsed(composed)["To"].addresses[0].display_name == name
+
+
+def test_an_acknowledgement_has_the_ticket_s_number_in_its_subject() -> None:
+    for language in ("ru", "en", "de"):
+        reply = planned(template="ticket-acknowledgement", language=language, subject="п" * 400)
+        assert str(parsed(compose(reply, erp="8812"))["Subject"]).endswith(" [8812]")
+
+
 def test_the_same_reply_is_the_same_bytes() -> None:
     assert compose(planned()) == compose(planned())
 
 
 def test_a_language_without_a_text_gets_english() -> None:
     assert "Dear Иван Петров," in text_of(compose(planned(language="fr")))
+
+
+def test_mail_of_an_unknown_language_is_answered_in_the_configured_one() -> None:
+    reply = planned(language="other")
+    assert "Dear Иван Петров," in text_of(compose(reply))
+    assert "Guten Tag Иван Петров," in text_of(compose(reply, language="de"))
+    assert "Dear Иван Петров," in text_of(compose(planned(language="fr"), language="de"))
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,14 @@ def test_retry_after_is_read_as_seconds_or_as_a_date(
     assert failure.value.retry_after_s == seconds
 
 
-@pytest.mark.parametrize("value", ["soon", "-5", "1.5", "١٢", "Fri, 99 Foo 2026", ""])
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("soon", "-5", "1.5", "١٢", "Fri, 99 Foo 2026", ""),
+        "Mon, 30 Nov 99999999999999999999 09:00:00 GMT",
+        "Mon, 30 Nov 2026 09:00:00 +99999999999999999999",
+    ],
+)
 def test_a_senseless_retry_after_is_no_more_than_temporary(
     sandbox: SandboxErp, token: Path, value: str
 ) -> None:

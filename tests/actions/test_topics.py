@@ -25,6 +25,11 @@ TOUCHED = [
     ("our lawyer will contact you", "legal"),
     ("unser Rechtsanwalt meldet sich", "legal"),
     ("Wir kündigen den Vertrag fristlos", "legal"),
+    ("Wir kündigen den Liefervertrag hiermit an", "legal"),
+    ("Wir kündigen. Rufen Sie uns bitte an.", "legal"),
+    ("Wir kündigen und nehmen nichts mehr an.", "legal"),
+    ("Wir kündigen zum 1. Mai, rufen Sie uns an.", "legal"),
+    ("Для юридических лиц. Наш юридический отдел вам напишет", "legal"),
     ("будем вынуждены обратиться в суд", "legal"),
     ("подаём иск о взыскании", "legal"),
     ("Under GDPR Article 15 I ask for a copy", "privacy"),
@@ -57,6 +62,10 @@ UNTOUCHED = [
     "Список товаров: диск, риск",
     "issue you an invoice",
     "forefunder",
+    "Bitte kündigen Sie die Lieferung\ntelefonisch an.",
+    "Der Spediteur kündigt den LKW einen Tag vorher an",
+    "Покупатель: ООО «Снаб», юридический адрес: Москва, ул. Ленина, 1",
+    "Юридический и фактический адрес, адрес (юридический), для юридических лиц",
 ]
 
 
@@ -68,6 +77,10 @@ def test_words_that_a_person_must_read_first(words: str, topic: str) -> None:
 @pytest.mark.parametrize("words", UNTOUCHED)
 def test_ordinary_words_touch_nothing(words: str) -> None:
     assert sensitive_topic(words, {}) == ""
+
+
+def test_an_admin_s_own_words_have_no_exceptions() -> None:
+    assert sensitive_topic("юридический адрес", {"legal": ("юридическ",)}) == "legal"
 
 
 def test_a_topic_s_words_can_be_replaced_turned_off_and_added() -> None:

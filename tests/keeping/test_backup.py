@@ -18,7 +18,7 @@ from postroom.audit import AuditLog
 from postroom.config import Config
 from postroom.decision import Outcome
 from postroom.failure import Failure, PermanentFailure
-from postroom.keeping.backup import back_up, backups, check, held_replies, restore
+from postroom.keeping.backup import back_up, backups, check, differing, held_replies, restore
 from postroom.keeping.person import erase, of_address
 from postroom.milter.keyring import Keyring
 from postroom.service.state import stamp_key
@@ -27,6 +27,7 @@ from postroom.store.schema import ACTION, EVENT, MESSAGE
 from postroom.store.upgrade import upgrade
 from postroom.supervisor import prepared
 from tests.fakes.kept import NOW, taken
+from tests.fakes.store import a_database
 
 
 def _subjects(path: Path) -> int:
@@ -194,6 +195,78 @@ def test_a_restore_is_told_at_the_audit_logs_end(
     assert log.problems(database) == []
     assert (tmp_path / "audit.head").read_text().split()[0] == "2"
     assert [one["event"] for one in told] == ["audited"]
+
+
+def _new_host(config: Config, folder: Path) -> tuple[Config, Database]:
+    """Another installation that has been started once: it has keys and an audit log of its own."""
+    service = config.service.model_copy(update={"state_dir": folder, "run_dir": folder / "run"})
+    here = config.model_copy(update={"service": service})
+    folder.mkdir()
+    database = a_database(folder)
+    stamp_key(here)
+    erase(here, database, "first@firma.test", NOW, "ansible")
+    Keyring(here.dkim_keys_dir).make("firma.test", "a", NOW)
+    database.close()
+    return here, database
+
+
+def test_on_a_new_host_the_audit_log_gets_its_key_and_other_keys_are_named(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    stamp_key(config)
+    Keyring(config.dkim_keys_dir).make("firma.test", "a", NOW)
+    Keyring(config.dkim_keys_dir).make("firma.test", "b", NOW)
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    made = back_up(config, tmp_path / "backups", NOW)
+    here, there = _new_host(config, tmp_path / "new")
+    state = here.service.state_dir
+    kept = {name: (state / name).read_bytes() for name in ("audit.key", "stamp.key")}
+    restore(here, made, NOW, "berg")
+    log = AuditLog(here)
+    assert log.problems(there) == []
+    told = [(one.verb, one.details is not None) for one in log.entries(there)]
+    assert told == [("erase", True), ("restore", True)]
+    assert (state / "audit.key").read_bytes() == (made / "audit.key").read_bytes()
+    (aside,) = state.glob("audit.key.before-restore-*")
+    assert aside.read_bytes() == kept["audit.key"] and aside.stat().st_mode & 0o077 == 0
+    assert (state / "stamp.key").read_bytes() == kept["stamp.key"]
+    pairs = [f"dkim/firma.test/{one}.{kind}.pem" for one in "ab" for kind in ("ed25519", "rsa")]
+    assert set(differing(here, made)) == {*pairs, "dkim/firma.test/selectors.json", "stamp.key"}
+    shutil.copytree(made / "dkim", here.dkim_keys_dir, dirs_exist_ok=True)
+    assert differing(here, made) == ["stamp.key"]
+
+
+def test_a_key_that_the_backup_s_log_was_written_with_stays(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    made = back_up(config, tmp_path / "backups", NOW)
+    database.close()
+    ours = (tmp_path / "audit.key").read_bytes()
+    restore(config, made, NOW, "berg")
+    assert (tmp_path / "audit.key").read_bytes() == ours
+    assert not list(tmp_path.glob("audit.key.before-restore-*"))
+    assert differing(config, made) == []
+
+
+def test_a_new_host_knows_who_was_erased_before_and_after_the_backup(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    for who in ("anna", "berta", "first"):
+        taken(config, database, f"{who}@kunde.test")
+    old = back_up(config, tmp_path / "backups", NOW)
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    made = back_up(config, tmp_path / "backups", NOW + timedelta(hours=1))
+    here, there = _new_host(config, tmp_path / "new")
+    erase(here, there, "first@kunde.test", NOW + timedelta(hours=2), "berg")
+    there.close()
+    for number, backup in enumerate((made, old)):
+        restore(here, backup, NOW + timedelta(hours=3 + number), "berg")
+        with there.reading() as connection:
+            assert connection.scalars(select(MESSAGE.c.author)).all() == ["berta@kunde.test"]
+        there.close()
+    noted = (here.service.state_dir / "erasures.jsonl").read_text().splitlines()
+    assert len(noted) == len(set(noted)) == 3
 
 
 def test_replies_that_were_open_are_held_after_a_restore(

@@ -12,6 +12,7 @@ from postroom.decision import Outcome
 from postroom.keeping.person import erase, export, of_address
 from postroom.keeping.retention import purge
 from postroom.store.engine import Database
+from postroom.store.labels import add
 from postroom.store.partnumbers import learn, learnt
 from tests.fakes.kept import NOW, taken
 
@@ -39,6 +40,22 @@ def test_an_export_has_the_bytes_and_the_story_of_theirs_alone(
         story = json.loads(zipped.read(f"{number}.json"))
     assert story["envelope"]["sender"] == "anna@kunde.test"
     assert [action["state"] for action in story["actions"]] == ["done"]
+
+
+def test_an_export_has_what_people_said_of_their_mail_and_what_they_call_our_products(
+    config: Config, database: Database, tmp_path: Path
+) -> None:
+    number = taken(config, database, "anna@kunde.test")
+    with database.transaction() as connection:
+        add(connection, number, category="sales", was="support", who="berg", now=NOW)
+        for customer in ("mail:anna@kunde.test", "mail:berta@kunde.test", "tax:DE1"):
+            learn(connection, customer, [(f"bolt of {customer}", "A-1")], who="berg", now=NOW)
+    export(database, " Anna@kunde.test", tmp_path / "anna.zip")
+    with zipfile.ZipFile(tmp_path / "anna.zip") as zipped:
+        story = json.loads(zipped.read(f"{number}.json"))
+        learnt = json.loads(zipped.read("part_numbers.json"))
+    assert [label["category"] for label in story["labels"]] == ["sales"]
+    assert [row["said"] for row in learnt] == ["bolt of mail:anna@kunde.test"]
 
 
 def test_an_archive_that_is_there_is_not_overwritten(
@@ -86,6 +103,16 @@ def test_an_erasure_takes_copies_of_mail_to_an_extension_and_learnt_part_numbers
     with database.reading() as connection:
         assert not learnt(connection, "mail:anna@kunde.test")
         assert learnt(connection, "mail:berta@kunde.test") and learnt(connection, "tax:DE1")
+
+
+def test_an_erasure_leaves_no_bytes_in_the_files_of_the_database(
+    config: Config, database: Database
+) -> None:
+    folder = config.service.state_dir
+    taken(config, database, "anna@kunde.test")
+    erase(config, database, "anna@kunde.test", NOW, "berg")
+    files = list(folder.glob("postroom.sqlite*"))
+    assert [path.name for path in files if b"A secret of anna" in path.read_bytes()] == []
 
 
 def test_an_erasure_finds_what_retention_has_emptied(config: Config, database: Database) -> None:

@@ -2,7 +2,8 @@
 
 import dataclasses
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from postroom.classification import Classification
 from postroom.decision import Decision, Outcome, Step
 from postroom.envelope import Envelope
 from postroom.failure import TemporaryFailure
-from postroom.order import Order, OrderKind
-from postroom.store import messages
+from postroom.order import Delivery, Order, OrderKind, OrderLine, order_key
+from postroom.store import messages, repeats
 from postroom.store.engine import Database
 from postroom.store.messages import NewMessage, ReviewState
 from postroom.verdict import DmarcResult, Result, Verdict
@@ -148,15 +149,15 @@ def test_an_order_is_known_by_author_and_number(
 ) -> None:
     with database.transaction() as connection:
         messages.take(connection, a_message(), ["info@example.test"], who="lmtp")
-        assert messages.known_order(connection, author, number) is known
+        assert repeats.known_order(connection, author, number) is known
 
 
 def test_a_message_does_not_know_its_own_order(database: Database) -> None:
     with database.transaction() as connection:
         messages.take(connection, a_message("d1"), ["info@example.test"], who="lmtp")
-        assert not messages.known_order(connection, "anna@sender.test", "PO17A-", besides="d1")
-        assert not messages.known_order(connection, "anna@sender.test", "PO17-A", besides="d1")
-        assert messages.known_order(connection, "anna@sender.test", "PO17-A", besides="d2")
+        assert not repeats.known_order(connection, "anna@sender.test", "PO17A-", besides="d1")
+        assert not repeats.known_order(connection, "anna@sender.test", "PO17-A", besides="d1")
+        assert repeats.known_order(connection, "anna@sender.test", "PO17-A", besides="d2")
 
 
 @pytest.mark.parametrize("kind", [OrderKind.ORDER_CHANGE, OrderKind.INVOICE, OrderKind.NONE])
@@ -164,22 +165,115 @@ def test_only_an_order_makes_its_number_known(database: Database, kind: OrderKin
     with database.transaction() as connection:
         other = a_message(order=Order(kind=kind, number="PO 17-a"))
         messages.take(connection, other, ["info@example.test"], who="lmtp")
-        assert not messages.known_order(connection, "anna@sender.test", "PO 17-a")
+        assert not repeats.known_order(connection, "anna@sender.test", "PO 17-a")
 
 
 def test_an_order_in_review_is_known_once_it_is_approved(database: Database) -> None:
     with database.transaction() as connection:
         number = messages.take(connection, for_review(), ["info@example.test"], who="lmtp").id
-        assert not messages.known_order(connection, "anna@sender.test", "PO 17-a")
+        assert not repeats.known_order(connection, "anna@sender.test", "PO 17-a")
         assert messages.decide_review(connection, number, ReviewState.APPROVED, who="olga", now=NOW)
-        assert messages.known_order(connection, "anna@sender.test", "PO 17-a")
+        assert repeats.known_order(connection, "anna@sender.test", "PO 17-a")
 
 
 def test_a_rejected_order_stays_unknown(database: Database) -> None:
     with database.transaction() as connection:
         number = messages.take(connection, for_review(), ["info@example.test"], who="lmtp").id
         messages.decide_review(connection, number, ReviewState.REJECTED, who="olga", now=NOW)
-        assert not messages.known_order(connection, "anna@sender.test", "PO 17-a")
+        assert not repeats.known_order(connection, "anna@sender.test", "PO 17-a")
+
+
+def test_endless_order_numbers_are_told_apart_in_little_room() -> None:
+    endless = "Ж" * 4_000
+    keys = [order_key(number) for number in (endless, endless + "1", endless.lower())]
+    assert [len(key) for key in keys] == [200] * 3
+    assert keys[0] == keys[2] != keys[1]
+    assert order_key(keys[0]) == keys[0]
+
+
+BOLTS = OrderLine(line=1, description="Bolt  M8", quantity=Decimal("10.0"), unit="pcs")
+NUTS = OrderLine(line=2, sku="n-8", quantity=Decimal(3))
+NO_NUMBER = Order(kind=OrderKind.ORDER, lines=(BOLTS, NUTS), complete=True)
+
+
+def _changed(**changes: object) -> Order:
+    return dataclasses.replace(
+        NO_NUMBER,
+        lines=(dataclasses.replace(BOLTS, **changes), NUTS),  # type: ignore[arg-type]
+    )
+
+
+SAME_LINES = [
+    # the order, how many days later, known?
+    (NO_NUMBER, 0, True),
+    (NO_NUMBER, 5, True),
+    (NO_NUMBER, -5, True),  # taken while the other waited
+    (NO_NUMBER, 7, False),  # ordered every week
+    (_changed(description="BOLT M8", quantity=Decimal(10)), 0, True),
+    (_changed(unit_price=Decimal(1), source="order.xlsx:A5"), 0, True),
+    (dataclasses.replace(NO_NUMBER, lines=(NUTS, BOLTS)), 0, True),
+    (_changed(quantity=Decimal(100)), 0, False),
+    (_changed(description="Bolt M10"), 0, False),
+    (_changed(unit="kg"), 0, False),
+    (dataclasses.replace(NO_NUMBER, lines=(BOLTS,)), 0, False),
+    (dataclasses.replace(NO_NUMBER, delivery=Delivery(address="Elsewhere 1")), 0, False),
+    (dataclasses.replace(NO_NUMBER, delivery=Delivery(date=date(2026, 11, 9))), 0, False),
+    (dataclasses.replace(NO_NUMBER, kind=OrderKind.NONE), 0, False),
+    (Order(kind=OrderKind.ORDER), 0, False),
+]
+
+
+@pytest.mark.parametrize(("order", "days", "known"), SAME_LINES)
+def test_an_order_without_a_number_is_known_by_its_lines_for_some_days(
+    database: Database, order: Order, days: int, known: bool
+) -> None:
+    at = NOW + timedelta(days=days)
+    with database.transaction() as connection:
+        new = a_message("d1", order=NO_NUMBER)
+        messages.take(connection, new, ["info@example.test"], who="lmtp")
+        messages.take(connection, a_message("d2", order=Order()), ["x@example.test"], who="lmtp")
+        for author, is_theirs in (("anna@sender.test", True), ("boris@sender.test", False)):
+            asked = repeats.is_ordered(connection, author, order, at=at, besides="d2")
+            assert asked is (known and is_theirs)
+        assert not repeats.is_ordered(connection, "anna@sender.test", order, at=at, besides="d1")
+
+
+def test_an_order_without_a_number_that_was_corrected_is_known_as_it_was_read(
+    database: Database,
+) -> None:
+    person = _changed(sku="B-8")
+    with database.transaction() as connection:
+        for digest in ("d1", "d2"):
+            new = dataclasses.replace(for_review(digest), order=NO_NUMBER)
+            messages.take(connection, new, ["info@example.test"], who="lmtp")
+        one = messages.message(connection, 1)
+        assert one is not None
+        fixed = dataclasses.replace(one, order=person)
+        assert messages.redecide(connection, fixed, who="olga", now=NOW)
+        messages.decide_review(connection, 1, ReviewState.APPROVED, who="olga", now=NOW)
+        numbered = dataclasses.replace(person, number="PO 1")
+        for order in (NO_NUMBER, person, numbered):  # of the second, as read and as corrected
+            asked = repeats.is_ordered(connection, "anna@sender.test", order, at=NOW, besides="d2")
+            assert asked
+
+
+def test_a_message_is_sent_again_when_its_author_s_message_id_was_acted_on(
+    database: Database,
+) -> None:
+    with database.transaction() as connection:
+        messages.take(connection, a_message("d1"), ["info@example.test"], who="lmtp")
+        waiting = dataclasses.replace(for_review("d2"), message_id="<2@sender.test>")
+        messages.take(connection, waiting, ["info@example.test"], who="lmtp")
+        for author, message_id, besides, again in (
+            ("ANNA@sender.test", "<1@sender.test>", "d9", True),
+            ("anna@sender.test", "<1@sender.test>", "d1", False),  # itself
+            ("boris@sender.test", "<1@sender.test>", "d9", False),  # anybody may write it
+            ("anna@sender.test", "<2@sender.test>", "d9", False),  # nothing followed from it
+            ("anna@sender.test", "", "d9", False),
+            ("", "<1@sender.test>", "d9", False),
+        ):
+            said = repeats.is_sent_again(connection, author, message_id, besides=besides)
+            assert said is again
 
 
 def test_only_the_first_word_on_a_review_counts(database: Database) -> None:
@@ -239,7 +333,7 @@ def test_reclassifying_changes_a_waiting_message_only(database: Database) -> Non
         assert messages.version(connection, number) > seen
         assert messages.message(connection, number) == corrected
         messages.decide_review(connection, number, ReviewState.APPROVED, who="olga", now=NOW)
-        assert messages.known_order(connection, "anna@sender.test", "Z-1")
+        assert repeats.known_order(connection, "anna@sender.test", "Z-1")
         assert not messages.redecide(connection, corrected, who="pavel", now=NOW)
         changes = [one for one in messages.events(connection, number) if one.new == "corrected"]
     assert [(one.who, one.reason) for one in changes] == [("olga", "purchase_order -> hr")]

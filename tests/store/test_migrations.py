@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, insert, inspect, text, update
+from sqlalchemy import Connection, insert, inspect, select, text, update
 
 from postroom.failure import PermanentFailure
 from postroom.store import upgrade
@@ -186,6 +186,30 @@ def test_the_story_is_append_only(database: Database) -> None:
         )
     with pytest.raises(PermanentFailure), database.transaction() as connection:
         connection.execute(update(EVENT).values(who="somebody else"))
+
+
+def test_messages_emptied_before_lose_what_their_actions_said_of_them(database: Database) -> None:
+    quoting = {"sequence": "order anna 12", "reason": "erp-rejected: anna: 12"}
+    with database.transaction() as connection:
+        emptied = _an_action(connection, "dropped")
+        connection.execute(update(ACTION).values(**quoting))
+        connection.execute(update(MESSAGE).values(digest="d"))
+        kept = connection.scalar(
+            insert(ACTION)
+            .values(message=_a_message(connection), key="k2", step="deliver", body="{}")
+            .values(created_at=0.0, due_at=0.0, **_action_facts("dropped"), **quoting)
+            .returning(ACTION.c.id)
+        )
+        whole = select(ACTION.c.message).where(ACTION.c.id == kept).scalar_subquery()
+        connection.execute(update(MESSAGE).where(MESSAGE.c.id == whole).values(size=7))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0013'"))
+    upgrade.upgrade(database)
+    with database.reading() as connection:
+        rows = connection.execute(select(ACTION.c.id, ACTION.c.sequence, ACTION.c.reason)).all()
+    assert sorted(rows) == [
+        (emptied, "", "erp-rejected"),
+        (kept, "order anna 12", "erp-rejected: anna: 12"),
+    ]
 
 
 def test_upgrading_twice_changes_nothing_and_says_the_version(database: Database) -> None:
