@@ -73,16 +73,14 @@ class Examiner:
 
     async def examine(self, envelope: Envelope, raw: bytes) -> tuple[Examination, Message]:
         """What is found out about a message, and the message as it was read for that."""
-        halves = (
-            asyncio.create_task(self.authenticate(envelope, raw)),
-            asyncio.create_task(self.read(raw)),
-        )
+        asked = asyncio.create_task(self.authenticate(envelope, raw))
+        read = asyncio.create_task(self.read(raw))
         try:
-            verdict, message = await asyncio.gather(*halves)
+            verdict, message = await asyncio.gather(asked, read)
         finally:
-            for half in halves:
-                half.cancel()  # nobody waits for it when the other has failed
-            del halves, half  # an error in them knows this frame: a cycle that would keep `raw`
+            asked.cancel()  # nobody waits for it when the other has failed
+            read.cancel()
+            del asked, read  # an error in them knows this frame: a cycle that would keep `raw`
         classification = await self.classify(message, verdict, envelope)
         metrics.CONFIDENCE.observe(classification.confidence)
         answer = disposition(verdict, classification, self.config.policy, envelope)

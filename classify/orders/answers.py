@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from .caseless import Caseless
 from .cells import Cell, text_of
 from .contents import texts_of_column
+from .doubt_words import DOUBTS
 from .figures import counts_things, figures, is_time
 from .prose_words import STOP_NOUNS
 
+_WORD = re.compile(r"[^\W\d_]{2,}")
 _SHORT = 12  # characters of an answer
 _MOST_NOTE = 200  # characters of a remark that are looked at
 _YES_NO = re.compile(
@@ -81,8 +83,13 @@ _PLACES = re.compile(
 )
 _ORDER_COLUMNS = re.compile(
     r"(?i)\W*(?:(?:customer |purchase )?p\.?o\.?(?: ?(?:no|nr|number|#))?"
-    r"|(?:purchase )?order (?:no|nr|number|id|#)"
-    r"|bestell-?(?:nr|nummer)|заказ №|№ заказа|номер заказа)\W*"
+    r"|(?:purchase )?order (?:no|nr|number|id|#|ref\w*)"
+    r"|bestell-?(?:nr|nummer)|(?:заказ|заявка) №|(?:№|номер) (?:заказа|заявки))\W*"
+)
+# What was ordered and then was not.
+_COUNTED = r"(?:qty|quantity|units?|pcs|menge|stk|stück|кол-?во|количество|шт)"
+_TAKES_BACK = Caseless(
+    rf"\W*(?:{_COUNTED}\W+)?(?:cancel\w*|storn\w*|отмен\w*|аннулир\w*)(?:\W+{_COUNTED})?\W*$"
 )
 # A remark that leaves a row's order open, changes it, or asks something.
 _OPEN = Caseless(
@@ -98,6 +105,22 @@ _OPEN = Caseless(
     r"|возможно|может быть|позже|потом|только (?:если|при)|согласовать|подтверд\w+|узнать"
     r"|проверить|было \d|по наличию"
     r"|опционально|резерв|ждать|не срочно|или)\b|\?"
+)
+# The same, said in a column of remarks; elsewhere such words may name goods ("double bed").
+_DECLINES_OR_DOUBLES = Caseless(
+    r"\b(?:don'?t (?:need|want)|no need|not (?:this time|now|today|any ?more)|zero|none|nil|nothing"
+    r"|enough|plenty|(?:got|have) (?:some|it|these|them)|use up|too (?:expensive|dear)|double|twice"
+    r"|triple|half|next (?:month|year|time|order|quarter)|postpone\w*|defer\w*|hold|stop(?:ped)?"
+    r"|blocked|obsolete|swap"
+    r"|zurückgestellt|zurückstellen|gesperrt|diesmal nicht|nicht (?:nötig|mehr|diesmal|jetzt|heute)"
+    r"|reicht(?! (?:bis|am))|genug|auf lager|haben wir|(?:noch|ist) (?:da|vorhanden)"
+    r"|nächste[nrs]? (?:monat|jahr|mal|quartal)|doppelt\w*|zweimal|halbe?|hälfte|zu teuer"
+    r"|aufbrauchen|verschoben|pausiert|ausgesetzt"
+    r"|отлож\w+|хватает|хватит|достаточно|есть (?:на складе|в наличии|остат\w+|запас)"
+    r"|на складе есть|пока (?:нет|есть|не)|не (?:сейчас|сегодня|в этот раз|актуально)|в следующ\w+"
+    r"|дорого|вдвое|дважды|двойн\w+|половин\w+|на кажд\w+|заблокир\w+|приостанов\w+|стоп"
+    r"|перен[её]с\w*|перенос\w*)\b"
+    r"|^\W*(?:x ?\d{1,3}|\d{1,3} ?x)\W*$"
 )
 # Titles of parts of a sheet that hold no order.
 _OTHER_LIST = Caseless(
@@ -124,6 +147,7 @@ class Answers:
     aside: tuple[int, ...] = ()  # they answer something else
     notes: tuple[int, ...] = ()  # remarks
     others: tuple[int, ...] = ()  # under a heading that we do not know, or under none
+    unnamed: tuple[int, ...] = ()  # under none: several words there are a remark
 
 
 def answers_of(texts: Sequence[str], below: Sequence[Sequence[Cell]], known: set[int]) -> Answers:
@@ -156,18 +180,31 @@ def answers_of(texts: Sequence[str], below: Sequence[Sequence[Cell]], known: set
         aside=tuple(aside),
         notes=tuple(notes),
         others=tuple(others),
+        unnamed=tuple(place for place in others if not texts[place].strip()),
     )
 
 
 def for_several(texts: Sequence[str], below: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
-    """The problems of rows that are for different places, or of different orders."""
+    """The problems of rows that are for different places, of different orders, or taken back."""
     problems: list[str] = []
     for place, title in enumerate(texts):
+        if _TAKES_BACK.match(title) and any(
+            text.strip("0.,") and not _DECLINES.fullmatch(text)
+            for text in texts_of_column(below, place)
+        ):
+            problems.append("leaves-out")
         if _PLACES.fullmatch(title) and len(set(texts_of_column(below, place))) > 1:
             problems.append("places-differ")
-        if _ORDER_COLUMNS.fullmatch(title) and len(set(texts_of_column(below, place))) > 1:
+        if names_orders(texts, place) and len(set(texts_of_column(below, place))) > 1:
             problems.append("several-orders")
     return tuple(problems)
+
+
+def names_orders(texts: Sequence[str], place: int) -> bool:
+    """True for a column of order numbers; Shopify heads its own "Name", beside "Lineitem name"."""
+    if texts[place] == "Name" and any(title.startswith("Lineitem ") for title in texts):
+        return True
+    return _ORDER_COLUMNS.fullmatch(texts[place]) is not None
 
 
 def yes_or_no(below: Sequence[Sequence[Cell]], place: int) -> bool:
@@ -198,9 +235,11 @@ def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
         return False
     if not (answers.notes or answers.others):
         return True
-    remarks = _remarks(row, answers.notes)
+    unnamed = [one for one in _remarks(row, answers.unnamed) if len(_WORD.findall(one)) > 1]
+    remarks = _remarks(row, answers.notes) + unnamed
     return not (
         any(_OPEN.search(note) for note in (*remarks, *_remarks(row, answers.others)))
+        or any(_leaves_open(note) for note in remarks)
         or any(_counts(note) for note in remarks)
     )
 
@@ -208,6 +247,12 @@ def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
 def _remarks(row: Sequence[Cell], places: Sequence[int]) -> list[str]:
     said = (row[place] for place in places if place < len(row))
     return [cell[:_MOST_NOTE] for cell in said if isinstance(cell, str) and cell]
+
+
+def _leaves_open(note: str) -> bool:
+    return _DECLINES_OR_DOUBLES.search(note) is not None or any(
+        pattern.search(note) for pattern, _ in DOUBTS
+    )
 
 
 def _counts(note: str) -> bool:

@@ -17,17 +17,30 @@ from postroom.order import OrderLine
 
 from .caseless import Caseless, may_say
 from .dates import date_spans, hour_spans
-from .doubt_words import ASIDE, BEGINNINGS, DOUBTS, PAPERWORK, POINTS, SPEECH, WANTS, WANTS_MORE
-from .figures import Figure, counts_things, figures, is_time, ranges
+from .doubt_words import (
+    ADDS,
+    ASIDE,
+    BEGINNINGS,
+    DOUBTS,
+    PAPERWORK,
+    POINTS,
+    SPEECH,
+    WANTS,
+    WANTS_MORE,
+    WISHES,
+)
+from .figures import Figure, counts_things, figures, is_time
 from .item import unbulleted
 from .noise import is_noise, recalls, without_greeting
 from .numbers import has_digit
 from .prose import only_noise, split_sentences
-from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS
+from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS, VERB
+from .ranges import ranges
 from .units import NEVER_ORDERED
 
 _UNSURE = 0.6
 _MOST_WORDS = 18  # of a description in running text
+_FEW_WORDS = 5
 _WHEN = re.compile(r"\b\d{1,2}:\d\d\b|\b\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d\b")
 # Nobody describes goods by them: what has one more of these ordered by it.
 _AMOUNTS = frozenset({"TNE", "MTQ", "XPX"})
@@ -83,9 +96,10 @@ _NAMES_LINE = Caseless(
 _TOKEN = re.compile(r"\S*\d\S*")
 # Figures that order nothing: a share, a time, a sum of money, an ordinal.
 _EXPLAINED = Caseless(
-    r"\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
+    r"(?<!\d)\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)"
+    r"|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
     r"|\b\d{1,2}\s?(?:am|pm|uhr|h)\b|\b\d{1,3}(?:st|nd|rd|th|-?го|-?й|-?е)\b|[$€£₽]\s?\d[\d.,\s]*"
-    r"|\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
+    r"|(?<!\d)\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
 )
 # What a number behind these words names is known, and is no quantity.
 _REFERS = Caseless(
@@ -380,10 +394,10 @@ def _is_explained(line: str, figure: Figure) -> bool:
 
 def _wants_more(line: str, language: str, mark: str) -> bool:
     """True when a line asks for something more and says no number: "Dazu noch Putzlappen"."""
-    if WANTS_MORE.search(line) is None and WANTS.search(line) is None:
+    if WANTS_MORE.search(line) is None and WANTS.search(line) is None and not ADDS.search(line):
         return False
     return any(
-        (WANTS_MORE.search(sentence) is not None or _wants(sentence))
+        (WANTS_MORE.search(sentence) is not None or _wants(sentence) or _adds(sentence))
         and not PAPERWORK.search(sentence)
         and not figures(sentence, language, mark)
         and not is_noise(sentence)
@@ -396,6 +410,16 @@ def _wants(sentence: str) -> bool:
     if WANTS.search(sentence) is None or sentence.rstrip().endswith(":"):
         return False
     words = _NAME.findall(ASIDE.sub(" ", WANTS.sub(" ", sentence)))
+    return any(word.lower() not in LEAD_WORDS for word in words)
+
+
+def _adds(sentence: str) -> bool:
+    """True for a few words that add goods by name: "Plus plasticiser", "Fließmittel auch noch"."""
+    if len(sentence.split()) > _FEW_WORDS or not ADDS.search(sentence) or WISHES.search(sentence):
+        return False
+    if sentence.rstrip().endswith((":", "?")) or VERB.search(f" {sentence}"):
+        return False
+    words = _NAME.findall(ASIDE.sub(" ", ADDS.sub(" ", sentence)))
     return any(word.lower() not in LEAD_WORDS for word in words)
 
 

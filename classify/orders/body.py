@@ -15,18 +15,23 @@ from decimal import Decimal
 
 from postroom.order import OrderLine
 
+from .addresses import block_at, may_be_address
 from .audit import audited, doubted, nameless, only_corrects
 from .caseless import Caseless
+from .closing import until_signature
+from .enumeration import enumerated_among
 from .figures import figures, measures
+from .gaps import has_gap
 from .item import Candidate, item, unbulleted, weakened
 from .lines import numbered, ordered_as, settle
-from .noise import ends_text, is_noise, recalls, without_greeting
+from .noise import is_noise, recalls, without_greeting
 from .numbers import decimal_mark
+from .parts import parted
 from .prose import names_goods, only_noise, sentences_of, split_sentences, spoken
 from .reading import Reading
 from .records import records_at
+from .remarks import may_remark, speaks_of_goods, speaks_of_line
 from .tabular import table_at
-from .units import Sort, unit_behind
 from .words import is_tax_label, sums_up
 
 _MOST_CHARACTERS = 200_000
@@ -47,10 +52,12 @@ class _Body:
     source: str
     taken: set[int] = field(default_factory=set)
     tabled: set[int] = field(default_factory=set)  # of those, what tables, records, totals took
+    listed: set[int] = field(default_factory=set)  # and what lists did
     found: list[tuple[int, OrderLine]] = field(default_factory=list)
     candidates: list[tuple[int, Candidate]] = field(default_factory=list)
     totals: list[Decimal] = field(default_factory=list)
     counts: list[tuple[Decimal, str]] = field(default_factory=list)  # "Всего 100 шт": number, unit
+    sentences: list[tuple[str, str]] = field(default_factory=list)  # each, and what was read of it
     problems: list[str] = field(default_factory=list)
     currency: str = ""
 
@@ -70,9 +77,11 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
         body.problems.append("too-many-lines")
     _read_tables(body)
     _read_totals(body)
+    addressed = _read_addresses(body)
     body.tabled = set(body.taken)
     _read_lists(body)
     _read_sentences(body)
+    _doubt_addresses(body)
     _settle_all(body)
     _audit(body)
     ordered = [line for _, line in sorted(body.found, key=lambda pair: pair[0])]
@@ -81,20 +90,14 @@ def read_body(text: str, language: str = "", source: str = "body") -> Reading:
         totals=tuple(body.totals),
         currency=body.currency,
         around=tuple(
-            line for place, line in enumerate(lines) if place not in body.taken and line.strip()
+            line
+            for place, line in enumerate(lines)
+            if (place not in body.taken or place in addressed) and line.strip()
         ),
         problems=tuple(dict.fromkeys(body.problems)),
         strength=0,
         source=source,
     )
-
-
-def until_signature(lines: list[str]) -> list[str]:
-    """The lines above the one with which a letter closes; all of them when none does."""
-    for place, line in enumerate(lines):
-        if place and ends_text(line):
-            return lines[:place]
-    return lines
 
 
 def _read_tables(body: _Body) -> None:
@@ -137,9 +140,35 @@ def _read_totals(body: _Body) -> None:
             body.taken.add(place)
 
 
+def _read_addresses(body: _Body) -> set[int]:
+    """Take what stands below "Delivery address:"; its numbers count no goods."""
+    addressed: set[int] = set()
+    for place in range(len(body.lines)):
+        if place not in body.taken | addressed and (block := block_at(body.lines, place)):
+            addressed |= set(range(place, block.end)) - body.taken
+    body.taken |= addressed
+    return addressed
+
+
+def _doubt_addresses(body: _Body) -> None:
+    """Bare lines apart from the list may be a street and a postcode."""
+    listed = {
+        place: not (one.has_unit or one.dashed or one.draft.price or one.draft.sku)
+        for place, one in body.candidates
+        if place in body.listed
+    }
+    elsewhere = [place for place, _ in body.found if place in body.tabled]
+    elsewhere += [place for place, _ in body.candidates if place not in body.listed]
+    apart = may_be_address(body.lines, listed, elsewhere)
+    body.candidates = [
+        (place, weakened(one, 0.8, "goods-or-address") if place in apart else one)
+        for place, one in body.candidates
+    ]
+
+
 def _read_lists(body: _Body) -> None:
     candidates: dict[int, Candidate] = {}
-    enumerated = _enumerated(body)
+    enumerated = enumerated_among(body.lines, body.tabled, body.language, body.mark)
     for place, line in enumerate(body.lines):
         if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
             continue
@@ -164,6 +193,7 @@ def _read_lists(body: _Body) -> None:
             candidate = _cleared(candidate)
         body.candidates.append((place, candidate))
         body.taken.add(place)
+        body.listed.add(place)
 
 
 def _cleared(candidate: Candidate) -> Candidate:
@@ -209,24 +239,46 @@ def _audit(body: _Body) -> None:
         (place, line if place in body.tabled else doubted(line, body.language, body.mark))
         for place, line in body.found
     ]
+    spoken_of = [line for place, line in body.found if place not in body.tabled]
+    said = iter(parted(spoken_of, body.language))
+    body.found = [
+        (place, line if place in body.tabled else next(said)) for place, line in body.found
+    ]
     _correct(body)
     spoken_of = [line for place, line in body.found if place not in body.tabled]
-    own_numbers = _enumerated(body)
+    own_numbers = enumerated_among(body.lines, body.tabled, body.language, body.mark)
     lines = [
         re.sub(r"^\s*\d{1,4}[\s.)]+", "", line) if place in own_numbers else line
         for place, line in enumerate(body.lines)
     ]
     if len({ordered_as(line) for line in spoken_of}) < len(spoken_of):
         body.problems.append("line-repeated")
-    if _has_gap(body):
+    dashed = {place for place, candidate in body.candidates if candidate.dashed}
+    if has_gap(body.lines, {place for place, _ in body.candidates}, dashed, body.tabled):
         body.problems.append("quantity-unsaid")
     if not _counts_agree(body):
         body.problems.append("total-mismatch")
     body.problems += audited(lines, body.tabled, spoken_of, body.totals, body.language, body.mark)
+    if _remarks(body):
+        body.problems.append("remark-unread")
     if not _OF_SOME_LINE.isdisjoint(body.problems):
         body.found = [
             (place, line if place in body.tabled else _weakened(line)) for place, line in body.found
         ]
+
+
+def _remarks(body: _Body) -> bool:
+    """True when something is said of ordered goods that orders nothing and was not read."""
+    listed = {place for place, _ in body.candidates}
+    unread = [
+        (place, line)
+        for place, line in enumerate(body.lines)
+        if place not in listed and place not in body.tabled
+    ]
+    aside = [(line, "") for _, line in unread if only_noise(line) and may_remark(line)]
+    return any(speaks_of_line(line) for _, line in unread) or speaks_of_goods(
+        [*body.sentences, *aside], (line for _, line in body.found)
+    )
 
 
 def _correct(body: _Body) -> None:
@@ -263,21 +315,6 @@ def _weakened(line: OrderLine) -> OrderLine:
     return replace(line, confidence=min(line.confidence, 0.8))
 
 
-def _has_gap(body: _Body) -> bool:
-    """True when a line right between two of a list names something and says no number."""
-    listed = {place for place, _ in body.candidates}
-    for place in range(1, len(body.lines) - 1):
-        line = body.lines[place].strip()
-        if place in listed or not {place - 1, place + 1} <= listed:
-            continue
-        before = unbulleted(body.lines[place - 1].strip())
-        opening = next((char for char in before if char.isalpha()), "")
-        goes_on = line[:1] in "(+&" or (line[:1].islower() and not opening.islower())
-        if line and not goes_on and not line.endswith(":") and not only_noise(line):
-            return True
-    return False
-
-
 def _counts_agree(body: _Body) -> bool:
     """False when "Всего 110 шт" stands under lines in that unit, which come to something else."""
     for number, code in body.counts:
@@ -295,48 +332,14 @@ _DOUBTS = frozenset(
         "line-changes",
         "line-conditional",
         "price-or-total-unclear",
+        "price-per-other-unit",
+        "pack-or-price",
         "description-thin",
         "unit-unsure",
     }
 )
 _OF_SOME_LINE = frozenset({"corrected", "points-elsewhere"})  # nobody knows of which
 _DOUBTS_CONFIDENCE = 0.6
-
-
-def _enumerated(body: _Body) -> set[int]:
-    """Lines that count themselves: 1, 2, 3 or 10, 20, 30 in front, another number behind."""
-    starts: list[tuple[int, int]] = []
-    for place, line in enumerate(body.lines):
-        match = _NUMBERED.match(line)
-        if match and place not in body.tabled and not _counts(line, match.end(1)):
-            starts.append((place, int(match[1])))
-    found: set[int] = set()
-    run: list[tuple[int, int]] = []
-    for place, number in [*starts, (-1, -1)]:
-        step = number - run[-1][1] if run else 0
-        if (
-            run
-            and step in (1, 10)
-            and place - run[-1][0] <= 3
-            and (len(run) == 1 or step == run[1][1] - run[0][1])
-        ):
-            run.append((place, number))
-            continue
-        if len(run) >= 2 and run[0][1] in (1, 10):
-            counted = [one for one, _ in run]
-            others = sum(
-                len(figures(body.lines[one], body.language, body.mark)) >= 2 for one in counted
-            )
-            if others * 3 >= 2 * len(counted):
-                found |= set(counted)
-        run = [(place, number)]
-    return found
-
-
-def _counts(line: str, end: int) -> bool:
-    """True when a unit that counts stands behind a number that begins a line: "2 cases"."""
-    unit = unit_behind(line, end)
-    return unit is not None and unit.unit.sort in (Sort.COUNT, Sort.PACK)
 
 
 def _runs_on(body: _Body, place: int) -> bool:
@@ -353,7 +356,6 @@ def _runs_on(body: _Body, place: int) -> bool:
     return opened or (following[0].islower() and not _ENDS_COUNTED.search(this))
 
 
-_NUMBERED = re.compile(r"\s*(\d{1,4})[.)]?\s+\S")
 _CAPITAL = re.compile(r"[A-ZÄÖÜ]")  # in German goods are nouns, unless all is in small letters
 _NAMES = re.compile(r"[A-ZÄÖÜ\d]")
 _BROKEN_FROM = 50  # characters
@@ -443,4 +445,10 @@ def _read_sentences(body: _Body) -> None:
     for place, sentence in sentences_of(body.lines, body.taken):
         found = spoken(sentence, body.language, body.mark)
         body.candidates += [(place, candidate) for candidate in found]
+        body.sentences.append((sentence, " ".join(_read_of(candidate) for candidate in found)))
         body.taken.add(place)
+
+
+def _read_of(candidate: Candidate) -> str:
+    draft = candidate.draft
+    return f"{draft.sku} {draft.description} {draft.unit}"

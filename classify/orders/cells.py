@@ -11,6 +11,7 @@ from decimal import Decimal
 
 from .currency import MARK
 from .numbers import readings
+from .pricebase import base_behind
 from .units import unit_behind, unit_of
 
 Cell = str | Decimal | date  # "" is the empty cell
@@ -21,6 +22,7 @@ _LEADING = re.compile(r"\s*([-+\u2212]?\d[\d.,\u00a0\u2009\u202f' ]*\d|[-+\u2212
 _ROUGH = re.compile(
     r"(?i)(?:~|≈|\bок\.|около|прим|ca\.|approx|circa|±|\+/-)|\d\s*[-–—]\s*\d|\?|<|>|\bдо\b"
 )
+_FOR = re.compile(r"/|\s(?=\w{2,3}\s)")
 _NO_NUMBER = re.compile(r"[^\d]*")
 
 
@@ -60,9 +62,13 @@ def amounts(cell: Cell, mark: str = "") -> tuple[Decimal, ...]:
         return (cell,)
     if isinstance(cell, date) or len(cell) > 40:
         return ()
-    if not cell.isdecimal():
-        cell = _MONEY.sub("", cell).strip(" *=:%\u00a0")
-    return readings(cell, mark)
+    if cell.isdecimal():
+        return readings(cell, mark)
+    for match in _FOR.finditer(cell):  # "4,20 €/100 Stk"
+        base = base_behind(cell, match.start())
+        if base and not cell[base.end :].strip() and _MONEY.search(cell):
+            return base.of_one(amounts(cell[: match.start()], mark))
+    return readings(_MONEY.sub("", cell).strip(" *=:%\u00a0"), mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

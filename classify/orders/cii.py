@@ -3,7 +3,7 @@
 In: the root element. Out: a `Reading` of strength 3. Standards: CII D16B, its ZUGFeRD 1
 forerunner, SCRDM CIO (Order-X 1.0).
 
-Limits: sub-lines of EXTENDED are taken like lines; notes of a line are not read.
+Limits: sub-lines of EXTENDED are taken like lines.
 """
 
 from decimal import Decimal
@@ -15,7 +15,7 @@ from postroom.order import Buyer, Delivery, OrderKind, OrderLine
 from .lines import checked_gtin
 from .nodes import attribute, child, children, day, local, number, text
 from .reading import Reading
-from .structured import exact_line
+from .structured import NEW_ORDERS, exact_line
 
 _INVOICES = ("CrossIndustryInvoice", "CrossIndustryDocument")
 _CHANGE_CODE = "230"  # UNTDID 1001: purchase order change request
@@ -38,6 +38,9 @@ def read_cii(root: etree._Element, filename: str) -> Reading:
         text(document, "PurposeCode") in ("4", "1")
     )
     kind = OrderKind.INVOICE if invoice else OrderKind.ORDER_CHANGE if change else OrderKind.ORDER
+    problem = "change" if kind is OrderKind.ORDER_CHANGE else ""
+    if kind is OrderKind.ORDER and text(document, "TypeCode") not in NEW_ORDERS:
+        problem = "function-unknown"
     summation = _first(
         settlement,
         "SpecifiedTradeSettlementHeaderMonetarySummation",
@@ -56,7 +59,7 @@ def read_cii(root: etree._Element, filename: str) -> Reading:
         ),
         total=number(text(summation, "DuePayableAmount", "GrandTotalAmount")) if invoice else None,
         due_date=day(text(settlement, "SpecifiedTradePaymentTerms/DueDateDateTime/DateTimeString")),
-        problems=("change",) if kind is OrderKind.ORDER_CHANGE else (),
+        problems=(problem,) if problem else (),
         strength=3,
         source=filename,
     )
@@ -96,6 +99,7 @@ def _line(item: etree._Element, place: int, filename: str) -> OrderLine | None:
         unit=attribute(quantity, "unitCode"),
         price=number(text(net, "ChargeAmount")),
         base=_base(net),
+        base_unit=attribute(child(net, "BasisQuantity"), "unitCode"),
         total=_total(settlement),
         discounted=_first(settlement, "SpecifiedTradeAllowanceCharge") is not None,
     )

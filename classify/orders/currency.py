@@ -5,6 +5,7 @@ Limits: a bare "$" is taken for US dollars and a bare "kr" for nothing.
 """
 
 import re
+from collections.abc import Collection
 
 _SIGNS = {
     "€": "EUR",
@@ -73,6 +74,8 @@ MARK = (
     r"|р\.(?!\s?п)|р\b(?![-/])|fr\.))"
 )
 _FIND = re.compile(MARK, re.IGNORECASE)
+# Signs that several currencies share.
+_SHARED = {"$": frozenset({"USD", "AUD", "CAD", "HKD"}), "¥": frozenset({"JPY", "CNY"})}
 _CODES = frozenset(_WORDS.values()) | frozenset(_SIGNS.values())
 
 
@@ -80,6 +83,18 @@ def currency_in(text: str) -> str:
     """The first currency named in `text`; empty when none is."""
     match = _FIND.search(text)
     return code_of_word(match[0]) if match else ""
+
+
+def sign_or_code(text: str) -> str:
+    """The first currency named in `text`, by its sign where several share that; else empty."""
+    match = _FIND.search(text)
+    return "" if not match else match[0] if match[0] in _SHARED else code_of_word(match[0])
+
+
+def differ(said: Collection[str]) -> bool:
+    """True when these signs and codes cannot all mean one currency."""
+    codes = set(said) - _SHARED.keys()
+    return len(codes) > 1 or any(not codes <= _SHARED[one] for one in said if one in _SHARED)
 
 
 def code_of_word(word: str) -> str:

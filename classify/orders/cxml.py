@@ -68,4 +68,5 @@ def _line(item: etree._Element, place: int, filename: str) -> OrderLine:
         unit=text(detail, "UnitOfMeasure"),
         price=number(text(detail, "UnitPrice/Money")),
         base=number(attribute(child(detail, "PriceBasisQuantity"), "quantity")),
+        base_unit=text(detail, "PriceBasisQuantity/UnitOfMeasure"),
     )

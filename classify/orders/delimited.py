@@ -1,8 +1,8 @@
 """CSV and its kin, in any charset and with any delimiter -> order lines.
 
-In: octets. Out: a `Reading` of strength 2, or None when the text is no table. The delimiter is the
-one of ; tab | , that cuts most lines into the same number of cells; a comma between digits cannot
-delimit where another one can.
+In: octets, the charset they were sent with. Out: a `Reading` of strength 2, or None when the text
+is no table. The delimiter is the one of ; tab | , that cuts most lines into the same number of
+cells; a comma between digits cannot delimit where another one can.
 
 Limits: 5 000 rows. Quoted cells may hold line ends; a stray quote ends with its line.
 """
@@ -21,13 +21,16 @@ from .table import Grid, read_table
 
 _DELIMITERS = (";", "\t", "|", ",")
 _DECIMAL_COMMA = re.compile(r"(?<![\d,])\d{1,6},\d{1,2}(?![\d,])|,\s")
+_AS_TEXT = re.compile(r'="([^"]*)"')  # how Excel is told to keep a code's zeros: ="00123"
 _SAMPLE_LINES = 60
 _MOST_CHARACTERS = 5_000_000
 
 
-def read_delimited(filename: str, content: bytes, language: str = "") -> Reading | None:
+def read_delimited(
+    filename: str, content: bytes, language: str = "", charset: str = ""
+) -> Reading | None:
     """The order in a CSV file; None when it is no table at all."""
-    grid = grid_of_text(filename, content, language)
+    grid = grid_of_text(filename, content, language, charset)
     if grid is None:
         return None
     table = read_table(grid)
@@ -45,10 +48,12 @@ def read_delimited(filename: str, content: bytes, language: str = "") -> Reading
     )
 
 
-def grid_of_text(filename: str, content: bytes, language: str = "") -> Grid | None:
+def grid_of_text(
+    filename: str, content: bytes, language: str = "", charset: str = ""
+) -> Grid | None:
     """The rows and cells of a CSV file; None when nothing delimits them."""
     check_size(content)
-    text = decode(content)[0][:_MOST_CHARACTERS].replace("\x00", "")
+    text = decode(content, charset)[0][:_MOST_CHARACTERS].replace("\x00", "")
     if text[:5].lower().startswith("sep="):
         text = text.partition("\n")[2]
     delimiter = _delimiter(text)
@@ -59,7 +64,7 @@ def grid_of_text(filename: str, content: bytes, language: str = "") -> Grid | No
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
     try:
         for row in reader:
-            rows.append([cell.strip() for cell in row])
+            rows.append([_said(cell.strip()) for cell in row])
             numbers.append(reader.line_num)
             if len(rows) > MOST_LINES:
                 break
@@ -67,6 +72,11 @@ def grid_of_text(filename: str, content: bytes, language: str = "") -> Grid | No
         if not rows:
             return None
     return Grid(rows=rows, source=f"{filename}:", language=language, numbers=numbers)
+
+
+def _said(cell: str) -> str:
+    match = _AS_TEXT.fullmatch(cell) if cell.startswith("=") else None
+    return match[1] if match else cell
 
 
 def _delimiter(text: str) -> str | None:

@@ -11,12 +11,13 @@ import datetime
 import re
 from dataclasses import replace
 from enum import Enum
+from itertools import groupby
 
 from postroom.order import OrderKind
 from postroom.reading.charsets import decode
 from postroom.reading.language import detect
 
-from .audit import noted
+from .audit import beside, noted
 from .body import read_body
 from .buyer import buyer_of_document, seller_of_document
 from .dbf import looks_like_dbf, read_dbf
@@ -27,8 +28,9 @@ from .heading import surroundings
 from .hostile import Unreadable, check_container, check_size
 from .htmlgrids import is_struck
 from .htmltable import read_html
-from .kind import kind_of_document
+from .kind import is_other_paper, kind_of_document
 from .pdf import read_pdf
+from .phrases import IN_PACKAGES, IS_COPY, ONLY_IF, PATTERN_ONLY
 from .reading import Reading
 from .spreadsheet import read_spreadsheet
 from .xmlorder import read_xml
@@ -36,17 +38,29 @@ from .xmlorder import read_xml
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _WORKBOOK_STREAMS = tuple(name.encode("utf-16-le") for name in ("Workbook", "Book"))
 _LOCKED_STREAM = "EncryptedPackage".encode("utf-16-le")
+_MOST_NOTE = 300  # letters of a row beside a table; what is longer are terms
+_TERMS_ROWS, _TERMS_ROW = 4, 60  # rows of so many letters one after another: terms as well
+_OF_ALL = (
+    (PATTERN_ONLY, "order-draft"),
+    (IS_COPY, "order-repeated"),
+    (IN_PACKAGES, "quantity-scaled"),
+    (ONLY_IF, "conditional"),
+)
 _HTML = re.compile(rb"<(?:!doctype html|html|table|head|body|meta)\b", re.IGNORECASE)
 
 
 def read_document(
-    filename: str, content: bytes, language: str = "", written: datetime.date | None = None
+    filename: str,
+    content: bytes,
+    language: str = "",
+    written: datetime.date | None = None,
+    charset: str = "",
 ) -> Reading:
     """What a document says of an order. Raises Unreadable when we cannot read it."""
     check_size(content)
     if not content:
         raise Unreadable("empty")
-    reading = _by_content(filename, content, language)
+    reading = _by_content(filename, content, language, charset)
     return replace(placed(reading, filename, language, written), source=filename)
 
 
@@ -87,7 +101,7 @@ def sort_of(content: bytes) -> Sort:
     return Sort.UNKNOWN if content.startswith(b"{\\rtf") else Sort.TEXT
 
 
-def _by_content(filename: str, content: bytes, language: str) -> Reading:
+def _by_content(filename: str, content: bytes, language: str, charset: str) -> Reading:
     match sort_of(content):
         case Sort.PDF:
             return read_pdf(filename, content, language)
@@ -100,14 +114,14 @@ def _by_content(filename: str, content: bytes, language: str) -> Reading:
         case Sort.DBF:
             return read_dbf(filename, content)
         case Sort.HTML:
-            return _html(filename, decode(content)[0], language)
+            return _html(filename, decode(content, charset)[0], language)
         case Sort.XML:
             reading = read_xml(filename, content)
             if reading is None:
                 raise Unreadable("unknown-format")
             return reading
         case Sort.TEXT:
-            return _text(filename, content, language)
+            return _text(filename, content, language, charset)
         case _:
             raise Unreadable("unknown-format")
 
@@ -119,11 +133,11 @@ def _html(filename: str, html: str, language: str) -> Reading:
     return replace(reading, problems=(*reading.problems, "rows-struck"))
 
 
-def _text(filename: str, content: bytes, language: str) -> Reading:
-    table = read_delimited(filename, content, language)
+def _text(filename: str, content: bytes, language: str, charset: str) -> Reading:
+    table = read_delimited(filename, content, language, charset)
     if table is not None and table.lines:
         return table
-    return replace(read_body(decode(content)[0], language, filename), strength=1)
+    return replace(read_body(decode(content, charset)[0], language, filename), strength=1)
 
 
 def _container(filename: str, content: bytes, language: str) -> Reading:
@@ -150,7 +164,8 @@ def placed(
     """The reading with kind, number, dates and buyer taken from the text around its lines."""
     if reading.strength >= 3 and not reading.source.startswith("template "):
         return reading
-    kind = reading.kind or kind_of_document("\n".join(reading.around[:60]), filename)
+    title = "\n".join(reading.around[:60])
+    kind = reading.kind or kind_of_document(title, filename)
     language = language or detect("\n".join(reading.around[:200]))
     said = surroundings(reading.around, kind or OrderKind.ORDER, language, written)
     problems: tuple[str, ...] = ()
@@ -160,8 +175,14 @@ def placed(
         party, problems = buyer_of_document(reading.around)
     if kind is OrderKind.ORDER_CHANGE:
         problems = (*problems, "change")
+    elif kind is OrderKind.NONE and is_other_paper(title, filename):
+        problems = (*problems, "not-an-order")
     elif kind is not OrderKind.INVOICE:
         problems = (*problems, *noted(reading.around, reading.lines))
+        if reading.strength >= 2:  # else its text was looked at while it was read
+            notes = _notes(reading.around)
+            said_of_all = (problem for phrase, problem in _OF_ALL if phrase.search(notes))
+            problems = (*problems, *beside(notes), *said_of_all)
     return replace(
         reading,
         kind=kind,
@@ -176,3 +197,13 @@ def placed(
         buyer=reading.buyer if reading.buyer.name else party,
         problems=(*reading.problems, *problems),
     )
+
+
+def _notes(around: tuple[str, ...]) -> str:
+    """The rows beside a document's table, without what stands in paragraphs: terms of business."""
+    notes: list[str] = []
+    for long, rows in groupby(around, lambda row: len(row) >= _TERMS_ROW):
+        together = list(rows)
+        if not long or len(together) < _TERMS_ROWS:
+            notes += [row for row in together if len(row) <= _MOST_NOTE]
+    return "\n".join(notes)

@@ -3,7 +3,10 @@
 In: octets of a checked zip container. Out: a `Reading`, strength 2 when a table held the lines,
 else 1. Standard: ECMA-376 WordprocessingML.
 
-Limits: text boxes, headers, footers and tracked deletions are not read.
+Text that is struck out is a problem: whether it is ordered is not said.
+
+Limits: text boxes, headers, footers and tracked deletions are not read; text that a style strikes
+out is not told from other text.
 """
 
 from decimal import Decimal
@@ -19,18 +22,21 @@ from .table import Grid, read_table
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _PART = "word/document.xml"
+_STRUCK = (f"{_W}rPr/{_W}strike", f"{_W}rPr/{_W}dstrike")
 
 
 def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
     """The order in a Word document. Raises Unreadable for a bomb or a broken file."""
-    paragraphs, grids = parts_of_docx(filename, content, language)
+    body = _body(content)
+    paragraphs, grids = _parts(body, filename, language)
+    struck = ("rows-struck",) if _is_struck(body) else ()
     tables = [read_table(grid) for grid in grids]
     held = [table for table in tables if table.lines]
     if not held:
         text = read_body("\n".join(paragraphs), language, filename)
         return Reading(
             lines=text.lines, totals=text.totals, currency=text.currency, around=text.around,
-            problems=text.problems, strength=1, source=filename,
+            problems=(*text.problems, *struck), strength=1, source=filename,
         )  # fmt: skip
     around = [*paragraphs, *(line for table in tables for line in table.around)]
     return Reading(
@@ -39,7 +45,9 @@ def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
         charges=sum((table.charges for table in tables), Decimal(0)),
         currency=held[0].currency,
         around=tuple(line for line in around if line.strip()),
-        problems=tuple(dict.fromkeys(problem for table in held for problem in table.problems)),
+        problems=tuple(
+            dict.fromkeys([*(problem for table in held for problem in table.problems), *struck])
+        ),
         strength=2,
         source=filename,
     )
@@ -49,11 +57,31 @@ def parts_of_docx(
     filename: str, content: bytes, language: str = ""
 ) -> tuple[list[str], list[Grid]]:
     """(paragraphs, tables) of a Word document. Raises Unreadable like read_docx."""
+    return _parts(_body(content), filename, language)
+
+
+def _body(content: bytes) -> etree._Element:
     if _PART not in check_container(content):
         raise Unreadable("unknown-format")
     body = parse_xml(part_of(content, _PART, MOST_OCTETS)).find(f"{_W}body")
     if body is None:
         raise Unreadable("broken")
+    return body
+
+
+def _is_struck(body: etree._Element) -> bool:
+    """True when some run of the text, not of the space behind it, is struck out."""
+    for run in body.iter(f"{_W}r"):
+        if any(
+            mark.get(f"{_W}val", "true") not in ("0", "false", "off")
+            for name in _STRUCK
+            for mark in run.findall(name)
+        ) and any((text.text or "").strip() for text in run.findall(f"{_W}t")):
+            return True
+    return False
+
+
+def _parts(body: etree._Element, filename: str, language: str) -> tuple[list[str], list[Grid]]:
     grids = [
         Grid(rows=_rows(table), source=f"{filename}:table {place} row ", language=language)
         for place, table in enumerate(body.findall(f"{_W}tbl"), start=1)
@@ -69,7 +97,7 @@ def _rows(table: etree._Element) -> list[list[Cell]]:
             span = cell.find(f"{_W}tcPr/{_W}gridSpan")
             width = (
                 int(span.get(f"{_W}val") or 1)
-                if span is not None and (span.get(f"{_W}val") or "").isdigit()
+                if span is not None and (span.get(f"{_W}val") or "").isdecimal()
                 else 1
             )
             cells += [_text(cell), *[""] * (min(width, 40) - 1)]

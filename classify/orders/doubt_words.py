@@ -6,6 +6,7 @@ line, or parted from others by a slash; all are linear.
 """
 
 from .caseless import Caseless, Phrases
+from .holding_words import DEPENDS, HOLDS, MULTIPLIES
 
 # Words of people who speak; goods are not called so.
 SPEECH = Phrases(
@@ -51,6 +52,7 @@ entfallen
 skip (?:the|line|item)
 drop the
 forget (?:the|about)
+leave (?:that|this|those|them|it) (?:one|ones|out|off)
 scratch the
 кроме
 за исключением
@@ -292,6 +294,9 @@ DOUBTS = (
     (_VAGUE, "quantity-unsaid"),
     (_DRAFT, "order-draft"),
     (_AGAIN, "order-repeated"),
+    (HOLDS, "order-draft"),
+    (DEPENDS, "conditional"),
+    (MULTIPLIES, "quantity-multiplied"),
 )
 # Something more is wanted; where no number stands beside it, it was not read.
 WANTS_MORE = Phrases(r"""
@@ -324,15 +329,36 @@ noch (?:auch |noch )(?:\w+ )?\w+
 не забудьте
 тоже
 """)
+# With what is added in a few words: "Plus plasticiser", "and ties as well", "И пластификатор".
+ADDS = Caseless(
+    r"^\W*(?:oh )?(?:and|plus|also|und|sowie|dazu|auch|плюс|а также|также|и|да|ещё|еще)\s"
+    r"|\b(?:too|as well|also|auch|noch|auch noch|тоже|также)"
+    r"\W*(?:please|pls|bitte|thanks|danke|пожалуйста)?\W*$"
+)
+# What is added in the same way and is no goods: wishes, charges, remarks about the delivery.
+WISHES = Caseless(
+    r"\b(?:happy|merry|nice|good|great|best|wishes|greetings|love|luck|carriage|freight|postage|shipping"
+    r"|packing|mwst|versand\w*|fracht\w*|porto|verpackung\w*|schön\w*|frohe\w*|gut\w*|grüß\w*|viel\w*"
+    r"|хорош\w+|добр\w+|удач\w*|праздник\w*|успех\w*|привет\w*)\b"
+)
+# "Bitte liefern Sie an unser Lager in Bonn" names no goods.
+_ONLY_WHERE = (
+    r"(?!(?: sie)?(?: es| alles| das| die ware)?"
+    r"(?: (?:an|nach|zu|zur|zum|in|ins|im|auf|bei|am|frei)"
+    r"(?: (?:die|das|den|der|dem|unsere?[nrms]?|folgende\w*))?(?: [\w.-]+){1,2},?){1,3}\W*$)"
+)
 # The writer wants something; where the sentence has no number, it was not read.
-WANTS = Phrases(r"""
+WANTS = Phrases(
+    r"""
 please (?:send|supply|order|get|bring|pack|put|include)(?! to\b)
 we need
 we also need
 we'll need
 we will need
 i need
-bitte\b[^.!?\n]{0,60}\b(?:liefern|schicken|senden|mitbringen|einpacken)
+bitte\b[^.!?\n]{0,60}\b(?:liefern|schicken|senden|mitbringen|einpacken)"""
+    + _ONLY_WHERE
+    + r"""
 wir (?:brauchen|benötigen)
 (?<!не )нужн[аыо]
 (?<!не )нужен
@@ -341,13 +367,16 @@ wir (?:brauchen|benötigen)
 отгрузите
 требуется
 требуются
-""")
+"""
+)
 # By which any of these is known; most lines of a list hold none.
 BEGINNINGS = frozenset[str]().union(
     *(
         phrases.beginnings
         for phrases in (*(pattern for pattern, _ in DOUBTS), POINTS, WANTS_MORE, WANTS)
-    )
+    ),
+    ("and", "plu", "als", "und", "sow", "daz", "auc", "плю", "так", "и", "а", "да", "ещё", "еще"),
+    ("too", "wel", "noc", "тож"),
 )
 # What such a sentence may speak of besides goods: time, a list that stands elsewhere.
 ASIDE = Caseless(
@@ -366,7 +395,7 @@ PAPERWORK = Caseless(
     r"(?:invoice|bill\b|confirm|acknowledg|delivery (?:note|date|time|address)|certificat"
     r"|paperwork|document"
     r"|datasheet|data sheet|price|quote|discount|call|phone|ring (?:me|us)|let (?:me|us) know"
-    r"|tell|email|e-mail"
+    r"|\btell\b|email|e-mail"
     r"|copy|copies|number|address|tracking|label|receipt|note that|\bref\b|driver|pallet|lift"
     r"|time slot|team"
     r"|rechnung|lieferschein|bestätig|termin|anruf|bescheid|zertifikat|mitteil|melden|angeb"

@@ -2,7 +2,7 @@
 
 In: octets beginning with UNA or UNB. Out: a `Reading` of strength 3. Standards: UN/EDIFACT syntax
 3 and 4, ORDERS D.96A and D.01B with the EANCOM subset: LIN, PIA, IMD, QTY 21/47, PRI, MOA
-203/79/86, NAD BY, DTM, RFF, CUX.
+203/79/86, NAD BY, DTM, RFF, CUX, LOC 7, FTX.
 
 Limits: only the first message of an interchange is read, a second is a problem; 20 000 segments.
 """
@@ -18,7 +18,7 @@ from .hostile import Unreadable, check_size
 from .lines import checked_gtin
 from .nodes import number
 from .reading import Reading
-from .structured import deleted, exact_line
+from .structured import NEW_ORDERS, deleted, exact_line, said_in
 
 _KINDS = {"ORDERS": OrderKind.ORDER, "ORDCHG": OrderKind.ORDER_CHANGE, "INVOIC": OrderKind.INVOICE}
 _CHARSETS = {
@@ -32,6 +32,7 @@ _CHARSETS = {
 }
 _ORDERED = ("21", "47", "1")  # QTY: ordered, invoiced, discrete
 _AGAIN = ("7", "31", "35")  # BGM 1225: duplicate, copy, retransmission; 9 is the original
+_TERMS = ("AAB", "PMT", "REG", "TXD")  # FTX 4451: terms of business, full of conditions
 _MOST_SEGMENTS = 20_000
 _UNITS = {"PCE": "H87", "PCS": "H87", "EA": "EA", "CT": "XCT", "BX": "XBX", "PK": "NMP"}
 
@@ -49,6 +50,7 @@ class _Item:
     unit: str = ""
     price: Decimal | None = None
     base: Decimal | None = None
+    base_unit: str = ""
     total: Decimal | None = None
     deleted: bool = False
 
@@ -58,6 +60,7 @@ class _Message:
     """The message while it is walked through."""
 
     kind: OrderKind | None = None
+    name: str = ""  # BGM 1001: what the document is
     function: str = ""
     number: str = ""
     reference: str = ""
@@ -70,6 +73,8 @@ class _Message:
     email: str = ""
     items: list[_Item] = field(default_factory=list)
     totals: list[Decimal] = field(default_factory=list)
+    places: set[str] = field(default_factory=set)  # where the lines are to go
+    notes: list[str] = field(default_factory=list)
     in_summary: bool = False
     ended: bool = False
     several: bool = False  # another message follows
@@ -120,9 +125,14 @@ def _take(message: _Message, tag: str, elements: Elements) -> None:
         message.ended = True
     elif tag == "UNS":
         message.in_summary = True
+    elif tag == "FTX":
+        if _part(elements, 0) not in _TERMS:
+            message.notes.append(" ".join(_of(elements, 3)))
     elif tag == "LIN":
         _begin_line(message, elements)
     elif message.items and not message.in_summary:
+        if tag == "LOC" and _part(elements, 0) == "7":
+            message.places.add(_part(elements, 1))
         _take_in_line(message.items[-1], tag, elements)
     else:
         _take_in_header(message, tag, elements)
@@ -154,7 +164,8 @@ def _take_in_line(item: _Item, tag: str, elements: Elements) -> None:
         case "PRI" if item.price is None or _part(elements, 0) == "AAA":
             item.price = number(_part(elements, 0, 1))
             item.base = number(_part(elements, 0, 4))
-            item.unit = item.unit or _part(elements, 0, 5)
+            item.base_unit = _part(elements, 0, 5)
+            item.unit = item.unit or item.base_unit
         case "MOA" if _part(elements, 0) in ("203", "66", "38"):
             item.total = number(_part(elements, 0, 1))
 
@@ -162,7 +173,8 @@ def _take_in_line(item: _Item, tag: str, elements: Elements) -> None:
 def _take_in_header(message: _Message, tag: str, elements: Elements) -> None:
     match tag:
         case "BGM":
-            message.number, message.function = _part(elements, 1), _part(elements, 2)
+            message.name, message.number = _part(elements, 0), _part(elements, 1)
+            message.function = _part(elements, 2)
         case "DTM":
             found = _date(_part(elements, 0, 1), _part(elements, 0, 2))
             if _part(elements, 0) == "137":
@@ -213,15 +225,20 @@ def _date(said: str, shape: str) -> datetime.date | None:
 
 def _reading(message: _Message, filename: str) -> Reading:
     assert message.kind is not None
-    kind, problems = message.kind, []
+    kind = message.kind
+    problems = [] if kind is OrderKind.INVOICE else [*said_in(message.notes)]
     if kind is OrderKind.ORDER and message.function in ("1", "3", "4", "5"):
         kind = OrderKind.ORDER_CHANGE
     if kind is OrderKind.ORDER_CHANGE:
         problems.append("cancellation" if message.function in ("1", "3") else "change")
     elif kind is OrderKind.ORDER and message.function in _AGAIN:
         problems.append("order-repeated")
-    elif kind is OrderKind.ORDER and message.function not in ("", "9"):
+    elif kind is OrderKind.ORDER and (
+        message.function not in ("", "9") or message.name not in NEW_ORDERS
+    ):
         problems.append("function-unknown")
+    if kind is OrderKind.ORDER and len(message.places) > 1:
+        problems.append("places-differ")
     if message.several:
         problems.append("several-orders")
     buyer = message.parties.get("SU" if kind is OrderKind.INVOICE else "BY", ("", ""))
@@ -261,6 +278,7 @@ def _line(item: _Item, count: int, filename: str) -> OrderLine:
         unit_code=_UNITS.get(item.unit, ""),
         price=item.price,
         base=item.base,
+        base_unit=item.base_unit,
         total=item.total,
     )
     return deleted(line) if item.deleted else line

@@ -5,12 +5,14 @@ Unreadable("bomb"). calamine keeps every sheet as a full rectangle, so two cells
 of an xlsx ask for 17 thousand million cells; repeated cells of an ods and shared strings multiply
 in the same way.
 
-Limits: .xls is looked at by ole.py.
+Limits: .xls is looked at by ole.py. Zeros that a format shows before a number are seen in xlsx
+alone.
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
 
 from .hostile import Unreadable, part_of
 
@@ -18,6 +20,7 @@ _STRINGS = "xl/sharedStrings.xml"
 _MOST_CELLS = 3_000_000
 _MOST_TEXT = 200_000_000  # characters of all cells together
 _MOST_PART = 60_000_000  # octets of one sheet's XML
+_MOST_SHOWN = 100_000  # numbers with zeros before them
 _CELL = re.compile(rb'<(?:\w+:)?c\b[^>]{0,80}?\br="([A-Z]{1,3})(\d{1,7})"')
 _HIDDEN = re.compile(
     rb'<(?:\w+:)?row\b[^>/]{0,300}\bhidden="(?:1|true)"[^>/]{0,300}>\s*<(?:\w+:)?c\b'
@@ -29,6 +32,15 @@ _STRUCK = re.compile(rb'<(?:\w+:)?strike\b(?![^>]{0,40}val="(?:0|false)")')
 _FONT = re.compile(rb"<(?:\w+:)?font[\s/>]")
 _FORMAT = re.compile(rb"<(?:\w+:)?xf\b[^>]{0,400}")
 _FORMATTED = re.compile(rb'<(?:\w+:)?c\b[^>]{0,80}?\bs="(\d{1,6})"[^>]{0,80}(?<!/)>')
+# Formats that show zeros before a number ("000000", "000-000"), and cells with a whole number.
+_ZEROS = re.compile(
+    rb'<(?:\w+:)?numFmt\b(?=[^>]{0,200}\bnumFmtId="(\d{1,6})")[^>]{0,200}\bformatCode="(0[0\\-]{1,20})"'
+)
+_NUMBER = re.compile(
+    rb'<(?:\w+:)?c\b(?=[^>]{0,80}\br="([A-Z]{1,3})(\d{1,7})")(?=[^>]{0,80}\bs="(\d{1,6})")'
+    rb'(?![^>]{0,80}\bt="[^n])[^>]{0,200}>\s*(?:<(?:\w+:)?f\b[^>]{0,300}(?:/>|>[^<]{0,2000}</(?:\w+:)?f>)\s*)?'
+    rb"<(?:\w+:)?v>(\d{1,15})<"
+)
 _STRUCK_ODS = re.compile(rb'text-line-through-(?:style|type)="(?!none")')
 _REPEATED = re.compile(rb'number-(columns|rows)-repeated="(\d{1,9})"')
 _ROW = re.compile(rb"<table:table-row\b([^>]{0,400})>(.{0,20000}?)</table:table-row>", re.DOTALL)
@@ -44,16 +56,20 @@ class Extent:
     formulas: bool = False  # some formula has no stored value
     hidden: bool = False  # some row with cells, or some column, is hidden
     struck: bool = False  # some cell, or a part of its text, is struck out
+    # (row, column, number) -> that number with the zeros its format shows before it
+    shown: Mapping[tuple[int, int, int], str] = field(default_factory=dict)
 
 
 def extent_of(content: bytes, names: frozenset[str]) -> Extent:
     """Measure a workbook. Raises Unreadable("bomb") when it would not fit."""
     formulas = hidden = struck = False
+    shown: dict[tuple[int, int, int], str] = {}
     strings = 0
     if _STRINGS in names:
         texts = part_of(content, _STRINGS, _MOST_PART)
         strings, struck = _longest_string(texts), _STRUCK.search(texts) is not None
-    crossed = _struck_formats(part_of(content, _STYLES, _MOST_PART)) if _STYLES in names else set()
+    styles = part_of(content, _STYLES, _MOST_PART) if _STYLES in names else b""
+    crossed, zeros = _struck_formats(styles), _zero_formats(styles)
     for name in sorted(names):
         if name.startswith("xl/worksheets/") and name.endswith(".xml"):
             part = part_of(content, name, _MOST_PART)
@@ -61,6 +77,8 @@ def extent_of(content: bytes, names: frozenset[str]) -> Extent:
             formulas = formulas or _VALUELESS.search(part) is not None
             hidden = hidden or _HIDDEN.search(part) is not None
             struck = struck or not crossed.isdisjoint(_FORMATTED.findall(part) if crossed else ())
+            if zeros and len(shown) < _MOST_SHOWN:
+                shown |= _shown(part, zeros)
         elif name.startswith("xl/worksheets/") and name.endswith(".bin"):
             corners = _xlsb_corners(part_of(content, name, _MOST_PART))
             _check_area({row for row, _ in corners}, {column for _, column in corners})
@@ -68,7 +86,7 @@ def extent_of(content: bytes, names: frozenset[str]) -> Extent:
             part = part_of(content, name, _MOST_PART)
             _check_ods(part)
             struck = struck or _STRUCK_ODS.search(part) is not None
-    return Extent(formulas=formulas, hidden=hidden, struck=struck)
+    return Extent(formulas=formulas, hidden=hidden, struck=struck, shown=shown)
 
 
 def _struck_formats(styles: bytes) -> set[bytes]:
@@ -80,6 +98,35 @@ def _struck_formats(styles: bytes) -> set[bytes]:
     formats = _FORMAT.findall(_between(styles, b"cellXfs"))
     uses = [re.search(rb'\bfontId="(\d{1,6})"', one) for one in formats]
     return {b"%d" % place for place, use in enumerate(uses) if use and int(use[1]) in struck}
+
+
+def _zero_formats(styles: bytes) -> dict[bytes, str]:
+    """Cell format -> its number format, where that shows zeros in front (ECMA-376 18.8.30)."""
+    codes = {number: code.decode().replace("\\", "") for number, code in _ZEROS.findall(styles)}
+    if not codes:
+        return {}
+    formats = _FORMAT.findall(_between(styles, b"cellXfs"))
+    uses = [re.search(rb'\bnumFmtId="(\d{1,6})"', one) for one in formats]
+    return {
+        b"%d" % place: codes[use[1]] for place, use in enumerate(uses) if use and use[1] in codes
+    }
+
+
+def _shown(part: bytes, zeros: dict[bytes, str]) -> dict[tuple[int, int, int], str]:
+    return {
+        (int(row) - 1, _column(letters) - 1, int(number)): _in_format(number.decode(), zeros[use])
+        for letters, row, use, number in map(
+            re.Match.groups, islice(_NUMBER.finditer(part), _MOST_SHOWN)
+        )
+        if use in zeros
+    }
+
+
+def _in_format(number: str, code: str) -> str:
+    """4500 in the format 000-000 is 004-500."""
+    digits = list(number.zfill(code.count("0")))
+    behind = [digits.pop() if mark == "0" else mark for mark in reversed(code)]
+    return "".join([*digits, *reversed(behind)])
 
 
 def _between(part: bytes, name: bytes) -> bytes:

@@ -19,8 +19,10 @@ from .currency import MARK, currency_in
 from .dates import date_spans, hour_spans
 from .numbers import GROUPING, NUMBER, readings
 from .numerals import Numeral, may_begin, numeral_at
+from .pricebase import Base, base_behind
+from .ranges import Range, ranges
 from .references import is_referred_to
-from .units import Found, Sort, unit_behind
+from .units import Found, Sort, unit_behind, unit_named
 
 _MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
 _MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
@@ -48,22 +50,13 @@ _ROUGH_BEFORE = Caseless(
     r"|etwa|ungefähr|bis zu|rund|не более|не менее|минимум|max\.?|maximal|min\.?|at least"
     r"|mindestens)\s*$"
 )
-# "5-6", "10–12": a range between free-standing numbers, no part of a code, date or telephone.
-_RANGE = re.compile(
-    r"(?<![\w.,/+–-])(?P<low>\d{1,5}(?:[.,]\d{1,3})?)[-–—](?P<high>\d{1,5}(?:[.,]\d{1,3})?)"
-    r"(?![\w/+]|[-–—.,:]\d|[-–—]\w|\s?[°%])"
-)
-# Behind a range that describes the goods: a pressure, a voltage, "4-5 кг/шт".
-_SPANS = Caseless(
-    r"\s?(?:bar|бар|[мк]?па|atm|атм|mm|мм|[µμ]m|мкм|°|v|в|w|вт|k|hz|гц|лет|кл|классы?|years"
-    r"|jahre|[^\W\d_]{1,3}/)(?![^\W\d_])"
-)
 _RANGE_BEHIND = re.compile(r"\s?(?:[-–—]|\.\.\.?|…|до|to|bis|или|or|oder)\s?\d")
 _RANGE_BEFORE = re.compile(r"\d\s?(?:[-–—]|\.\.\.?|…|(?<=\s)(?:до|to|bis|или|or|oder))\s?$")
 _TIMES = "xXхХ×*"
 _TIMES_SIGN = re.compile(f"[{_TIMES}]")  # without one beside it, a number is part of no size
 _TIMES_BEFORE = re.compile(rf"(?:^|[\s\)\]])[{_TIMES}]\s?$")
 _TIMES_BEHIND = re.compile(rf"\s?[{_TIMES}](?=\s)|\s?×(?!\s?\d)")
+_TIMES_CLOSES = re.compile(r"[xх](?=\s*(?:[,;.)]|$))")  # "Stühle 4x, Tische 2x", but no "HP 59X"
 _ORDINAL = re.compile(r"st\b|nd\b|rd\b|th\b")  # "1st"
 _PERCENT = re.compile(r"\s?(?:%|процент|prozent|percent)")
 _CENTS = re.compile(r"[.,]\d\d$")
@@ -96,6 +89,7 @@ class Figure:
     rough: bool = False  # "около 50", "200-300"
     numeral: bool = False  # in words
     weak: bool = False  # "ein", "один"
+    base: Base | None = None  # how many a price is for, where that is not one
 
 
 @lru_cache(maxsize=256)  # every step of reading a text asks for the same lines
@@ -130,7 +124,20 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
     worded = _numerals(line, found, language)
     if worded and "(" in line:
         found = [one for one in found if not any(_repeats(one, word) for word in worded)]
-    return tuple(sorted([*found, *worded], key=lambda one: one.start))
+    return tuple(_based(line, sorted([*found, *worded], key=lambda one: one.start)))
+
+
+def _based(line: str, found: list[Figure]) -> list[Figure]:
+    """ "£4.20 per 100" is one figure, where another can be the quantity."""
+    for price in found:
+        base = base_behind(line, price.end) if price.money or price.is_price else None
+        if base is None:
+            continue
+        others = [one for one in found if not price.start <= one.start < base.end]
+        if not base.may_count or any(not (one.money or one.is_price) for one in others):
+            whole = replace(price, end=base.end, is_price=True, base=base)
+            return _based(line, sorted([*others, whole], key=lambda one: one.start))
+    return found
 
 
 def _repeats(figure: Figure, worded: Figure) -> bool:
@@ -138,7 +145,7 @@ def _repeats(figure: Figure, worded: Figure) -> bool:
     return worded.start < figure.start < worded.number_end
 
 
-def _ranged(line: str, found: "Range") -> Figure | None:
+def _ranged(line: str, found: Range) -> Figure | None:
     """ "5-6 листов": one rough figure, the lower end its value; None for the tail of a code."""
     if _glued_before(line, found.start):
         return None
@@ -152,37 +159,6 @@ def _ranged(line: str, found: "Range") -> Figure | None:
         unit=unit,
         rough=True,
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Range:
-    """ "5-6" in a line, where it may be a quantity: no date, no code, no size of the goods."""
-
-    start: int
-    end: int
-    low: Decimal
-
-
-def ranges(line: str, mark: str = "") -> list[Range]:
-    """Every range of a line that may be a rough quantity."""
-    found: list[Range] = []
-    for match in _RANGE.finditer(line):
-        low, high = readings(match["low"], mark)[:1], readings(match["high"], mark)[:1]
-        if (
-            not low
-            or not high
-            or match["high"][:2].isdigit()
-            and match["high"][0] == "0"  # "11-0042" is a code
-            or not 0 < low[0] < high[0] <= 10 * low[0]
-            or _SPANS.match(line, match.end())
-        ):
-            continue
-        if any(start < match.end() and match.start() < end for start, end in date_spans(line)):
-            continue
-        if any(start < match.end() and match.start() < end for start, end in hour_spans(line)):
-            continue
-        found.append(Range(start=match.start(), end=match.end(), low=low[0]))
-    return found
 
 
 def unit_after(line: str, end: int) -> bool:
@@ -244,7 +220,7 @@ def _glued_behind(line: str, end: int, unit: Found | None) -> bool:
     if behind in "%°‰\"”″'’_№^":
         return True
     if behind in _TIMES:
-        return not (
+        return not _TIMES_CLOSES.match(line, end) and not (
             following in ("", " ", "\u00a0", "\t") or (behind == "×" and not following.isdigit())
         )
     if behind.isalnum():
@@ -269,6 +245,7 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         _MONEY_BEFORE.search(line[max(0, start - 8) : start])
         or _PRICE_SIGN.search(line[max(0, start - 3) : start])
     )  # "$11.20/m"
+    priced = priced or _MONEY_BEHIND.match(line, end)  # "600р"
     if (_glued_behind(line, end, unit) and not priced) or (
         multiplied and _in_size(line, start, end)
     ):
@@ -285,8 +262,10 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if money and behind:
         unit = None
     stop = behind.end() if behind and money else (unit.end if unit else end)
+    closes = _TIMES_CLOSES.match(line, end) if multiplied and not unit else None
+    stop = closes.end() if closes else stop
     times = multiplied is not None and bool(
-        _TIMES_BEFORE.search(before) or _TIMES_BEHIND.match(line[end : end + 3])
+        closes or _TIMES_BEFORE.search(before) or _TIMES_BEHIND.match(line[end : end + 3])
     )
     begin = start
     if in_front and money:
@@ -404,7 +383,7 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
             continue
         if repeated := _REPEATED.match(line, end):
             end = repeated.end() if Decimal(repeated["value"]) == numeral.value else end
-        unit = unit_behind(line, end)
+        unit = unit_named(line[start:end], end) if numeral.pair else unit_behind(line, end)
         tail = line[max(0, start - 24) : start]
         found.append(
             Figure(
@@ -416,7 +395,7 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
                 unit=unit,
                 numeral=True,
                 weak=numeral.weak,
-                rough=bool(_ROUGH_BEFORE.search(tail)),
+                rough=numeral.rough or bool(_ROUGH_BEFORE.search(tail)),
             )
         )
     return found

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from postroom.order import Delivery, OrderKind
 
+from .addresses import block_at
 from .caseless import Caseless
 from .currency import currency_in
 from .dates import Found, dates_in
@@ -98,7 +99,8 @@ _ADDRESS = Caseless(
     r"|dirección de entrega)\s*[:\-–]\s*(?P<address>.{4,200})$"
     r"|\b(?:по адресу|доставить на адрес|доставка на адрес|please deliver to|ship (?:it "
     r"|them )?to|deliver to|liefern sie (?:bitte )?an"
-    r"|lieferung (?:bitte )?an)\s?:?\s(?P<inline>[^.\n]{6,160})",
+    r"|lieferung (?:bitte )?an)\s?:?\s(?P<inline>(?:[^.\n]|(?:(?<=\bг)|(?<=\bул)|(?<=\bд)|(?<=\bпр)"
+    r"|(?<=\bпер)|(?<=\bобл)|(?<=\bкв)|(?<=\bстр)|(?<=\bкорп)|(?<=\bпос)|(?<=str))\.){6,160})",
 )
 _TOTAL_LABEL = Caseless(
     r"(?:итого|всего)(?: к оплате| с ндс| по (?:заказу|сч[её]ту))?|к оплате|сумма (?:заказа"
@@ -264,7 +266,10 @@ def _delivery_date(dated: Sequence[tuple[str, Found]]) -> datetime.date | None:
 
 
 def _address(lines: Sequence[str]) -> str:
-    for line in lines:
+    for place, line in enumerate(lines):
+        block = block_at(lines, place)
+        if block is not None and block.delivery:
+            return block.address
         match = _ADDRESS.search(line)
         if match:
             begin, end = match.span("address" if match["address"] else "inline")

@@ -27,7 +27,7 @@ from .countwords import (
 )
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, multiplies
-from .numbers import readings
+from .pricing import discount_in, may_be_packed, prices_of_one
 from .units import NEVER_ORDERED, Sort
 
 _BULLET = Caseless(
@@ -45,7 +45,7 @@ _VAGUE = Caseless(
     r"|как всегда|уточн\w+|если есть|if|or|either|instead"
     r"|as last time|as usual|same as|whatever|maybe|perhaps|possibly|oder|falls|wenn|statt"
     r"|anstatt|wie letztes mal|wie immer|wie gehabt"
-    r"|eventuell|evtl|несколько|пару|some|several|einige|ein paar|остальное|the rest|tbc|tbd"
+    r"|eventuell|evtl|несколько|some|several|einige|ein paar|остальное|the rest|tbc|tbd"
     r"|н/д|не надо|не нужно"
     r"|возврат\w*|забрать|rückgabe|retoure\w*|leergut|returns?|empties|не нужны?|не привоз\w+"
     r"|bitte prüfen|noch offen|сколько есть|alle|all you have)\b|\?"
@@ -93,11 +93,6 @@ _STARTS_BARE = re.compile(r"\s(?:[^\W\d_]{3,}|[A-ZА-ЯЁÄÖÜ]{1,4}\d?-?[A-ZА
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _WORD_OF = re.compile(r"\s[a-z]{3,12}\sof\s[a-zA-Z]")  # "6 trays of ..."
 _LEADS = 3.0  # the score of a figure that a sentence puts first
-_DISCOUNT = Caseless(
-    r"[(,;]?\s?(?:\b(?:less|minus|минус|(?:со )?скидк\w+|disc(?:ount)?\.?|abzgl\.?|abzüglich"
-    r"|rabatt)|(?<!\w)[-–])\s?(?P<percent>\d{1,2}(?:[.,]\d{1,2})?)\s?%"
-    r"(?:\s(?:discount|off|rabatt|скидк\w+))?\)?"
-)
 _AMOUNT_OF = re.compile(r"(?i)^(?:of|von|d'|de)\s")
 
 
@@ -137,7 +132,7 @@ def item(
     else:
         text = unbulleted(text)
     coded, sku, gtin = codes_of(text)
-    coded, discount = _discount(coded)
+    coded, discount = discount_in(coded)
     found = figures(coded, language, mark)
     weighed = sorted(
         ((_weight(coded, one), -place, one) for place, one in enumerate(found)),
@@ -150,6 +145,7 @@ def item(
     best_score, _, quantity = _by_product(found) or leading or weighed[0]
     rivals = [one for w, _, one in weighed[1:] if w > best_score - 0.75]
     rivalled = any(one.values != quantity.values for one in rivals)
+    found, doubts = prices_of_one(found, quantity)
     price, total = _money(coded, found, quantity)
     description = _description(coded, [quantity, *(one for one in (price, total) if one)])
     if not names_something(description) and not sku and not gtin:
@@ -159,7 +155,9 @@ def item(
     money = next((one.money for one in found if one.money), "")
     if not (total or quantity.unit):
         rivalled = rivalled or _has_cents(coded, quantity)  # "Paint 5 l 450,00": a price
-    problems = _problems(coded, quantity, rivalled)
+    problems = (*_problems(coded, quantity, rivalled), *doubts)
+    if any(may_be_packed(coded, one, quantity, price) for one in found if one.is_price):
+        problems = (*problems, "pack-or-price")
     if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
@@ -235,15 +233,6 @@ def _counted(
 
 def _without_short(description: str, short: str) -> str:
     return description.rstrip(".").removesuffix(short).rstrip(" \t,;")
-
-
-def _discount(text: str) -> tuple[str, Decimal | None]:
-    """A discount in percent, taken out of the line: "less 10%", "скидка 5 %", "abzgl. 3 %"."""
-    match = _DISCOUNT.search(text) if "%" in text else None
-    if match is None:
-        return text, None
-    said = readings(match["percent"], ".")
-    return f"{text[: match.start()]} {text[match.end() :]}", next(iter(said), None)
 
 
 def _noun_behind(line: str, quantity: Figure) -> str:
@@ -378,16 +367,15 @@ def _money(
         for one in others
         if one.start > quantity.start
         and (one.money or one.is_price or one.is_total or one.unit is None)
-    ]
+    ][:12]  # a line with more of them is no item of a list
     for price in cells:
         for total in cells:
             if price is total or total.start < price.start or price.unit is not None:
                 continue
             if _any_product(quantity, price, total):
                 return price, total
-    price_said = next(
-        (one for one in others if one.is_price and (one.unit is None or one.money)), None
-    )
+    prices = [one for one in others if one.is_price and (one.unit is None or one.money)]
+    price_said = next((one for one in prices if one.money), next(iter(prices), None))
     total_said = next((one for one in others if one.is_total), None)
     if price_said or total_said:
         return price_said, total_said
@@ -423,7 +411,7 @@ def _has_cents(line: str, figure: Figure) -> bool:
 
 def _any_product(quantity: Figure, price: Figure, total: Figure) -> bool:
     return any(
-        multiplies(count, cost, amount) and cost != 1
+        cost != 1 and multiplies(count, cost, amount)
         for count in quantity.values[:2]
         for cost in price.values[:2]
         for amount in total.values[:2]

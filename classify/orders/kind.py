@@ -28,13 +28,17 @@ from .phrases import (
     INVOICE_TITLE,
     ORDER_TITLE,
     ORDERS,
+    OTHER_NAME,
+    OTHER_TITLE,
     REMINDS,
+    SELLS,
     TERMS_AS_BEFORE,
 )
 
 _MOST = 20_000  # characters of the text that are looked at
 _HEAD_MOST = 300  # characters in which a document says that it only asks
 _TITLE_MOST = 1500  # of a document's beginning
+_TITLE_ROWS = 12  # rows among which a document's title stands
 _FORWARD_OR_REPLY = re.compile(
     r"^(?:\s*(?:re|fwd?|aw|wg|sv|tr|vs|ответ|пересл|ha)(?:\[\d+\])?\s?:)+", re.IGNORECASE
 )
@@ -88,6 +92,8 @@ def kind_of_mail(subject: str, text: str, filenames: tuple[str, ...] = ()) -> Ki
     problems = ("refers-to-earlier-order",) if pointing else ()
     if REMINDS.search(written):
         problems = (*problems, "reminder")
+    if SELLS.search(written):
+        problems = (*problems, "not-an-order")
     if _asks(_COLUMN_ASKS.sub(" ", body)):
         problems = (*problems, "asks-back")
     if orders or ASKS_FOR_BILL.search(written) or ASKS_POLITELY.search(body):
@@ -135,6 +141,8 @@ def kind_of_document(title: str, filename: str) -> OrderKind | None:
         )
     if invoice:
         return OrderKind.INVOICE
+    if is_other_paper(title, filename):
+        return OrderKind.NONE
     if order:
         return OrderKind.ORDER
     if ENQUIRES.search(beginning[:_HEAD_MOST]):
@@ -142,3 +150,18 @@ def kind_of_document(title: str, filename: str) -> OrderKind | None:
     if INVOICE_TITLE.search(name):
         return OrderKind.INVOICE
     return OrderKind.ORDER if ORDER_TITLE.search(name) else None
+
+
+def is_other_paper(title: str, filename: str) -> bool:
+    """True for a delivery note, a stock list, a forecast, a seller's confirmation.
+
+    Its title stands before any word for an order, or in its name where no title does.
+    """
+    head = "\n".join(title[:_TITLE_MOST].split("\n")[:_TITLE_ROWS])
+    order, other = ORDER_TITLE.search(head), OTHER_TITLE.search(head)
+    if other is not None:
+        return order is None or other.start("title") <= order.start()
+    name = filename.rpartition(".")[0].replace("_", " ").replace("-", " ")
+    if order is not None or ORDER_TITLE.search(name):
+        return False
+    return OTHER_NAME.search(name) is not None

@@ -27,15 +27,16 @@ def read_known(
     language: str = "",
     written: datetime.date | None = None,
     means: Means = Means(),  # noqa: B008  frozen
+    charset: str = "",
 ) -> Reading:
     """What a document says of an order. Raises Unreadable when we cannot read it."""
     taught, problems = by_template(
-        parts_of_document(filename, content) if means.templates else (), written, means
+        parts_of_document(filename, content, charset) if means.templates else (), written, means
     )
     if taught is not None:
         return replace(placed(taught, filename, language, written), source=filename)
     try:
-        reading = read_document(filename, content, language, written)
+        reading = read_document(filename, content, language, written, charset)
     except Unreadable as error:
         if means.ocr is None or not _is_picture(content, error):
             raise

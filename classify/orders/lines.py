@@ -21,6 +21,7 @@ from .units import code_of
 
 SURE = 0.85  # from here on a line may go to the ERP without a person
 _VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
+_DOUBTED = 0.6
 _MOST_COMBINATIONS = 32
 
 
@@ -35,7 +36,7 @@ class Draft:
     unit: str = ""
     price: tuple[Decimal, ...] = ()
     total: tuple[Decimal, ...] = ()
-    discount: Decimal | None = None  # per cent
+    discount: Decimal | None = None  # per cent, or the share of one where only that multiplies
     confidence: float = 0.9  # before proof
     problems: tuple[str, ...] = ()
     source: str = ""
@@ -139,9 +140,24 @@ def multiplies(
     total = abs(total)  # a credit note's is negative
     if abs(exact - total) <= slack:
         return True
-    if discount is not None and abs(exact * (100 - discount) / 100 - total) <= slack:
+    if any(abs(exact * left - total) <= slack for left in what_discount_leaves(discount)):
         return True
     return any(abs(exact * (100 + rate) / 100 - total) <= slack for rate in _VAT_RATES)
+
+
+def what_discount_leaves(discount: Decimal | None) -> tuple[Decimal, ...]:
+    """The share that is left to pay: per cent, or, below one, perhaps as Excel stores 15 %: 0.15"""
+    if not discount:
+        return ()
+    per_cent = (100 - discount) / 100
+    return (per_cent, 1 - discount) if 0 < discount < 1 else (per_cent,)
+
+
+def doubted(line: OrderLine, problem: str) -> OrderLine:
+    """The line with a problem that leaves it unsure."""
+    return replace(
+        line, confidence=min(line.confidence, _DOUBTED), problems=(*line.problems, problem)
+    )
 
 
 def ordered_as(line: OrderLine) -> tuple[object, ...]:
@@ -188,7 +204,9 @@ def _discounted(price: Decimal, discount: Decimal, quantity: Decimal, total: Dec
     """The price after the discount, where it is the discounted one that makes the total."""
     if multiplies(quantity, price, total):
         return price
-    return plain((price * (100 - discount) / 100).quantize(Decimal("0.0001")))
+    prices = [price * left for left in what_discount_leaves(discount)]
+    made = next((one for one in prices if multiplies(quantity, one, total)), prices[0])
+    return plain(made.quantize(Decimal("0.0001")))
 
 
 def divided(total: Decimal, quantity: Decimal) -> Decimal | None:

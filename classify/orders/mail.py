@@ -9,15 +9,17 @@ Limits: a document inside an archive or an attached message is not opened here: 
 
 import datetime
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from postroom.message import Attachment, Message
 from postroom.order import OrderKind, OrderLine
 
 from .audit import beside
-from .body import read_body, until_signature
+from .body import read_body
 from .buyer import buyer_of_mail
 from .caseless import Caseless
+from .closing import until_signature
 from .heading import names_several, surroundings
 from .hostile import Unreadable
 from .htmlgrids import is_struck
@@ -28,7 +30,9 @@ from .means import Means
 from .noise import ends_text
 from .pair import paired
 from .phrases import CANCELS, CHANGES, DECIDES, ORDER_TITLE
+from .places import names_places
 from .reading import Reading
+from .remarks import may_remark, speaks_beside
 from .shown import parts_of_message
 
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
@@ -52,6 +56,7 @@ _IMAGE_NAMES = re.compile(
 )
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _CODE = re.compile(r"\d\W?[^\W\d_]|[^\W\d_]\W?\d")  # letters beside digits: "B-200"
+_SPEAKS = re.compile(r"(?:^|\s)[^\W\dA-ZÄÖÜА-ЯЁ_]{2}")  # not only the names of people and firms
 _SAYS_ATTACHED = Caseless(
     r"\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
     r"|прикрепл\w+|attach(?:ed|ing)"
@@ -88,7 +93,9 @@ def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B00
     more: list[str] = []
     if body.strength > 0 or any(one.lines for one in documents):  # else read_body looked at it
         more += beside(message.new_text)
-    if merged.lines and _says_more_below(message, language):
+        if (body.strength > 0 or not body.lines) and speaks_beside(message.new_text, merged.lines):
+            more.append("remark-unread")
+    if merged.lines and _says_more_below(message, language, merged.lines):
         more.append("signature-says-more")
     if merged.lines and is_struck(message.html):
         more.append("rows-struck")
@@ -123,7 +130,10 @@ def _documents(
             problems.append(f"attachment-unread:{name}")
             continue
         try:
-            readings.append(read_known(name, attachment.data, language, written, means))
+            reading = read_known(
+                name, attachment.data, language, written, means, attachment.charset
+            )
+            readings.append(reading)
         except Unreadable as error:
             problems.append(f"attachment-unreadable:{name}")
             if error.reason in ("encrypted", "bomb", "scanned"):
@@ -155,9 +165,16 @@ def _body(message: Message, language: str) -> Reading:
         return text
     table = read_html(message.html, "body", language)
     own = _squeezed(message.new_text)
-    lines = tuple(line for line in table.lines if _squeezed(_name(line)) in own)
-    if not lines:
+    written = [line for line in table.lines if _squeezed(_name(line)) in own]
+    if not written:
         return text
+    of_tables = {_table_of(line) for line in written}
+    words = _words_of(message.new_text)
+    lines = tuple(
+        line
+        for line in table.lines
+        if line in written or (_table_of(line) in of_tables and _is_said(line, words))
+    )
     tabled = _squeezed(
         " ".join(f"{line.sku} {line.gtin} {line.description}" for line in table.lines)
     )
@@ -165,6 +182,9 @@ def _body(message: Message, language: str) -> Reading:
     problems = table.problems
     if any(line.confidence >= 0.8 for line in spoken) and not table.lines:
         problems = (*problems, "sources-differ:body")
+    elsewhere = _words_of(f"{message.quoted_text}\n{message.signature}")
+    if any(line not in lines and not _is_said(line, elsewhere) for line in table.lines):
+        problems = (*problems, "sources-differ:body")  # nobody's, as far as the text tells
     return replace(
         table,
         lines=lines,
@@ -175,11 +195,29 @@ def _body(message: Message, language: str) -> Reading:
     )
 
 
+def _table_of(line: OrderLine) -> str:
+    """The table of the page that a line stands in."""
+    return line.source.rpartition(" row ")[0]
+
+
+def _is_said(line: OrderLine, words: set[str]) -> bool:
+    """True when all words of a line's name and code stand in a text.
+
+    A cell that spans several rows stands there once, away from most of them.
+    """
+    named = _words_of(f"{line.description} {line.sku}") or _words_of(line.gtin)
+    return bool(named) and named <= words
+
+
+def _words_of(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
 def _name(line: OrderLine) -> str:
     return line.description or line.sku or line.gtin
 
 
-def _says_more_below(message: Message, language: str) -> bool:
+def _says_more_below(message: Message, language: str, found: Sequence[OrderLine]) -> bool:
     """Whether what stands below the closing, in the signature's place, is about the order.
 
     Of goods only those count that have a unit or a code: streets and rooms have numbers as well.
@@ -191,6 +229,10 @@ def _says_more_below(message: Message, language: str) -> bool:
         return False
     said = "\n".join(one for one in _PARAGRAPH.split(below) if not _DISCLAIMS.search(one))
     if beside(said) or CANCELS.search(said) or CHANGES.search(said):
+        return True
+    words = [line for line in said.split("\n") if _SPEAKS.search(line) and may_remark(line)]
+    elsewhere = [replace(line, source="") for line in found]  # their places are of other text
+    if words and speaks_beside("\n".join(words), elsewhere):
         return True
     return any(
         line.unit_code or _CODE.search(line.sku) for line in read_body(below, language).lines
@@ -244,6 +286,7 @@ def _completed(
             *reading.problems,
             *problems,
             *(("several-orders",) if names_several(around) else ()),
+            *(("places-differ",) if names_places(around[1:]) else ()),
         ),
     )
 

@@ -39,10 +39,14 @@ def text(element: etree._Element | None, *paths: str) -> str:
     """The text at the first of the paths that has any; empty when none has."""
     for path in paths:
         for found in children(element, path):
-            said = " ".join("".join(str(part) for part in found.itertext()).split())
-            if said:
-                return said
+            if words := whole_text(found):
+                return words
     return ""
+
+
+def whole_text(element: etree._Element) -> str:
+    """All text in an element, one space between words."""
+    return " ".join("".join(str(part) for part in element.itertext()).split())
 
 
 def attribute(element: etree._Element | None, *names: str) -> str:

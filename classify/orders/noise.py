@@ -156,6 +156,11 @@ def is_noise(line: str) -> bool:
     return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
 
 
+def is_contact(line: str) -> bool:
+    """True for a telephone or an address of mail, which no goods are brought to."""
+    return bool(_CONTACT.search(line) or _WEB.search(line) or _TELEPHONE.search(line))
+
+
 _RECALLED_WORDS = (
     r"(?:прошл\w+|предыдущ\w+|последн\w+|last|previous|recent|letzte\w*|vorige\w*|jüngste\w*)"
     r"\s(?:\w+\s)?(?:заказ\w*|заявк\w+|партии|партию|поставк\w+|отгрузк\w+|раз|orders?"
@@ -193,7 +198,8 @@ _ASKS_FOR_MORE = Caseless(
     r"|добав\w+|довез\w+|дошл\w+|отправ\w+|достав\w+|вышл\w+|хот(?:им|ел\w*)|хочу|возьм\w+|бер[её]м"
     r"|сейчас|повтор\w+|now|this time|make|should|bring|get|jetzt|diesmal|bedarf|liefer\w+"
     r"|please|pls|need|want|order|send|again|same|more|another|bitte|brauch\w+"
-    r"|benötig\w+|bestell\w+|nochmal\w*|wieder|gleiche\w*|weitere)\b",
+    r"|benötig\w+|bestell\w+|nochmal\w*|wieder|gleiche\w*|weitere"
+    r"|leave (?:it|that|this|those|them)|skip)\b",
 )
 
 

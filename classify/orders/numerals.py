@@ -9,10 +9,13 @@ reads text treats them as vague. Words for one ("один", "ein", "un") are `we
 as often as quantities.
 """
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
+
+from .units import unit_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,8 @@ class Numeral:
     value: Decimal
     words: int  # how many words it took
     weak: bool = False  # "ein", "один", "one": perhaps only an article
+    rough: bool = False  # "пара стульев": a few; "two thirds": no decimal says it
+    pair: bool = False  # "пара сапог": one, of what comes in twos
 
 
 def _table(text: str) -> dict[str, int]:
@@ -112,7 +117,21 @@ _TIMES = _table("""
 _ARTICLES = frozenset({"a", "an", "ein", "einem", "einen", "eine", "une", "una"})
 _JOINERS = frozenset({"and", "und", "y", "et"})
 _PAIRS = {"пара": 2, "пару": 2, "couple": 2}
-_HALVES = {"полтора": Decimal("1.5"), "полторы": Decimal("1.5"), "anderthalb": Decimal("1.5")}
+# What comes in twos: "пара сапог" is one pair, "пара стульев" a couple of chairs.
+_PAIRED = re.compile(
+    r"(?:сапо[гж]|ботин|полуботин|перчат|рукавиц|краг|носк|носок|туф|кроссов|тапо|валенк|валенок|лыж|коньк"
+    r"|коньков|брюк|джинс|штан|галош|калош|бахил|наушник|очков|наколенник|налокотник|беруш|вставок"
+    r"|стелек|гетр|кед|ласт|резинов|рабоч|х/?б|хлопчат|нитрил|латекс|утепл|зимн|кирзов|диэлектр|защитн)"
+)
+_FRACTIONS = {"viertel": 4, "quarter": 4, "quarters": 4, "четверти": 4, "четвертых": 4}
+_OTHER_FRACTIONS = frozenset(
+    "drittel fünftel sechstel achtel zehntel third thirds fifth fifths sixth sixths eighth eighths "
+    "tenths трети третьих пятых десятых".split()
+)
+_HALVES = {
+    **dict.fromkeys(("полтора", "полторы", "anderthalb", "eineinhalb"), Decimal("1.5")),
+    "dreiviertel": Decimal("0.75"),
+}
 _FIRST_WORDS = frozenset({"half", *_HALVES, *_PAIRS, *_ARTICLES, *_SMALL, *_ROMANCE, *_TIMES})
 _ALONE_ONLY = 9  # what stands after a tens word: 1..9
 
@@ -121,7 +140,7 @@ _ALONE_ONLY = 9  # what stands after a tens word: 1..9
 def may_begin(word: str) -> bool:
     """False for most words, by which no number begins in any language."""
     plain = _plain(word)
-    return plain in _FIRST_WORDS or _value(plain) > 0
+    return plain in _FIRST_WORDS or plain.partition("-")[0] in _SMALL or _value(plain) > 0
 
 
 def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral | None:
@@ -135,13 +154,37 @@ def numeral_at(words: Sequence[str], start: int, language: str = "") -> Numeral 
     if first in _HALVES:
         return Numeral(value=_HALVES[first], words=1)
     if first in _PAIRS:
-        return Numeral(value=Decimal(_PAIRS[first]), words=1)
+        behind = _plain(words[start + 1]) if start + 1 < len(words) else ""
+        paired = _PAIRED.match(behind) is not None
+        value = 1 if paired else _PAIRS[first]
+        return Numeral(value=Decimal(value), words=1, rough=not paired, pair=paired)
+    if fraction := _fraction(words, start):
+        return fraction
     following = [_plain(word) for word in words[start + 1 : start + 3]]
     if first == "half" and following == ["a", "dozen"]:
         return Numeral(value=Decimal(6), words=3)
     if first in _ARTICLES and following and following[0] in _TIMES:
-        return Numeral(value=Decimal(_TIMES[following[0]]), words=2)
+        composed = _composed(words, start + 1)
+        return replace(composed, words=composed.words + 1) if composed else None
     return _composed(words, start)
+
+
+def _fraction(words: Sequence[str], start: int) -> Numeral | None:
+    """ "drei viertel", "three-quarters"; rough where it is no decimal."""
+    used = 1 if "-" in words[start] else 2
+    said = [part for word in words[start : start + used] for part in _plain(word).split("-")]
+    counted = _SMALL.get(said[0], 0)
+    if len(said) != 2 or not counted or said[1] not in (_FRACTIONS.keys() | _OTHER_FRACTIONS):
+        return None
+    rest = [_plain(word) for word in words[start + used : start + used + 3]]
+    if rest[:1] == ["of"] and rest[1:2] in (["a"], ["an"]):
+        used, rest = used + 2, rest[2:]
+    parts, measured = _FRACTIONS.get(said[1], 0), bool(rest) and unit_of(rest[0]) is not None
+    if counted < parts and measured:
+        return Numeral(value=Decimal(counted) / parts, words=used)
+    if rest[:1] == ["of"] or measured:
+        return Numeral(value=Decimal(counted), words=used, rough=True)
+    return None  # "six quarter plates"
 
 
 def _plain(word: str) -> str:
@@ -154,7 +197,7 @@ def _composed(words: Sequence[str], start: int) -> Numeral | None:
     for index in range(start, min(len(words), start + 8)):
         word = _plain(words[index])
         if word in _JOINERS and used and index + 1 < len(words) and current % 100 == 0:
-            if _value(_plain(words[index + 1])) and current:
+            if _value(_plain(words[index + 1])) and (current or total):
                 used += 1
                 continue
             break

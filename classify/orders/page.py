@@ -1,8 +1,8 @@
 """The words of a PDF and where they stand, through pdfium.
 
 In: octets of a PDF. Out: `Page`s of `Row`s of `Chunk`s, top to bottom, left to right: a chunk is a
-run of words without a wide gap, a row all chunks on one line. Positions are in points from the
-page's left and top.
+run of words without a wide gap or a ruling line between, a row all chunks on one line. Positions
+are in points from the page's left and top.
 
 Limits: 50 pages, 20 000 characters each; text that stands upright or slanted is read like any
 other, and text drawn as curves or as a picture is not there at all.
@@ -16,11 +16,13 @@ import pypdfium2 as pdfium  # type: ignore[import-untyped]
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
 from .hostile import Unreadable
+from .rulings import Rulings, rulings_of
 
 _MOST_PAGES = 50
 _MOST_CHARACTERS = 20_000
 _WORD_GAP = 0.22  # of the character height: a wider gap parts words
 _CHUNK_GAP = 0.62  # a wider gap parts cells
+_STRUCK = 0.7  # of a word's width that a line runs through
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,23 @@ class Row:
     chunks: tuple[Chunk, ...]
 
     @property
+    def middle(self) -> float:
+        """How far from the top its middle is."""
+        return self.top + self.height / 2
+
+    @property
     def text(self) -> str:
         """The chunks, two spaces between."""
         return "  ".join(chunk.text for chunk in self.chunks)
+
+    def is_struck(self, rulings: Rulings) -> bool:
+        """True when a line is drawn through some of its words."""
+        return any(
+            min(right, word.right) - max(left, word.left) > _STRUCK * (word.right - word.left)
+            for left, right in rulings.through(self.top, self.height)
+            for chunk in self.chunks
+            for word in chunk.words
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +82,7 @@ class Page:
 
     number: int  # from one
     rows: tuple[Row, ...]
+    rulings: Rulings = Rulings()
 
 
 @dataclass(slots=True)
@@ -88,21 +105,21 @@ def pages_of(content: bytes) -> list[Page]:
         )
         raise Unreadable("encrypted" if encrypted else "broken") from error
     try:
-        return [
-            Page(number=place + 1, rows=tuple(_rows(_glyphs(document, place))))
-            for place in range(min(len(document), _MOST_PAGES))
-        ]
+        return [_page(document, place) for place in range(min(len(document), _MOST_PAGES))]
     except pdfium.PdfiumError as error:
         raise Unreadable("broken") from error
     finally:
         document.close()
 
 
-def _glyphs(document: pdfium.PdfDocument, place: int) -> list[_Glyph]:
+def _page(document: pdfium.PdfDocument, place: int) -> Page:
     page = document[place]
     text = page.get_textpage()
     try:
-        return list(_characters(text.raw, page.get_height()))
+        height = page.get_height()
+        glyphs = list(_characters(text.raw, height))
+        rulings = rulings_of(page.raw, height)
+        return Page(number=place + 1, rows=tuple(_rows(glyphs, rulings)), rulings=rulings)
     finally:
         text.close()
         page.close()
@@ -130,7 +147,7 @@ def _characters(text: object, height: float) -> Iterator[_Glyph]:
         spaced = False
 
 
-def _rows(glyphs: list[_Glyph]) -> Iterator[Row]:
+def _rows(glyphs: list[_Glyph], rulings: Rulings) -> Iterator[Row]:
     """Characters whose middles lie on one line make a row."""
     ordered = sorted(glyphs, key=lambda one: (one.top + one.bottom) / 2)
     line: list[_Glyph] = []
@@ -140,16 +157,16 @@ def _rows(glyphs: list[_Glyph]) -> Iterator[Row]:
         if line and at - middle > 0.35 * min(
             glyph.bottom - glyph.top, line[0].bottom - line[0].top
         ):
-            yield _row(line)
+            yield _row(line, rulings)
             line = []
         if not line:
             middle = at
         line.append(glyph)
     if line:
-        yield _row(line)
+        yield _row(line, rulings)
 
 
-def _row(line: list[_Glyph]) -> Row:
+def _row(line: list[_Glyph], rulings: Rulings) -> Row:
     line = sorted(line, key=lambda one: one.left)
     heights = sorted(one.bottom - one.top for one in line)
     height = heights[len(heights) // 2]
@@ -161,7 +178,8 @@ def _row(line: list[_Glyph]) -> Row:
         part = _undoubled(line[begin:index])
         words.append(Word(part[0].left, part[-1].right, "".join(one.char for one in part)))
         begin = index
-    return Row(min(one.top for one in line), height, tuple(_chunks(words, height)))
+    top = min(one.top for one in line)
+    return Row(top, height, tuple(_chunks(words, height, rulings, top + height / 2)))
 
 
 def _parts(before: _Glyph, glyph: _Glyph, height: float) -> bool:
@@ -181,11 +199,13 @@ def _undoubled(part: list[_Glyph]) -> list[_Glyph]:
     return kept
 
 
-def _chunks(words: list[Word], height: float) -> Iterator[Chunk]:
+def _chunks(words: list[Word], height: float, rulings: Rulings, middle: float) -> Iterator[Chunk]:
     begin = 0
     for index in range(1, len(words) + 1):
-        if index < len(words) and words[index].left - words[index - 1].right <= _CHUNK_GAP * height:
-            continue
+        if index < len(words):
+            left, right = words[index - 1].right, words[index].left
+            if right - left <= _CHUNK_GAP * height and not rulings.parts(left, right, middle):
+                continue
         part = tuple(words[begin:index])
         yield Chunk(part[0].left, part[-1].right, part)
         begin = index

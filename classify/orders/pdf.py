@@ -19,7 +19,7 @@ from .body import read_body
 from .hostile import Unreadable
 from .lines import numbered
 from .page import Page, pages_of
-from .pdftable import grids_of
+from .pdftable import Found, grids_of
 from .reading import Reading
 from .table import Table, read_table
 from .xmlorder import read_xml
@@ -62,7 +62,7 @@ def read_pages(filename: str, pages: list[Page], language: str = "") -> Reading:
     found = grids_of(pages, filename, language)
     tables = [table for grid in found.grids if (table := read_table(grid)).lines]
     if tables:
-        return _from_tables(tables, found.around, filename)
+        return _from_tables(tables, found, filename)
     spoken = read_body("\n".join(row.text.replace("  ", "\t") for row in rows), language, filename)
     return Reading(
         lines=numbered(line for line in spoken.lines if _is_plain(line)),
@@ -81,15 +81,17 @@ def _is_plain(line: OrderLine) -> bool:
     return not line.problems and bool(line.unit_code or proved)
 
 
-def _from_tables(tables: list[Table], around: tuple[str, ...], filename: str) -> Reading:
+def _from_tables(tables: list[Table], found: Found, filename: str) -> Reading:
     lines = [line for table in tables for line in table.lines]
     return Reading(
         lines=tuple(lines),
         totals=tuple(total for table in tables for total in table.totals),
         charges=sum((table.charges for table in tables), Decimal(0)),
         currency=next((table.currency for table in tables if table.currency), ""),
-        around=(*around, *(text for table in tables for text in table.around)),
-        problems=tuple(dict.fromkeys(problem for table in tables for problem in table.problems)),
+        around=(*found.around, *(text for table in tables for text in table.around)),
+        problems=tuple(
+            dict.fromkeys([*(one for table in tables for one in table.problems), *found.problems])
+        ),
         strength=2,
         source=filename,
     )

@@ -2,26 +2,46 @@
 lines.
 
 In: the pages of a PDF. Out: `Grid`s whose first row is the heading, and the text beside them. A
-heading may fill several lines; a description may wrap below (or above) the line with the figures;
-the table goes on over pages when its heading is repeated or its columns simply continue.
+heading may fill several lines. A description may wrap below or above the line with the figures:
+ruling lines across the table tell where a row ends, else the distances do, and where these leave
+it open `description-unsure` says so. The table goes on over pages when its heading is repeated or
+rows like its last follow. What looks like a row and was not read is `rows-unread`.
 
-Limits: ruling lines are not looked at; two tables side by side are read as one.
+Limits: two tables side by side are read as one.
 """
 
-import re
-from dataclasses import dataclass, field
-from itertools import pairwise
+from bisect import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from .cells import Cell, amounts, is_number, quantity_of
-from .columns import columns_of
-from .lines import multiplies
-from .page import Chunk, Page, Row, Word
+from .cells import Cell
+from .page import Page, Row
+from .pdfcells import Column, cells_of, learn
+from .pdfheading import WRAP, heading_at
+from .pdfrows import (
+    OTHER_PAGE,
+    Line,
+    Open,
+    anchors,
+    append,
+    begins,
+    completes,
+    ends_at_figures,
+    follows,
+    holds_words,
+    is_alike,
+    is_ruled_off,
+    looks_like_row,
+    may_wait,
+    own_above,
+    stands_next,
+    under_figures,
+    wraps,
+)
+from .rulings import Rulings
 from .table import Grid
-from .words import Role, heading, sums_up
+from .words import sums_up
 
-_HEADING_LINES = 8
-_HEADING_HEIGHT = 5.0  # line heights that a heading may fill
-_WRAP = 1.9  # line heights between two lines of one cell
 _END_GAP = 7.0  # line heights without a line that end a table
 
 
@@ -31,35 +51,12 @@ class Found:
 
     grids: tuple[Grid, ...]
     around: tuple[str, ...]
-
-
-@dataclass(slots=True)
-class _Column:
-    """One column: its heading and the stretch it fills."""
-
-    text: str
-    left: float
-    right: float
-    role: Role | None = None  # what its heading means, once it is whole
-
-
-@dataclass(slots=True)
-class _Open:
-    """A table while its rows are collected."""
-
-    columns: list[_Column]
-    rows: list[list[Cell]] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
-    last_top: float = 0.0  # of the last text that belonged to the table
-    seen_top: float = 0.0  # of the last text at all
-    closing: bool = False  # a totals row was seen: what follows must prove itself
-    pending: list[str] = field(default_factory=list)  # words above the first figures, by column
-    ended: bool = False
+    problems: tuple[str, ...] = ()
 
 
 def grids_of(pages: list[Page], source: str, language: str) -> Found:
     """The tables of goods on the pages."""
-    opened: list[_Open] = []
+    opened: list[Open] = []
     around: list[str] = []
     for page in pages:
         _read_page(page, opened, around)
@@ -73,34 +70,172 @@ def grids_of(pages: list[Page], source: str, language: str) -> Found:
         for table in opened
         if table.rows
     ]
-    return Found(grids=tuple(grids), around=tuple(around))
+    problems = [problem for table in opened if table.rows for problem in table.problems]
+    if any((table.above and table.even) or ends_at_figures(table) for table in opened):
+        problems.append("description-unsure")
+    return Found(grids=tuple(grids), around=tuple(around), problems=tuple(dict.fromkeys(problems)))
 
 
-def _read_page(page: Page, opened: list[_Open], around: list[str]) -> None:
+def _read_page(page: Page, opened: list[Open], around: list[str]) -> None:
     rows = page.rows
     index = 0
-    table: _Open | None = None
+    table = _going_on(opened, page.rulings)
     while index < len(rows):
-        found = _heading_at(rows, index)
+        found = heading_at(rows, index)
         if found is not None:
+            if table is not None:
+                _let_go(table, around)
             columns, used = found
-            table = _continued(opened, columns) or _Open(columns=columns)
+            table = _continued(opened, columns) or Open(columns=columns)
             if table not in opened:
                 opened.append(table)
-            table.ended = False
             table.closing = False
-            table.last_top = table.seen_top = rows[index + used - 1].top
+            _widened(columns, page.rulings, rows[index + used - 1])
+            _begin(table, page.rulings, rows[index + used - 1])
+            table.figures_top = table.last_top
             index += used
             continue
-        row = rows[index]
+        group = rows[index : index + _held_together(table, rows, index)]
+        index += len(group)
+        if table is not None and table.awaits:
+            _await(table, group, page.rulings)
         if table is None or table.ended:
-            around.append(row.text)
-        else:
-            _take(table, rows, index, page.number, around)
-        index += 1
+            around += [row.text for row in group]
+        elif table.awaits:
+            _pass_by(table, group, around)
+        elif not _take_group(table, group, _place(page, index - len(group)), around):
+            for place, row in enumerate(group, start=index - len(group)):
+                _take(table, row, _place(page, place), around)
+    if table is not None:
+        _let_go(table, around)
+        if table.awaits and table.passed:
+            table.problems.append("rows-unread")
 
 
-def _continued(opened: list[_Open], columns: list[_Column]) -> _Open | None:
+def _place(page: Page, index: int) -> int:
+    """How a row is called in an order line's source."""
+    return page.number * 1000 + index + 1
+
+
+def _begin(table: Open, rulings: Rulings, row: Row) -> None:
+    """The table begins, or goes on, on a page, below or with this row."""
+    table.rulings = rulings
+    table.across = rulings.across(table.columns[0].left, table.columns[-1].right)
+    table.ended = table.awaits = table.passed = False
+    table.bare, table.below = [], []
+    table.last_top = table.seen_top = row.top
+    table.last_middle = row.middle
+
+
+def _let_go(table: Open, around: list[str]) -> None:
+    """What waited for a row is none's."""
+    around += [line.row.text for line in table.waiting]
+    table.waiting = []
+
+
+def _widened(columns: list[Column], rulings: Rulings, row: Row) -> None:
+    """A heading fills the whole of its cell, where ruling lines show one."""
+    for column in columns:
+        walls = rulings.beside(column.left, column.right, row.middle)
+        if walls and not any(
+            walls[0] < other.right and other.left < walls[1]
+            for other in columns
+            if other is not column
+        ):
+            column.left, column.right = walls
+
+
+def _going_on(opened: list[Open], rulings: Rulings) -> Open | None:
+    """The table that may go on, on a new page without heading."""
+    if not opened or not opened[-1].rows:
+        return None
+    table = opened[-1]
+    table.across = rulings.across(table.columns[0].left, table.columns[-1].right)
+    table.awaits, table.ended, table.passed = True, False, False
+    table.figures_top = OTHER_PAGE
+    return table
+
+
+def _pass_by(table: Open, group: Sequence[Row], around: list[str]) -> None:
+    """What stands above the table on a new page; its last words may be the next row's."""
+    _let_go(table, around)
+    around += [row.text for row in group[:-1]]
+    cells = cells_of(table.columns, group[-1])
+    if may_wait(table, group[-1], cells):
+        table.waiting.append(Line(group[-1], cells))
+    else:
+        around.append(group[-1].text)
+
+
+def _await(table: Open, group: Sequence[Row], rulings: Rulings) -> None:
+    """Go on with a table where a row of a new page is laid out like its last.
+
+    Where nothing but one number tells it from a page's head or foot, a person looks.
+    """
+    for row in group:
+        cells = cells_of(table.columns, row)
+        if not anchors(table, cells) or sums_up(row.text) or not is_alike(table, cells):
+            continue
+        figures = [cell for _, cell in under_figures(table, cells) if cell]
+        if len(figures) > 1 or follows(table, cells):
+            _begin(table, rulings, group[0])
+            table.last_top = OTHER_PAGE
+            return
+        table.passed = True
+
+
+def _held_together(table: Open | None, rows: tuple[Row, ...], index: int) -> int:
+    """How many rows from rows[index] on stand between the same two lines across the table."""
+    if table is None or table.ended:
+        return 1
+    place = bisect(table.across, rows[index].middle)
+    if place == 0 or len(table.across) == 1:
+        return 1
+    count = 1
+    while index + count < len(rows):
+        before, row = rows[index + count - 1], rows[index + count]
+        if bisect(table.across, row.middle) != place:
+            break
+        if place == len(table.across) and row.top - before.top > WRAP * row.height:
+            break  # below the last line, where a table may leave its last row open
+        count += 1
+    return count
+
+
+def _take_group(table: Open, group: Sequence[Row], place: int, around: list[str]) -> bool:
+    """Take in what two ruling lines hold together as one row; False when it is none, or several."""
+    if len(group) == 1 or group[0].top - table.seen_top > _END_GAP * group[0].height:
+        return False
+    each = [cells_of(table.columns, row) for row in group]
+    if any(
+        sums_up(one) for row, cells in zip(group, each, strict=True) for one in (row.text, *cells)
+    ):
+        return False
+    figured = [number for number, cells in enumerate(each) if anchors(table, cells)]
+    if len(figured) > 1:
+        return False
+    at = figured[0] if figured else 0
+    main = each[at] if figured else [""] * len(table.columns)
+    whole = [
+        " ".join(
+            cells[number]
+            for cells in each
+            if cells[number] and (cells is main or not main[number] or holds_words(column))
+        )
+        for number, column in enumerate(table.columns)
+    ]
+    if not anchors(table, whole):
+        return False
+    _let_go(table, around)
+    learn(table.columns, group[at], each[at])
+    _keep(table, [*whole], group[at], place + at)
+    for row in group:
+        _go_down(table, row)
+    table.seen_top = group[-1].top
+    return True
+
+
+def _continued(opened: list[Open], columns: list[Column]) -> Open | None:
     """The table of the page before, when its heading is repeated."""
     if opened and [column.text for column in opened[-1].columns] == [
         column.text for column in columns
@@ -110,353 +245,72 @@ def _continued(opened: list[_Open], columns: list[_Column]) -> _Open | None:
     return None
 
 
-def _heading_at(rows: tuple[Row, ...], index: int) -> tuple[list[_Column], int] | None:
-    """The columns when a heading begins at rows[index], and how many lines it fills."""
-    if (
-        _figures(rows[index]) > 1
-        or _says_labelled(rows[index])
-        or not any(
-            heading(part)
-            for chunk in rows[index].chunks
-            for part in (chunk.text, chunk.words[0].text)
-        )
-    ):
-        return None
-    best: tuple[int, list[_Column], int] | None = None
-    for used in range(1, _HEADING_LINES + 1):
-        lines = rows[index : index + used]
-        if len(lines) < used or _figures(lines[-1]) > 1 or _sums_with_figures(lines[-1]):
-            break
-        if used > 1 and (
-            lines[-1].top - lines[-2].top > _WRAP * lines[-2].height
-            or lines[-1].top - lines[0].top > _HEADING_HEIGHT * lines[0].height
-        ):
-            break
-        columns = _merged(lines)
-        texts: list[Cell] = [column.text for column in columns]
-        if columns_of([texts], 0, "") is None:
-            continue
-        roles = len({column.role for column in columns if column.role})
-        if best is None or roles > best[0] or (roles == best[0] and _only_headings(lines[-1])):
-            best = (roles, columns, used)
-    if best is None:
-        return None
-    return best[1], best[2]
-
-
-def _says_labelled(row: Row) -> bool:
-    """True for "Supplier: Woodland Supplies": a label with its value heads no column."""
-    return any(_LABELLED.match(chunk.text) for chunk in row.chunks)
-
-
-_LABELLED = re.compile(r"[^\W\d_][\w ./-]{1,30}:\s\S")
-
-
-def _only_headings(row: Row) -> bool:
-    return all(heading(chunk.text) or chunk.text.startswith("(") for chunk in row.chunks)
-
-
-def _sums_with_figures(row: Row) -> bool:
-    return any(
-        sums_up(chunk.text) and any(char.isdigit() for char in chunk.text) for chunk in row.chunks
-    )
-
-
-def _figures(row: Row) -> int:
-    return sum(is_number(chunk.text) for chunk in row.chunks)
-
-
-def _merged(lines: tuple[Row, ...]) -> list[_Column]:
-    """Heading chunks that overlap across lines are one heading."""
-    columns: list[_Column] = []
-    for line in lines:
-        for part in [part for chunk in line.chunks for part in _split_heading(chunk, line.height)]:
-            over = [
-                column
-                for column in columns
-                if min(column.right, part.right) - max(column.left, part.left) > 0
-            ]
-            if not over:
-                columns.append(part)
-                continue
-            column = max(
-                over, key=lambda one: min(one.right, part.right) - max(one.left, part.left)
-            )
-            hyphenated = column.text.endswith("-") and part.text[:1].islower()
-            column.text = (
-                column.text[:-1] + part.text if hyphenated else f"{column.text} {part.text}"
-            )
-            column.left, column.right = min(column.left, part.left), max(column.right, part.right)
-    columns.sort(key=lambda column: column.left)
-    for column in columns:
-        found = heading(column.text)
-        column.role = found.role if found else None
-    return columns
-
-
-# Headings that never make one together, however close they stand.
-_NEIGHBOURS = frozenset(
-    {
-        (Role.TAX, Role.QUANTITY),
-        (Role.TAX, Role.TOTAL),
-        (Role.TAX, Role.PRICE),
-        (Role.TAX, Role.TOTAL_GROSS),
-        (Role.DISCOUNT, Role.TAX),
-        (Role.DISCOUNT, Role.TOTAL),
-        (Role.PRICE, Role.DISCOUNT),
-        (Role.PRICE, Role.TAX),
-        (Role.QUANTITY, Role.UNIT),
-        (Role.QUANTITY, Role.PRICE),
-        (Role.QUANTITY, Role.DESCRIPTION),
-        (Role.SKU, Role.DESCRIPTION),
-        (Role.POSITION, Role.DESCRIPTION),
-        (Role.POSITION, Role.SKU),
-    }
-)
-
-
-def _split_heading(chunk: Chunk, height: float) -> list[_Column]:
-    """A chunk that holds two headings ("Disc.% Taxes") because they stand close, in two.
-
-    Words of one heading stand a space apart, so the cut needs a wider gap or words that mean
-    nothing together.
-    """
-    whole = heading(chunk.text)
-    for cut in range(1, len(chunk.words)):
-        one, two = chunk.words[:cut], chunk.words[cut:]
-        first = heading(" ".join(word.text for word in one))
-        second = heading(" ".join(word.text for word in two))
-        if not first or not second or first.role is second.role:
-            continue
-        apart = two[0].left - one[-1].right > 0.4 * height
-        if whole is None or apart or (first.role, second.role) in _NEIGHBOURS:
-            rest = _split_heading(Chunk(two[0].left, two[-1].right, two), height)
-            return [_Column(" ".join(word.text for word in one), one[0].left, one[-1].right), *rest]
-    return [_Column(chunk.text, chunk.left, chunk.right)]
-
-
-def _take(table: _Open, rows: tuple[Row, ...], index: int, page: int, around: list[str]) -> None:
-    row = rows[index]
+def _take(table: Open, row: Row, place: int, around: list[str]) -> None:
     if row.top - table.seen_top > _END_GAP * row.height and table.rows:
         table.ended = True
+        _let_go(table, around)
         around.append(row.text)
         return
     table.seen_top = row.top
-    cells = _cells(table.columns, row)
+    cells = cells_of(table.columns, row)
     if any(sums_up(cell) for cell in cells) or sums_up(row.text):
+        _let_go(table, around)
         if table.rows:
             whole = [row.text, *[""] * (len(cells) - 1)]
-            _keep(table, [*(whole if len(row.chunks) == 1 else cells)], row, page, index)
+            _keep(table, [*(whole if len(row.chunks) == 1 else cells)], row, place)
             table.closing = True
         else:
             around.append(row.text)
-    elif _anchors(table, cells) and (_begins(table, cells) or not _completes(table, row, cells)):
-        _learn(table.columns, row, cells)
-        _keep(table, _with_pending(table, cells), row, page, index)
-    elif _wraps(table, row, cells) or _completes(table, row, cells):
-        _append(table.rows[-1], cells)
-        table.last_top = row.top
-    elif (
-        not table.rows
-        and row.top - table.last_top < _WRAP * 2 * row.height
-        and _is_wordy(table.columns, cells)
-    ):
-        before = table.pending or [""] * len(cells)
-        table.pending = [f"{one} {two}".strip() for one, two in zip(before, cells, strict=False)]
+    elif anchors(table, cells) and (begins(table, cells) or not completes(table, row, cells)):
+        learn(table.columns, row, cells)
+        _keep(table, _with_words_above(table, row, cells, around), row, place)
+    elif wraps(table, row, cells):
+        table.below.append(Line(row, cells))
+        append(table.rows[-1], cells)
+        _go_down(table, row)
+    elif completes(table, row, cells):
+        append(table.rows[-1], cells)
+        _go_down(table, row)
+        table.bare, table.below, table.figures_top = [*table.rows[-1]], [], row.top
+    elif may_wait(table, row, cells):
+        table.waiting.append(Line(row, cells))
     else:
+        _let_go(table, around)
         around.append(row.text)
+        if not table.closing and looks_like_row(table, cells):
+            table.passed = True
+            if table.rows and stands_next(table, row):
+                table.problems.append("rows-unread")  # though none may follow
 
 
-def _keep(table: _Open, cells: list[Cell], row: Row, page: int, index: int) -> None:
-    table.rows.append(cells)
-    table.places.append(page * 1000 + index + 1)
-    table.last_top = row.top
+def _go_down(table: Open, row: Row) -> None:
+    """The table reaches to this row."""
+    table.last_top, table.last_middle = row.top, row.middle
+    if row.is_struck(table.rulings):
+        table.problems.append("rows-struck")
 
 
-def _with_pending(table: _Open, cells: list[str]) -> list[Cell]:
-    joined: list[Cell] = [
-        f"{before} {cell}".strip()
-        for before, cell in zip(table.pending or [""] * len(cells), cells, strict=False)
+def _with_words_above(table: Open, row: Row, cells: list[str], around: list[str]) -> list[Cell]:
+    """A row's cells with the words above its figures that are its own."""
+    above = [
+        line for line in own_above(table, row) if not is_ruled_off(table, line.row, row.middle)
     ]
-    table.pending = []
+    table.waiting = [line for line in table.waiting if line not in above]
+    _let_go(table, around)
+    table.above = table.above or bool(above)
+    joined: list[Cell] = [""] * len(cells)
+    for said in (*(line.cells for line in above), cells):
+        append(joined, said)
     return joined
 
 
-def _anchors(table: _Open, cells: list[str]) -> bool:
-    """True for the line of a row that holds its figures."""
-    pairs = list(zip(table.columns, cells, strict=False))
-    figures = sum(column.role in _FIGURE_ROLES and is_number(cell) for column, cell in pairs)
-    if table.closing:
-        return figures >= 2 and _proves(pairs)
-    words = any(any(char.isalpha() for char in cell) for cell in cells)
-    positioned = any(column.role is Role.POSITION and cell for column, cell in pairs)
-    lone_price = figures == 1 and any(
-        column.role in (Role.PRICE, Role.PRICE_GROSS) and is_number(cell) for column, cell in pairs
-    )
-    return figures >= 2 or (figures == 1 and (words or positioned) and not lone_price)
-
-
-def _proves(pairs: list[tuple[_Column, str]]) -> bool:
-    """True when a row behind a totals row still holds a product.
-
-    Quantity and price are bare figures under their headings, and multiply where a total stands.
-    """
-    said = {column.role: cell for column, cell in pairs if cell}
-    quantity = quantity_of(said.get(Role.QUANTITY) or said.get(Role.ORDERED) or "").readings
-    price = amounts(said.get(Role.PRICE) or said.get(Role.PRICE_GROSS) or "")
-    total = amounts(said.get(Role.TOTAL) or said.get(Role.TOTAL_GROSS) or "")
-    product = said.get(Role.DESCRIPTION) or said.get(Role.SKU) or ""
-    discount = amounts(said.get(Role.DISCOUNT, "").strip("%"))
-    if not (quantity and price and sum(char.isalpha() for char in product) > 1):
-        return False
-    return not total or any(
-        multiplies(count, cost, amount, discount[0] if discount else None)
-        for count in quantity
-        for cost in price
-        for amount in total
-    )
-
-
-def _begins(table: _Open, cells: list[str]) -> bool:
-    """True when a line has more than one figure or a position: a row of its own."""
-    figures = sum(
-        is_number(cell)
-        for column, cell in zip(table.columns, cells, strict=False)
-        if column.role in _FIGURE_ROLES
-    )
-    positioned = any(
-        column.role is Role.POSITION and cell
-        for column, cell in zip(table.columns, cells, strict=False)
-    )
-    return figures > 1 or positioned
-
-
-_FIGURE_ROLES = frozenset(
-    {Role.QUANTITY, Role.ORDERED, Role.PRICE, Role.PRICE_GROSS, Role.TOTAL, Role.TOTAL_GROSS}
-)
-_WORD_ROLES = frozenset(
-    {Role.DESCRIPTION, Role.SKU, Role.GTIN, Role.DETAIL, Role.BUYER_SKU, Role.OTHER}
-)
-
-
-def _wraps(table: _Open, row: Row, cells: list[str]) -> bool:
-    """True for a further line of the last row's description."""
-    if not table.rows or row.top - table.last_top > _WRAP * row.height:
-        return False
-    label = str(next((cell for cell in table.rows[-1] if cell), ""))
-    return _is_wordy(table.columns, cells) and not sums_up(label)
-
-
-def _completes(table: _Open, row: Row, cells: list[str]) -> bool:
-    """True for figures of the last row that stand a little lower: their cells are still empty."""
-    if not table.rows or row.top - table.last_top > _WRAP * row.height:
-        return False
-    filled = [
-        place
-        for place, cell in enumerate(cells)
-        if cell and table.columns[place].role not in _WORD_ROLES
-    ]
-    words = [cell for place, cell in enumerate(cells) if cell and place not in filled]
-    empty = all(not table.rows[-1][place] for place in filled)
-    return (
-        bool(filled)
-        and empty
-        and all(is_number(cells[place]) for place in filled)
-        and not any(sums_up(word) for word in words)
-    )
-
-
-def _is_wordy(columns: list[_Column], cells: list[str]) -> bool:
-    """True when all that a line holds stands under words: name, code, size."""
-    filled = [column for column, cell in zip(columns, cells, strict=False) if cell]
-    roles = [column.role for column in filled]
-    return bool(filled) and all(role in _WORD_ROLES or role is None for role in roles)
-
-
-def _append(row: list[Cell], cells: list[str]) -> None:
-    for place, cell in enumerate(cells):
-        if cell and place < len(row):
-            row[place] = f"{row[place]} {cell}".strip()
-
-
-def _cells(columns: list[_Column], row: Row) -> list[str]:
-    """The row's words under their headings."""
-    cells: list[list[tuple[float, str]]] = [[] for _ in columns]
-    loose: list[Chunk] = []
-    for chunk in row.chunks:
-        over = _over(columns, chunk)
-        if not over:
-            loose.append(chunk)
-        for place, left, text in _parted(columns, over, chunk):
-            cells[place].append((left, text))
-    for chunk in loose:
-        place = _beside(columns, chunk, [bool(cell) for cell in cells])
-        cells[place].append((chunk.left, chunk.text))
-    return [" ".join(text for _, text in sorted(cell)) for cell in cells]
-
-
-def _over(columns: list[_Column], chunk: Chunk) -> list[int]:
-    """The columns a chunk reaches under."""
-    return [
-        place
-        for place, column in enumerate(columns)
-        if min(column.right, chunk.right) - max(column.left, chunk.left) > 0.5
-    ]
-
-
-def _parted(columns: list[_Column], over: list[int], chunk: Chunk) -> list[tuple[int, float, str]]:
-    """A chunk under its heading; one that reaches under several is parted word by word."""
-    if len(over) == 1:
-        return [(over[0], chunk.left, chunk.text)]
-    parts: list[tuple[int, float, str]] = []
-    for word in chunk.words if over else ():
-        place = _under(columns, over, word)
-        if parts and parts[-1][0] == place:
-            parts[-1] = (place, parts[-1][1], f"{parts[-1][2]} {word.text}")
-        else:
-            parts.append((place, word.left, word.text))
-    return parts
-
-
-def _beside(columns: list[_Column], chunk: Chunk, taken: list[bool]) -> int:
-    """The column of a chunk that stands under no heading: a free one beside it, else the nearest.
-
-    A description under a heading that is centred or set to the right begins far to its left.
-    """
-    left = max(
-        (place for place, one in enumerate(columns) if one.right <= chunk.left), default=None
-    )
-    right = min(
-        (place for place, one in enumerate(columns) if one.left >= chunk.right), default=None
-    )
-    sides = [place for place in (left, right) if place is not None]
-    free = [place for place in sides if not taken[place]] or sides or [0]
-    if not is_number(chunk.text):
-        free = [place for place in free if columns[place].role not in _FIGURE_ROLES] or free
-
-    def distance(place: int) -> float:
-        return max(columns[place].left - chunk.right, chunk.left - columns[place].right)
-
-    return min(free, key=distance)
-
-
-def _learn(columns: list[_Column], row: Row, cells: list[str]) -> None:
-    """A column reaches as far as what stands in it, up to its neighbours."""
-    for chunk in row.chunks:
-        place = next((place for place, cell in enumerate(cells) if cell == chunk.text), None)
-        if place is None:
-            continue
-        before = columns[place - 1].right if place else 0.0
-        after = columns[place + 1].left if place + 1 < len(columns) else chunk.right
-        columns[place].left = min(columns[place].left, max(chunk.left, before))
-        columns[place].right = max(columns[place].right, min(chunk.right, after))
-
-
-def _under(columns: list[_Column], over: list[int], word: Word) -> int:
-    """The heading among `over` that a word stands under."""
-    middle = (word.left + word.right) / 2
-    for one, two in pairwise(over):
-        border = (columns[one].right + columns[two].left) / 2
-        if middle <= border:
-            return one
-    return over[-1]
+def _keep(table: Open, cells: list[Cell], row: Row, place: int) -> None:
+    if table.passed:
+        table.problems.append("rows-unread")
+    table.passed = False
+    table.pitch = row.top - table.figures_top
+    table.rows.append(cells)
+    table.places.append(place)
+    table.figures_top, table.figures_row = row.top, row
+    table.bare, table.below = [*cells], []
+    _go_down(table, row)

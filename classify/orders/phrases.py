@@ -113,9 +113,12 @@ CHANGES = Caseless(
 CONFIRMS = Caseless(
     r"(?:ваш\w* (?:заказ|заявк)\w*\s(?:\S+\s){0,3}(?:принят|подтвержд|оформлен|собран"
     r"|передан|отправлен|получен|готов)"
+    r"|подтвержда(?:ем|ю) (?:\w+ ){0,2}ваш\w* (?:заказ|заявк)"
     r"|подтверждени[ея] (?:вашего )?заказа|(?:спасибо|благодарим) (?:вас )?за (?:ваш )?заказ"
     r"|мы получили ваш заказ|заказ(?:\s\S+){0,2} (?:собран|отгружен|доставлен)"
     r"|(?:we|i) (?:hereby )?(?:confirm|acknowledge)\s(?:\w+\s){0,3}your (?:purchase )?order"
+    r"|(?:to|hereby|can) confirm (?:\w+ ){0,3}your (?:purchase )?order"
+    r"|(?:we|i)(?:'ve| have)? received your (?:purchase )?order(?! (?:form|confirm|acknowledg))"
     r"|order confirmation (?:no|number|#|\w*\d)|thank(?:s| you)[\w ,]{0,30}for (?:your"
     r"|the) (?:purchase |recent )?order"
     r"|your order (?:has been|was|is) (?:received|confirmed|accepted|shipped|placed)"
@@ -123,8 +126,26 @@ CONFIRMS = Caseless(
     r"|\w*\d)"
     r"|auftragsbestätigung (?:nr|no|\w*\d)|(?:vielen )?dank für (?:ihre|deine) (?:bestellung"
     r"|auftrag)|ihre bestellung (?:ist|wurde|haben wir)"
-    r"|bestätigen (?:wir )?(?:ihnen )?(?:hiermit )?(?:ihre bestellung|ihren auftrag)"
+    r"|bestätigen? (?:(?:wir|ich|ihnen|dir|hiermit|gerne?|dankend|den (?:erhalt|eingang)) ){0,4}"
+    r"(?:ihre[rn]?|deine[rn]?|eure[rn]?) (?:bestellung|auftrag)"
     r"|merci (?:pour|de) votre commande|nous confirmons votre commande|gracias por su pedido)",
+)
+# The seller's words about goods: what he ships, what waits, what is there. They order nothing.
+SELLS = Caseless(
+    r"\b(?:отгрузим|доставим|привез[её]м"
+    r"|осталось(?: (?:в наличии|на складе))?[^\S\n]*:[^\S\n]*(?=\n|$)"
+    r"|остатки(?: на складе| товаров?)?[^\S\n]*:[^\S\n]*(?=\n|$)"
+    r"|на складе(?: (?:есть|осталось|имеется|ещ[её]))*[^\S\n]*:[^\S\n]*(?=\n|$)"
+    r"|в наличии(?: (?:есть|осталось|имеется|ещ[её]))*[^\S\n]*:[^\S\n]*(?=\n|$)"
+    r"|we(?:'ll| will| shall) (?:ship|dispatch|despatch)|i(?:'ll| will) (?:ship|dispatch|despatch)"
+    r"|we(?:'re| are) (?:shipping|dispatching|despatching)"
+    r"|are (?:\w+ )?on back[- ]?order|still on back[- ]?order|currently on back[- ]?order"
+    r"|back[- ]?orders? (?:update|list|status|report|notice|notification)"
+    r"|we still have\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)|i still have\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
+    r"|still in stock\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
+    r"|wir (?:liefern|versenden|verschicken)|werden nachgeliefert|im rückstand"
+    r"|wir haben\b[^\n:?]{0,30}\b(?:noch|lager|bestand)\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
+    r"|ich habe\b[^\n:?]{0,30}\b(?:noch|lager|bestand)\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$))(?!\w)"
 )
 # The writer asks before buying.
 ENQUIRES = Caseless(
@@ -220,4 +241,47 @@ INVOICE_TITLE = Caseless(
     r"|commercial )?invoice|credit note|\w{0,20}rechnung(?:s-?(?:nummer|nr|datum|korrektur))?"
     r"|gutschrift|facture"
     r"|factura|avoir|fattura)\b",
+)
+# Papers that list goods and order none: deliveries, stocks, forecasts, what a seller confirms.
+_OTHER_PAPERS = (
+    r"(?:delivery|dispatch|despatch|goods received|consignment) note|goods receipt"
+    r"|delivery (?:slip|docket|ticket)|pack(?:ing)? (?:list|slip|note)|pick(?:ing)? (?:list|slip)"
+    r"|(?:stock|inventory) (?:list|count|report|sheet|take|taking|levels?|status)|inventory"
+    r"|stock-?tak(?:e|ing)|(?:\w{1,20} )?forecast|back[- ]?orders? (?:list|report|status|update)"
+    r"|(?:sales )?order (?:confirmation|acknowledge?ment)"
+    r"|lieferschein|liefernachweis|lieferavis|versandanzeige|pack(?:liste|zettel)|pickliste"
+    r"|kommissionier(?:liste|schein)|ladeliste|wareneingangs(?:schein|liste)"
+    r"|inventur(?:liste|bogen|erfassung|aufnahme)?|(?:lager)?bestands(?:liste|übersicht|aufnahme)"
+    r"|lagerliste|lagerbestand|zählliste|\w{0,12}(?:prognose|vorschau)|rückstandsliste"
+    r"|auftragsbestätigung|(?:(?:товарно-)?(?:транспортн|расходн|приходн)\w+ )?накладная|ттн"
+    r"|упаковочный лист|лист (?:подбора|комплектации)|инвентаризаци(?:я|онная \w+)"
+    r"|(?:складские )?остатки(?: (?:товаров|товара|на складе))?|ведомость остатков"
+    r"|прогноз(?: \w{1,20})?|подтверждение заказа"
+)
+# As a title: it begins a row or a row's second cell, and nothing follows or a number, a day, what
+# it is for. "Please enclose a delivery note" is none.
+OTHER_TITLE = Caseless(
+    r"(?:^|\n)(?:[^\t\n]{0,60}(?:\t| {2}))?[^\w\n]{0,3}(?P<title>" + _OTHER_PAPERS + r")"
+    r"(?=[^\w\n]*(?:$|\n)|\t| {2}|,?\s(?:nr|no|number|num|№|n°|#)[.:\s]|[\s:#№-]*\S*\d"
+    r"|\s(?:zu|für|vom|per|for|of|as of|от|к|по|на|за)\s)"
+)
+OTHER_NAME = Caseless(r"\b(?:" + _OTHER_PAPERS + r")\b")
+# What a row beside a document's table says of the document or of its quantities.
+PATTERN_ONLY = Caseless(
+    r"(?:^|\n)[^\w\n]{0,5}(?:muster(?:formular)?|образец(?: заполнения)?|пример(?: заполнения)?"
+    r"|example(?: order)?|specimen|vorlage|beispiel(?:bestellung)?|шаблон)[^\w\n]{0,5}(?=\n|$)"
+)
+IS_COPY = Caseless(
+    r"(?:^|\n)[^\w\n]{0,5}(?:duplicate|duplikat|zweitschrift|дубликат|copy|kopie|копия)"
+    r"(?=[^\w\n]{0,5}(?:\n|$)|\s?[-–—:(])"
+)
+IN_PACKAGES = Caseless(
+    r"\b(?:quantit(?:y|ies) [^.\n]{0,20}\bin (?:full )?(?:boxes|packs|packets|cartons|cases|crates"
+    r"|pallets|dozens|hundreds|thousands|multiples)|(?:mengen?|stückzahlen?)\b[^.\n]{0,20}\bin "
+    r"(?:vollen )?(?:kartons?|packungen|paketen|kisten|paletten|gebinden|ve|vpe|dutzend|hundert"
+    r"|tausend|tsd)|количеств\w* [^.\n]{0,20}\bв (?:упаковках|коробках|пачках|ящиках|паллетах"
+    r"|тысячах|сотнях|тыс))\b"
+)
+ONLY_IF = Caseless(
+    r"\b(?:only [^.\n]{0,40}\bif|nur [^.\n]{0,40}\b(?:wenn|falls)|только [^.\n]{0,40}\bесли)\b"
 )

@@ -18,6 +18,7 @@ from .figures import Figure, counts_things, figures, is_time
 from .item import Candidate, item, unbulleted, weakened
 from .lines import Draft
 from .noise import is_noise, recalls
+from .numbers import has_digit
 from .phrases import ASKS_POLITELY, ENQUIRES, ORDERS
 from .prose_words import (
     ABBREVIATED,
@@ -25,12 +26,15 @@ from .prose_words import (
     DETAIL,
     LEAD_WORDS,
     MONTH,
+    PAPERS,
     POLITE,
+    POLITE_END,
     RETURNS,
     SENTENCE_END,
     STARTS,
     STOP_NOUNS,
     TAIL,
+    TO_ADDRESS,
     VAT_NOTE,
     VERB,
 )
@@ -73,16 +77,32 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
     paragraph: list[str] = []
     begin = 0
     for place, line in enumerate([*lines, ""]):
-        usable = place < len(lines) and place not in taken and line.strip() and not only_noise(line)
+        usable = place < len(lines) and place not in taken and line.strip() and _may_order(line)
         if paragraph and (not usable or not _continues(paragraph[-1], line)):
             for sentence in split_sentences(" ".join(paragraph)):
-                if not is_noise(sentence) and not recalls(sentence):
-                    yield begin, sentence
+                said = _without_address(sentence)
+                if not is_noise(said) and not recalls(said):
+                    yield begin, said
             paragraph = []
         if usable:
             if not paragraph:
                 begin = place
             paragraph.append(unbulleted(line.strip()))
+
+
+def _may_order(line: str) -> bool:
+    return not only_noise(line) or _without_address(line) != line
+
+
+def _without_address(sentence: str) -> str:
+    """What a sentence orders, without the address it is to be brought to."""
+    match = TO_ADDRESS.search(sentence)
+    if match is None or not is_noise(sentence):
+        return sentence
+    goods, address = sentence[: match.start()], sentence[match.end() :]
+    if not figures(goods) or any(counts_things(figure) for figure in figures(address)):
+        return sentence
+    return goods
 
 
 def only_noise(line: str) -> bool:
@@ -135,7 +155,8 @@ def spoken(
         ENQUIRES.search(sentence) or _gives_back(sentence) or _INTRODUCES.search(sentence)
     ):
         return []
-    parts = _agreed(list(_parts(VAT_NOTE.sub(" ", unbulleted(sentence)), language, mark)))
+    said = _counted_in_brackets(VAT_NOTE.sub(" ", unbulleted(sentence)))
+    parts = _agreed(list(_parts(said, language, mark)))
     firsts = sum(part.first is not None for part in parts)
     lasts = sum(part.last is not None and part.first is None for part in parts)
     if firsts + lasts == 0 or (not firsts and _heads_list(sentence, parts)):
@@ -145,6 +166,20 @@ def spoken(
     if firsts >= lasts:
         return _by_first(parts, language, mark, sure)
     return _by_last(parts, language, mark, sure)
+
+
+_IN_BRACKETS = re.compile(r"(?<=[^\W\d_])\s?\((?P<number>\d{1,3})\)(?=\s*(?:[,;.]|$))")
+
+
+def _counted_in_brackets(sentence: str) -> str:
+    """ "chairs (4), desks (2)" as "chairs - 4, desks - 2", where it holds several such and no
+    other number."""
+    if "(" not in sentence:
+        return sentence
+    polite = POLITE_END.sub("", sentence)
+    counted = _IN_BRACKETS.sub(r" - \g<number>", polite)
+    several = len(_IN_BRACKETS.findall(polite)) > 1
+    return counted if several and not has_digit(_IN_BRACKETS.sub("", polite)) else sentence
 
 
 _WORDS = re.compile(r"[^\W\d_]+")
@@ -217,7 +252,7 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
         if text.count("(") > text.count(")") and match:
             continue  # a comma inside brackets parts nothing
         if text.strip():
-            part = _part(text.strip(), language, mark, several)
+            part = _part(POLITE_END.sub("", text).strip() or text.strip(), language, mark, several)
             colon = match is not None and match[0].startswith(":")
             yield replace(part, introduces=colon)
         start = match.end() if match else stop
@@ -351,7 +386,8 @@ def _cut(text: str, behind_figure: int) -> str:
 
 
 def _qualifies(text: str) -> bool:
-    """True when a part without quantity may describe the thing before it."""
+    """True when a part without quantity may describe the thing before it, or be another."""
+    text = _without_verb(text)
     return (
         not POLITE.match(text)
         and not TAIL.match(" " + text)
@@ -359,6 +395,12 @@ def _qualifies(text: str) -> bool:
         and not VERB.search(" " + text)
         and not is_noise(text)
     )
+
+
+def _without_verb(text: str) -> str:
+    """ "ведро привезите, пожалуйста" names a bucket."""
+    verb = VERB.search(text)
+    return text[: verb.start()] if verb and POLITE.match(text[verb.end() :]) else text
 
 
 def _joined(candidate: Candidate, text: str) -> Candidate:
@@ -377,7 +419,7 @@ def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[
         if part.last is None:
             if part.introduces:
                 pending = []
-            elif re.search(r"[^\W\d_]", _without_lead(part.text)):
+            elif re.search(r"[^\W\d_]", _without_lead(_without_verb(part.text))):
                 pending.append(part.text)
             continue
         lead = part.text[: part.last.start]
@@ -401,4 +443,7 @@ def _by_last(parts: list[_Part], language: str, mark: str, sure: float) -> list[
         if sum(char.isalpha() for char in candidate.draft.description) < 3:
             candidate, limit = weakened(candidate, 0.6, "description-thin"), 0.6
         found.append(weakened(candidate, limit))
+    more = any(_qualifies(text) and not PAPERS.match(text) for text in pending)
+    if found and more:  # "... 22 кв.м и затирка"
+        found[-1] = weakened(found[-1], 0.75, "description-unsure")
     return found

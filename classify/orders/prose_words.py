@@ -10,7 +10,9 @@ from .caseless import Caseless
 
 BOUNDARY = Caseless(
     r";|,(?!\d)|,(?=\d+ ?[xх×] )|(?<!\d),(?=\d)"
-    r"|\s/\s|\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
+    r"|\s(?:'?n'?|u\.?)\s(?=\d)|(?<=[^\W\d_]{3})/(?=\d{1,3}\s[^\W\d_]{3})"
+    r"|\s/\s|(?<!hundred)(?<!thousand)(?<!hundert)(?<!tausend)"
+    r"\s(?:и|а также|плюс|да ещё|да еще|and|plus|und|sowie|dazu|außerdem|y|et|&|\+)\s"
     r"|:\s|\n|\s[-–—]\s(?=[^\d\s])",
 )
 LEAD_WORDS = frozenset(
@@ -99,6 +101,22 @@ POLITE = Caseless(
     r"|самовывоз.*|оплат\w+.*|счет.*|счёт.*|срок.*|lieferung.*|delivery.*|price.*|цена.*"
     r"|lg.*|vg.*|gruß.*)?\W*$",
 )
+POLITE_END = Caseless(
+    r"(?<![\s,])[\s,]+(?:please|pls|plz|bitte(?: (?:liefern|senden|schicken))?|пожалуйста|плиз"
+    r"|thanks?|danke|спасибо)\W*$"
+)
+# Where goods are to be brought, in a sentence that orders them.
+TO_ADDRESS = re.compile(
+    r"\s(?:(?:по (?:следующему )?адресу|на (?:следующий )?адрес"
+    r"|на (?:ул\.|улицу|пр\.|проспект|шоссе)|(?:to|at) (?:the )?(?:following )?address|to:"
+    r"|an (?:die |folgende )?(?:Adresse|Anschrift))(?!\w)|(?:to|at) (?=\d+[a-z]?,? [A-Z]))"
+)
+# Wanted beside the goods, and none of them.
+PAPERS = Caseless(
+    r"\W*(?:(?:the|an?|your|die|eine|den|einen) )?(?:invoice|bill\b|certificate|delivery note"
+    r"|data ?sheet|price|quot|rechnung|lieferschein|zertifikat|angebot|сч[её]т|накладн|сертификат"
+    r"|документ|упд\b|паспорт|цен[ауы]\b|доверенност|доставк)"
+)
 RETURNS = Caseless(
     r"\b(?:empties|leergut|leere\w* (?:kisten|fässer|gebinde|paletten)|pfand\w*|retouren?|returns?"
     r"|to (?:collect|return|pick up)|zurück(?:nehmen|geben|holen)|abzuholen|mitnehmen|возврат\w*"
@@ -108,7 +126,7 @@ ABBREVIATED = Caseless(
     r"(?:^|[\s\d(])(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
     r"|им|др|руб|р"
     r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
-    r"|gr|vgl|bzw|ggf|evtl|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
+    r"|gr|vgl|bzw|ggf|evtl|u|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
     r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал"
     r"|бух|пос|дер|обл|корп|кв|наб|пер|просп|пл|мкр)$",
 )
@@ -132,7 +150,7 @@ SENTENCE_END = re.compile(
 )
 # Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
 VAT_NOTE = Caseless(
-    r"\s*[(,]?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?"
+    r"(?<!\s)(?:\s*[(,])?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?"
     r"|zuzüglich"
     r"|\+|с|без|включая|в т\. ?ч\.)\s?(?:\d{1,2}\s?%\s?)?(?:vat|mwst|ust|ндс"
     r"|tax)\b\.?\s?(?:\d{1,2}\s?%)?\)?",

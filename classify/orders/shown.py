@@ -74,20 +74,21 @@ def parts_of_message(message: Message) -> tuple[Part, ...]:
         parts.append(_text("quoted", message.quoted_text, "quoted"))
     for attachment in message.attachments:
         if not attachment.type.startswith("message/"):
-            parts += parts_of_document(attachment.filename or "attachment", attachment.data)
+            name = attachment.filename or "attachment"
+            parts += parts_of_document(name, attachment.data, attachment.charset)
     return tuple(parts)
 
 
-def parts_of_document(filename: str, content: bytes) -> tuple[Part, ...]:
+def parts_of_document(filename: str, content: bytes, charset: str = "") -> tuple[Part, ...]:
     """What a document shows; one part with a problem where it cannot be opened."""
     try:
-        parts = tuple(_parts(filename, content))
+        parts = tuple(_parts(filename, content, charset))
     except Unreadable as error:
         return (Part(title=filename, rows=(), document=filename, problem=error.reason),)
     return parts or (Part(title=filename, rows=(), document=filename, problem="empty"),)
 
 
-def _parts(filename: str, content: bytes) -> Iterator[Part]:
+def _parts(filename: str, content: bytes, charset: str) -> Iterator[Part]:
     match sort_of(content):
         case Sort.PDF:
             yield from _pages(filename, pages_of(content))
@@ -102,17 +103,17 @@ def _parts(filename: str, content: bytes) -> Iterator[Part]:
         case Sort.DBF if looks_like_dbf(content):
             yield from _grids(filename, [(filename, grid_of_dbf(filename, content))])
         case Sort.HTML:
-            yield from _grids(filename, _html(decode(content)[0], filename))
+            yield from _grids(filename, _html(decode(content, charset)[0], filename))
         case Sort.XML:
             declared = _ENCODING.search(content[:200])
             said = declared[1].decode("ascii", "replace") if declared else ""
             yield _xml(filename, decode(content, said)[0])
         case Sort.TEXT:
-            grid = grid_of_text(filename, content)
+            grid = grid_of_text(filename, content, charset=charset)
             if grid is not None:
                 yield from _grids(filename, [(filename, grid)])
             else:
-                yield _text(filename, decode(content)[0], filename)
+                yield _text(filename, decode(content, charset)[0], filename)
         case _:
             raise Unreadable("unknown-format")
 

@@ -12,7 +12,7 @@ Limits: 20 sheets, 5 000 rows of each; cell colours, comments and merged areas t
 
 import datetime
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -116,13 +116,29 @@ def _sheets(
         yield (
             name,
             Grid(
-                rows=[[_cell(value) for value in row] for row in rows],
+                rows=_shown(rows, sheet.start or (0, 0), extent),
                 source=f"{filename}:{name}!A",
                 first_row=(sheet.start[0] if sheet.start else 0) + 1,
                 formulas=extent.formulas,
                 language=language,
             ),
         )
+
+
+def _shown(
+    rows: Sequence[Sequence[object]], start: tuple[int, int], extent: Extent
+) -> list[list[Cell]]:
+    """The cells as people see them, zeros before a number included."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    if not extent.shown:
+        return cells
+    return [
+        [
+            extent.shown.get((down, across, int(cell)), cell) if isinstance(cell, Decimal) else cell
+            for across, cell in enumerate(row, start[1])
+        ]
+        for down, row in enumerate(cells, start[0])
+    ]
 
 
 def _tables(sheets: list[tuple[str, Grid]]) -> list[Table]:

@@ -5,8 +5,8 @@ rows, and the text around it, from which heading.py reads number, date and parti
 is found by its words wherever it stands, and again after it (next page, next section). Which of
 several price or total columns is meant is decided by what multiplies.
 
-Limits: 5 000 rows and 64 columns are looked at. A matrix of sizes (one product, a column per
-size) is not an order form we read; its lines come out without a quantity.
+Limits: 5 000 rows, 64 columns and 100 headings are looked at. A matrix of sizes (one product, a
+column per size) is not an order form we read; its lines come out without a quantity.
 """
 
 import re
@@ -20,14 +20,17 @@ from postroom.order import OrderLine
 from .answers import heads_another_list, is_wanted
 from .caseless import Caseless
 from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, text_of
-from .columns import columns_by_content, columns_of
+from .columns import FoundHeading, columns_of
+from .currency import differ
 from .fields import Columns
 from .hostile import MOST_LINES
-from .lines import Draft, numbered, ordered_as, settle
+from .lines import Draft, doubted, numbered, ordered_as, settle
 from .numbers import NUMBER, decimal_mark, plain, readings
+from .unheaded import columns_by_content
 from .words import is_charge, is_tax_label, sums_up
 
 _MOST_COLUMNS = 64
+_MOST_HEADINGS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,9 @@ class _Walk:
     around: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     headed: bool = False
+    headings: int = 0
+    currencies: set[str] = field(default_factory=set)  # of the lines' amounts
+    width: int = _MOST_COLUMNS  # cells of the heading
     same: dict[object, list[Cell]] = field(default_factory=dict)  # what is ordered, and its row
     elsewhere: bool = False  # the last title heads a list of something else than an order
 
@@ -90,6 +96,8 @@ def read_table(grid: Grid) -> Table:
         index += _step(walk, grid, rows, index, mark)
     if not walk.headed:
         _without_heading(walk, grid, rows, mark)
+    if differ(walk.currencies):
+        walk.problems.append("currencies-differ")
     return Table(
         lines=numbered(_priced(_filled(walk, grid))),
         totals=tuple(walk.totals),
@@ -107,9 +115,9 @@ def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str
     if not any(is_filled(cell) for cell in row):
         return 1
     if walk.columns is None or not any(is_number(cell) for cell in row):
-        found = columns_of(rows, index, mark)
+        found = _heading(walk, rows, index, mark)
         if found:
-            walk.columns, walk.headed = found.columns, True
+            walk.columns, walk.headed, walk.width = found.columns, True, found.width
             walk.problems += found.columns.problems
             if walk.elsewhere:
                 walk.problems.append("another-list")
@@ -120,6 +128,17 @@ def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str
         return 1
     _take(walk, grid, row, index, mark)
     return 1
+
+
+def _heading(walk: _Walk, rows: list[list[Cell]], index: int, mark: str) -> FoundHeading | None:
+    """The heading that begins at `index`; behind too many of them nobody looks for another."""
+    if walk.headings < _MOST_HEADINGS:
+        found = columns_of(rows, index, mark)
+        walk.headings += found is not None
+        return found
+    if _filled_cells(rows[index]) > 1:
+        walk.problems.append("too-many-lines")
+    return None
 
 
 def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> None:
@@ -136,6 +155,8 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
     if _counts_columns(row):
         return
     line = _line(columns, row, mark, grid.place(index), len(walk.lines) + 1)
+    if line is not None and any(is_filled(cell) for cell in row[walk.width :]):
+        line = doubted(line, "row-too-long")
     if line is None:
         walk.around.append(_joined(row))
         if _filled_cells(row) == 1 and heads_another_list(label):
@@ -148,6 +169,7 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
         walk.unfilled.append(line)
     else:
         walk.lines.append(line)
+        walk.currencies |= columns.currencies(row)
         same = walk.same.setdefault(ordered_as(line), row)
         if same is not row and _words(same) == _words(row):
             walk.problems.append("line-repeated")
@@ -189,8 +211,8 @@ def _line(
     quantity_cell = columns.cell(row, columns.quantity)
     measured = quantity_of(quantity_cell, mark)
     price = amounts(columns.cell(row, columns.price), mark)
-    if columns.price_base != 1:
-        price = tuple(plain(value / columns.price_base) for value in price)
+    if (base := columns.priced_for(row, mark)) != 1:
+        price = tuple(plain(value / base) for value in price)
     total = amounts(columns.cell(row, columns.total), mark)
     if not description and len(sku.split()) > 2 and not any(char.isdigit() for char in sku):
         description, sku = sku, ""  # words, whatever the heading says

@@ -11,9 +11,9 @@ from lxml import etree
 from postroom.order import Buyer, Delivery, OrderKind, OrderLine
 
 from .lines import checked_gtin
-from .nodes import attribute, child, children, day, local, number, text
+from .nodes import attribute, child, children, day, local, number, text, whole_text
 from .reading import Reading
-from .structured import deleted, exact_line
+from .structured import NEW_ORDERS, deleted, exact_line
 
 _KINDS = {
     "Order": OrderKind.ORDER,
@@ -23,7 +23,8 @@ _KINDS = {
     "CreditNote": OrderKind.INVOICE,
 }
 _QUANTITIES = ("Quantity", "InvoicedQuantity", "CreditedQuantity")
-_LINE_STATUS = {"1": "added", "2": "deleted", "3": "changed", "42": "accepted"}  # UNCL1229
+# UNCL 1229 and UBL's own words: the line is not, or not surely, ordered.
+_DELETED = frozenset({"2", "7", "deleted", "cancelled", "canceled", "disputed"})
 
 
 def read_ubl(root: etree._Element, filename: str) -> Reading:
@@ -35,6 +36,8 @@ def read_ubl(root: etree._Element, filename: str) -> Reading:
         problems.append("cancellation")
     if kind is OrderKind.ORDER_CHANGE and name == "OrderChange":
         problems.append("change")
+    if kind is OrderKind.ORDER:
+        problems += _doubts(root)
     lines: list[OrderLine] = []
     for place, item in enumerate(_line_elements(root), start=1):
         lines.append(_line(item, place, filename))
@@ -60,6 +63,20 @@ def read_ubl(root: etree._Element, filename: str) -> Reading:
     )
 
 
+def _doubts(root: etree._Element) -> list[str]:
+    """Why an order is none, is none by itself, or is for several places."""
+    problems: list[str] = []
+    if text(root, "CopyIndicator").lower() in ("true", "1"):
+        problems.append("order-repeated")
+    named = text(root, "OrderTypeCode")
+    if named.isdecimal() and named not in NEW_ORDERS:
+        problems.append("function-unknown")
+    places = map(whole_text, children(root, "OrderLine/LineItem/Delivery/DeliveryLocation"))
+    if len(set(places)) > 1:
+        problems.append("places-differ")
+    return problems
+
+
 def _line_elements(root: etree._Element) -> list[etree._Element]:
     wrapped = list(children(root, "OrderLine/LineItem"))
     return wrapped or [*children(root, "InvoiceLine"), *children(root, "CreditNoteLine")]
@@ -73,7 +90,6 @@ def _line(item: etree._Element, place: int, filename: str) -> OrderLine:
     standard = text(product, "StandardItemIdentification/ID")
     gtin, _ = checked_gtin(standard)
     sku = text(product, "SellersItemIdentification/ID")
-    status = _LINE_STATUS.get(text(item, "LineStatusCode"), "")
     line = exact_line(
         number=place,
         source=f"{filename}:line {text(item, 'ID') or place}",
@@ -84,12 +100,11 @@ def _line(item: etree._Element, place: int, filename: str) -> OrderLine:
         unit=attribute(quantity, "unitCode"),
         price=number(text(item, "Price/PriceAmount")),
         base=number(text(item, "Price/BaseQuantity")),
+        base_unit=attribute(child(item, "Price/BaseQuantity"), "unitCode"),
         total=number(text(item, "LineExtensionAmount")),
         discounted=child(item, "AllowanceCharge") is not None,
     )
-    if status == "deleted":
-        line = deleted(line)
-    return line
+    return deleted(line) if text(item, "LineStatusCode").lower() in _DELETED else line
 
 
 def _party(root: etree._Element, wrapper: str) -> Buyer:

@@ -254,6 +254,12 @@ def unit_behind(text: str, position: int) -> Found | None:
     return Found(unit=unit, text=text[match.start("one") : end], end=end)
 
 
+def unit_named(word: str, end: int) -> Found | None:
+    """A unit that is its own number ("пара сапог"), as one found behind a number."""
+    unit = unit_of(word)
+    return Found(unit=unit, text=word, end=end) if unit else None
+
+
 def _goes_on(text: str, end: int) -> bool:
     """True when the word is only the beginning of a longer one ("м-образный", "т/с", "l2")."""
     following = text[end : end + 2]

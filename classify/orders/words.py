@@ -35,6 +35,7 @@ class Role(Enum):
     PACK_SIZE = "pack-size"
     PRICE = "price"
     PRICE_GROSS = "price-gross"  # with VAT, said so
+    PRICE_BASE = "price-base"  # how many the price is for
     TOTAL = "total"
     TOTAL_GROSS = "total-gross"
     DISCOUNT = "discount"
@@ -66,13 +67,17 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             Role.POSITION,
             r"(?:№|n|no|nr|#|n o|№ ?п ?п|п ?п|№ п п|pos|poz|поз|№ поз|№ позиции|position no|pos nr"
             r"|pos no|lfd nr|lfdnr|ligne|line|line no|line #|ln|номер п п|номер строки|№ строки"
-            r"|sl no|sr no|s no|item #|n° ligne|zeile|no d ordre|npp)",
+            r"|sl no|sr no|s no|item #|n° ligne|zeile|no d ordre|npp"
+            r"|order (?:line|pos|position)(?: (?:no|nr|number|#))?|bestell ?pos(?:ition)?"
+            r"|(?:поз|позиция|строка) заказа)",
         ),
         (
             Role.OTHER,
             r"p ?o (?:no|nr|number|#)|(?:purchase |customer )?order (?:id|no|nr|number|date"
             r"|ref\w*|#|status)"
-            r"|заказ (?:№|номер|от|дата)|(?:номер|дата) заказа|order created|created at",
+            r"|(?:заказ|заявка) (?:№|номер|от|дата)|(?:№|номер|дата) (?:заказа|заявки)"
+            r"|order created|created at|order (?:week|day|multiple|type|priority)"
+            r"|.*\b(?:(?:lead|delivery) time|lieferzeit)\b.*",
         ),
         (
             Role.OTHER,
@@ -84,7 +89,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|hs code|zolltarif\w*|kostenstelle|cost cent\w+|объект|акциз\w*|фото|image"
             r"|(?:requested|ordered) by|requester|room|department|dept|abteilung|raum|besteller"
             r"|отдел|кабинет|заявитель|заказчик"
-            r"|картинка)\b.*",
+            r"|картинка|cancel\w*|storn\w*|отмен\w*|аннулир\w*)\b.*",
         ),
         (
             Role.TAX,
@@ -100,6 +105,12 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         (
             Role.DISCOUNT,
             r".*\b(?:скидк\w*|discount|disc|rabatt|nachlass|remise|rem|korting|descuento|dto)\b.*",
+        ),
+        (
+            Role.PRICE_BASE,
+            r"pe|je|per|pro|pr ?einh|preis ?einh(?:eit)?|preis ?(?:basis|bezug|menge|je|pro|per)"
+            r"|basis ?menge|price (?:unit|per|base|basis|for)|base (?:qty|quantity)|unit of price"
+            r"|цена за|единица цены|база цены",
         ),
         (
             Role.PRICE_GROSS,
@@ -147,7 +158,10 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             Role.PACK_SIZE,
             r".*\b(?:шт|штук|бут|pcs|stück|stk|st|units?|ед) (?:в |per |pro |in "
             r"|je )?(?:кор\w*|уп\w*|ящ\w*|блок\w*|пал\w*|box|pack|case|ctn|carton|karton|ve"
-            r"|kt)\b.*|.*\b(?:в упаковке|в коробке|в кор|в уп|кратность|фасовка|упаковка по"
+            r"|kt|vpe|palette|pallet|gebinde)\b.*"
+            r"|.*\b(?:qty|quantity|menge|anzahl|stückzahl) (?:per|pro|je) (?:box|pack|case|ctn"
+            r"|carton|karton|ve|vpe|palette|pallet|gebinde|bag|roll)\b.*"
+            r"|.*\b(?:в упаковке|в коробке|в кор|в уп|кратность|фасовка|упаковка по"
             r"|pack size|case size|packgröße|ve größe|inhalt|packing|упаковка шт)\b.*"
             r"|норма упаковки|шт в ?уп|кол ?во в (?:уп|кор|ящ)\w*",
         ),
@@ -197,7 +211,7 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|№))?|каталожный|кат|item (?:no|nr|number|code|id|ref|№)|part(?: ?(?:no|nr"
             r"|number|#|code|№))?|p ?n|pn|article (?:no|number|code|№)|art (?:no|nr|n|code"
             r"|№)|artnr|artikel ?(?:nr|nummer|no|code)|artikelnummer|artikelnr"
-            r"|bestell ?(?:nr|nummer)|bestellnummer|material ?(?:nr|nummer|no|number)"
+            r"|bestell ?(?:nr|nummer|code)|заказной (?:код|номер)|material ?(?:nr|nummer|no|number)"
             r"|materialnummer|materialnr|sach ?nr|sachnummer|teile ?(?:nr|nummer)"
             r"|teilenummer|product (?:code|no|number|id|ref)|produkt ?(?:nr|code|nummer)|ref"
             r"|réf|référence|reference|referencia|mpn|номенклатурный (?:номер|№)|ном №"
@@ -246,13 +260,27 @@ _WITHOUT_DIGITS = frozenset(
 _NAMES_FIRST = re.compile(
     r"(?:материал|наименование|товар|изделие|продукция|item|product|artikel|bezeichnung)\b(?! type)"
 )
+_BEHIND_ORDER = re.compile(r"\b(?:order|bestellt|per order)\b (\w+)")
+_STILL_ORDERED = frozenset(
+    "qty qnty quantity quantities amount amt number count volume total units pieces menge here now "
+    "please in for this today required requested confirmed".split()
+)
+# Ordered at another time, or not ordered but advised.
+_NOT_THIS_TIME = re.compile(
+    r"\b(?:last|previous\w*|prior|past|earlier|already|average|avg|max\w*|min\w*|suggested"
+    r"|recommended|history|historical|ytd|to date|per order"
+    r"|прошл\w*|предыдущ\w*|последн\w*|ранее|уже|средн\w*|макс\w*|мин\w*|рекоменд\w*"
+    r"|letzte\w*|vorherige\w*|vorige\w*|frühere\w*|bisher\w*|bereits|durchschnitt\w*|mindest\w*"
+    r"|empfohlen\w*|vorjahr\w*)\b"
+)
 _SAYS_SOMETHING = re.compile(r"[^\W\d_]|[№#%]")
-_LONGEST = 60  # a heading cell is short; longer text is content
+LONGEST_HEADING = 60  # a heading cell is short; longer text is content
 
 
+@lru_cache(maxsize=1024)  # a document says the same headings on every page
 def heading(cell: str) -> Heading | None:
     """What a heading cell means; None when it is no heading of ours."""
-    if not cell or len(cell) > _LONGEST or not _SAYS_SOMETHING.search(cell):
+    if not cell or len(cell) > LONGEST_HEADING or not _SAYS_SOMETHING.search(cell):
         return None
     squeezed = _SEPARATORS.sub(" ", _CAMEL.sub(" ", cell).lower().replace("ё", "е")).strip()
     if not squeezed:
@@ -263,6 +291,10 @@ def heading(cell: str) -> Heading | None:
         return Heading(role=Role.TOTAL, currency=currency_in(cell))
     for role, pattern in _PATTERNS:
         if pattern.fullmatch(squeezed):
+            if role is Role.ORDERED and not _orders(squeezed):
+                continue
+            if role is Role.ORDERED and _NOT_THIS_TIME.search(squeezed):
+                role = Role.STOCK
             if role is Role.DETAIL and _NAMES_FIRST.match(squeezed):
                 role = Role.DESCRIPTION
             if role is Role.UNIT and currency_in(cell):
@@ -271,6 +303,12 @@ def heading(cell: str) -> Heading | None:
                 return None
             return Heading(role=role, unit=_unit_named(squeezed, role), currency=currency_in(cell))
     return None
+
+
+def _orders(squeezed: str) -> bool:
+    """False for "Order code", "Order week", "Bestellt am": what the order has, not how many."""
+    behind = _BEHIND_ORDER.search(squeezed)
+    return not behind or behind[1] in _STILL_ORDERED or unit_of(behind[1]) is not None
 
 
 def _unit_named(squeezed: str, role: Role) -> str:
@@ -301,6 +339,14 @@ def price_base(heading_text: str) -> Decimal:
     """How many a price column's price is for: "Preis je 100"."""
     match = _BASE.search(heading_text)
     return Decimal(match["base"]) if match else Decimal(1)
+
+
+_PRICE_WORD = Caseless(r"price|preis|цен|prix|precio")
+
+
+def says_price(heading_text: str) -> bool:
+    """True for a heading that speaks of a price, whatever its column holds."""
+    return _PRICE_WORD.search(heading_text) is not None
 
 
 _PER = re.compile(r"(?i)(?:\bper|\bза|\bje|\bpro|/)\s?(?:1\s)?(?P<unit>[^\W\d_]{1,12})")

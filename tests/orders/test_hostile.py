@@ -195,11 +195,14 @@ def test_a_doctype_fetches_nothing() -> None:
         "от " * 50_000,
         "№ " * 50_000,
         "please " * 30_000,
+        ("please send 4 chairs" + " " * 1400 + "x\n") * 100,
         "1-2 " * 50_000,
         "\n".join(f"{n} " + "1-2 " * 490 for n in range(60)),
         "a|1|2|3\n" * 900,
         "a;1;2;3\n" * 900,
         "Item|Qty|Price\n" * 900,
+        ("Chair" + "|1" * 60 + "\n") * 20,
+        "|".join(["Part", *["Qty", "Price", "Total"] * 20]) + ("\nA-1" + "|2" * 60) * 60,
     ],
 )
 def test_long_text_is_read_in_little_time(text: str) -> None:

@@ -82,6 +82,28 @@ def test_an_unreadable_attachment_is_a_problem() -> None:
     assert "attachment-unreadable:scan.bin" in order.problems
 
 
+@pytest.mark.parametrize(("declared", "charset"), [("", "cp1252"), ("iso-8859-2", "iso8859-2")])
+def test_the_charset_that_a_table_was_sent_with_is_believed(declared: str, charset: str) -> None:
+    name, unit = ("Dübel Größe 8", "Stück") if not declared else ("Śruba żółta mała", "sztuk")
+    message = EmailMessage()
+    message["From"] = "Buyer <buyer@kunde.test>"
+    message["Subject"] = "Bestellung"
+    message.set_content("Guten Tag,\n\nanbei unsere Bestellung.\n")
+    rows = f"Artikelnr;Bezeichnung;Menge;Einheit\nM-1;{name};100;{unit}\nM-2;{name} II;2;{unit}\n"
+    message.add_attachment(
+        rows.encode(charset),
+        maintype="text",
+        subtype="csv",
+        filename="b.csv",
+        params={"charset": declared} if declared else None,
+    )
+    read_lines = extract(read(message.as_bytes())).lines
+    assert [(one.description, one.unit) for one in read_lines] == [
+        (name, unit),
+        (f"{name} II", unit),
+    ]
+
+
 def test_an_announced_attachment_that_is_missing_is_a_problem() -> None:
     order = order_in("Заказ во вложении", "Заказ 12")
     assert "attachment-missing" in order.problems
@@ -100,6 +122,32 @@ def test_a_table_of_the_html_part_is_read() -> None:
         ("M-1", "36", "4.25"),
         ("P-2", "24", "6.10"),
     ]
+
+
+def test_rows_that_a_cell_spans_are_lines_of_their_own() -> None:
+    html = (
+        "<p>Please order:</p><table>"
+        "<tr><th>Product</th><th>Colour</th><th>Part</th><th>Qty</th></tr>"
+        "<tr><td rowspan=2>Chair Oslo</td><td>black</td><td>A-10</td><td>4</td></tr>"
+        "<tr><td>red</td><td>A-11</td><td>2</td></tr></table>"
+    )
+    rows = "Product\tColour\tPart\tQty\nChair Oslo\tblack\tA-10\t4\nred\tA-11\t2\n"
+    order = order_in(f"Please order:\n\n{rows}", "Order 5512", html=html)
+    assert [(line.sku, line.description, str(line.quantity)) for line in order.lines] == [
+        ("A-10", "Chair Oslo black", "4"),
+        ("A-11", "Chair Oslo red", "2"),
+    ]
+    assert order.complete
+
+
+def test_a_row_of_html_that_the_text_lacks_needs_a_person() -> None:
+    html = (
+        "<table><tr><th>Product</th><th>Qty</th></tr><tr><td>Chair Oslo</td><td>4</td></tr>"
+        "<tr><td>Lamp Nord</td><td>9</td></tr></table>"
+    )
+    order = order_in("Please order:\n\nProduct\tQty\nChair Oslo\t4\n", "Order 5512", html=html)
+    assert "sources-differ:body" in order.problems
+    assert not order.complete
 
 
 def test_quoted_text_is_read_when_the_writer_only_confirms_and_never_surely() -> None:
@@ -149,11 +197,44 @@ def test_totals_with_vat_on_top_agree() -> None:
         ("", "Bitte um ein Angebot für Teppich", OrderKind.NONE),
         ("Order confirmation 5", "Thank you for your order", OrderKind.NONE),
         ("", "Ваш заказ № 5 принят", OrderKind.NONE),
+        ("", "hiermit bestätige ich Ihre Bestellung:", OrderKind.NONE),
+        ("", "We are pleased to confirm your order:", OrderKind.NONE),
+        ("", "Подтверждаем получение вашего заказа:", OrderKind.NONE),
+        ("", "Подтверждаем заказ:", OrderKind.ORDER),
         ("Re: Запрос ТКП", "Размещаем заказ на задвижки", OrderKind.ORDER),
     ],
 )
 def test_the_kind_is_told_by_what_is_asked(subject: str, text: str, kind: OrderKind) -> None:
     assert kind_of_mail(subject, text).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("said", "sells"),
+    [
+        ("all fine, we will ship on Monday:", True),
+        ("the following are on back order and will follow in January:", True),
+        ("We still have:", True),
+        ("Wir haben noch:", True),
+        ("wir versenden am Montag:", True),
+        ("Отгрузим в понедельник:", True),
+        ("В наличии осталось:", True),
+        ("please supply, we will collect:", False),
+        ("bitte liefern Sie, wir holen ab:", False),
+        ("На складе мало. Просим отгрузить:", False),
+    ],
+)
+def test_a_seller_who_tells_what_he_ships_or_has_orders_nothing(said: str, sells: bool) -> None:
+    order = order_in(f"{said}\n\n20 x drill bit 8mm\n10 x drill bit 10mm\n", "PO 12")
+    assert len(order.lines) == 2
+    assert ("not-an-order" in order.problems) is sells
+    assert order.complete is not sells
+
+
+def test_an_inventory_is_not_ordered_because_a_mail_says_please_order() -> None:
+    stock = b"Inventory count,,\nSKU,Name,Qty\n1-2,Pen blue,10\n1-3,Pen red,20\n"
+    order = order_in("Please order as attached.", "Order", {"stock.csv": stock})
+    assert "not-an-order" in order.problems
+    assert not order.complete
 
 
 def test_the_same_as_last_time_is_never_complete() -> None:

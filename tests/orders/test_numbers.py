@@ -110,9 +110,17 @@ def test_a_float_of_a_spreadsheet_is_what_people_see() -> None:
         ("zweitausend", 2000, 1),
         ("ein Dutzend", 12, 2),
         ("пять шесть", 5, 1),
+        ("a hundred and ten nuts", 110, 4),
+        ("two thousand and fifty", 2050, 4),
+        ("drei viertel Tonnen", Decimal("0.75"), 2),
+        ("три четверти тонны", Decimal("0.75"), 2),
+        ("three-quarters of a tonne", Decimal("0.75"), 3),
+        ("six quarter plates", 6, 1),
+        ("пара сапог", 1, 1),
+        ("пара стульев", 2, 1),
     ],
 )
-def test_numbers_in_words(text: str, value: int, words: int) -> None:
+def test_numbers_in_words(text: str, value: Decimal | int, words: int) -> None:
     numeral = numeral_at(text.split(), 0)
     assert numeral is not None
     assert numeral.value == value
@@ -125,6 +133,20 @@ def test_a_word_for_one_is_weak_and_other_words_are_no_numbers() -> None:
     assert one.weak
     for word in ("несколько", "some", "einige", "und", "hundertwasser"):
         assert numeral_at([word], 0) is None
+
+
+def test_a_pair_is_one_and_a_couple_is_vague() -> None:
+    boots, chairs = numeral_at(["пара", "сапог"], 0), numeral_at(["пара", "стульев"], 0)
+    assert boots is not None
+    assert (boots.pair, boots.rough) == (True, False)
+    assert chairs is not None
+    assert (chairs.pair, chairs.rough) == (False, True)
+
+
+def test_a_fraction_that_is_no_decimal_is_rough() -> None:
+    thirds = numeral_at("two thirds of a pallet".split(), 0)
+    assert thirds is not None
+    assert thirds.rough
 
 
 @given(st.lists(st.text(max_size=12), max_size=6))

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from postroom.classify.orders.agreement import MOST_TRIED, Figured
 from postroom.classify.orders.cells import Cell
 from postroom.classify.orders.table import Grid, Table, read_table
 from postroom.classify.orders.words import Role, heading, sums_up
@@ -47,6 +48,26 @@ def said(table: Table) -> list[tuple[str, str, str, str, str]]:
         ("P.U. HT", Role.PRICE),
         ("Cantidad", Role.QUANTITY),
         ("Штрихкод", Role.GTIN),
+        ("Order code", Role.SKU),
+        ("Farnell order code", Role.SKU),
+        ("Bestell-Code", Role.SKU),
+        ("Заказной номер", Role.SKU),
+        ("Our order code", Role.BUYER_SKU),
+        ("Order line", Role.POSITION),
+        ("Bestellposition", Role.POSITION),
+        ("Order week", Role.OTHER),
+        ("Заявка №", Role.OTHER),
+        ("Letzte Bestellmenge", Role.STOCK),
+        ("Прошлый заказ", Role.STOCK),
+        ("Suggested order", Role.STOCK),
+        ("Order limit", None),
+        ("Bestellt am KW", None),
+        ("Qty per box", Role.PACK_SIZE),
+        ("Order", Role.ORDERED),
+        ("Order, pcs", Role.ORDERED),
+        ("Order in cases", Role.ORDERED),
+        ("Your order", Role.ORDERED),
+        ("Qty to order", Role.ORDERED),
         ("14 Tage netto", None),
         ("просто слова", None),
     ],
@@ -272,3 +293,53 @@ def test_a_row_that_is_declined_is_unsure() -> None:
         language="de",
     )
     assert [line.confidence >= 0.85 for line in table.lines] == [True, False]
+
+
+@pytest.mark.parametrize(("more", "lines"), [(0, 2), (9, 2), (10, 0)])
+def test_without_a_heading_none_of_very_many_figures_is_the_quantity(more: int, lines: int) -> None:
+    table = read(
+        ["Chair Oslo", "4", "2.50", *["7"] * more, "10.00"],
+        ["Desk Bergen", "2", "6.00", *["7"] * more, "12.00"],
+        language="en",
+    )
+    assert len(table.lines) == lines
+
+
+def test_each_cell_is_read_once_however_many_columns_may_multiply() -> None:
+    rows = [["4", "2.50", *["7"] * 60, "10.00"]]
+    figured = Figured(rows, ".")
+    assert figured.counts(0) is figured.counts(0)
+    assert figured.best(0, range(1, 60), [62]) == (1, 1, 62)
+    assert len(list(figured.counting(besides={0}))) == 2 * MOST_TRIED
+
+
+def test_behind_very_many_headings_no_other_is_looked_for() -> None:
+    heading_row: list[Cell] = ["Item no", "Description", "Qty"]
+    honest: list[list[Cell]] = []
+    for place in range(60):
+        honest += [heading_row, [f"A-{place}", "Chair", "4"]]
+    table = read(*honest, language="en")
+    assert (len(table.lines), table.problems) == (60, ())
+    assert "too-many-lines" in read(*honest, *honest, language="en").problems
+
+
+@pytest.mark.parametrize("other", ["Заказ за май", "April order", "Bedarf/Monat", "Pre-order"])
+def test_a_quantity_that_differs_from_the_ordered_one_is_named(other: str) -> None:
+    def problems(*quantities: str) -> tuple[str, ...]:
+        rows: list[list[Cell]] = [[f"A-{n}", "Chair", "4", q] for n, q in enumerate(quantities)]
+        return read(["SKU", "Description", "Qty", other], *rows, language="en").problems
+
+    assert problems("4", "5") == ("two-quantity-columns",)
+    assert problems("4", "") == ("two-quantity-columns",)
+    assert problems("4", "4") == ()
+
+
+def test_of_an_ordered_and_a_plain_quantity_the_priced_one_is_taken() -> None:
+    table = read(
+        ["SKU", "Description", "Pre-order", "Qty", "Price", "Total"],
+        ["A-1", "Chair", "40", "4", "2.50", "10.00"],
+        ["A-2", "Desk", "10", "2", "6.00", "12.00"],
+        language="en",
+    )
+    assert [str(line.quantity) for line in table.lines] == ["4", "2"]
+    assert table.problems == ()

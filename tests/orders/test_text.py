@@ -313,3 +313,63 @@ def test_a_number_of_goods_behind_the_word_order_is_a_quantity(
     text: str, quantities: list[int]
 ) -> None:
     assert [line.quantity for line in read_body(text, detect(text)).lines] == quantities
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Please send one hundred and fifty M8 bolts.", [("150", "", "M8 bolts")]),
+        ("Bitte liefern Sie drei viertel Tonnen Splitt.", [("0.75", "Tonnen", "Splitt")]),
+        (
+            "Нужна пара сапог 43 размера и пара перчаток.",
+            [("1", "пара", "сапог 43 размера"), ("1", "пара", "перчаток")],
+        ),
+        ("chairs (4), desks (2) please", [("4", "", "chairs"), ("2", "", "desks")]),
+        ("Stühle 4x, Tische 2x bitte", [("4", "", "Stühle"), ("2", "", "Tische")]),
+        ("Please send 4 Toner HP 59X.", [("4", "", "Toner HP 59X")]),
+        ("chairs x4, desks x2 please", [("4", "", "chairs"), ("2", "", "desks")]),
+        (
+            "Заказ:\nЩебень 5-20 - 6 м3\nПесок - 10 м3",
+            [("6", "м3", "Щебень 5-20"), ("10", "м3", "Песок")],
+        ),
+    ],
+)
+def test_what_is_said_plainly_is_read_surely(text: str, lines: list[tuple[str, str, str]]) -> None:
+    reading = read_body(text, detect(text))
+    assert [(str(one.quantity), one.unit, one.description) for one in reading.lines] == lines
+    assert all(line.confidence >= 0.85 for line in reading.lines)
+    assert not reading.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Заказ:\nЩебень 5-20 м3\nПесок - 10 м3",
+        "Merlot (2021), Riesling (2020) please",
+        "Нужна пара стульев.",
+    ],
+)
+def test_grains_years_and_couples_are_no_sure_quantities(text: str) -> None:
+    first = next(iter(read_body(text, detect(text)).lines), None)
+    assert first is None or first.confidence < 0.85
+
+
+def test_a_framework_contract_s_number_is_known() -> None:
+    text = "Bitte liefern Sie gem. Rahmenvertrag 4600012 folgende Artikel:\n\nHose - 4 Stück"
+    assert not read_body(text, "de").problems
+
+
+@pytest.mark.parametrize(
+    ("sentence", "unsaid"),
+    [
+        ("Bitte liefern Sie an unser Lager in Bonn.", False),
+        ("Bitte liefern Sie alles an die Baustelle Ulm.", False),
+        ("Bitte liefern an Lager Süd.", False),
+        ("Bitte liefern Sie Helme an die Baustelle Ulm.", True),
+        ("Bitte liefern Sie nach Bonn Helme und Schuhe.", True),
+        ("Bitte liefern Sie bis Montag Helme.", True),
+    ],
+)
+def test_a_place_is_no_goods_without_a_number(sentence: str, unsaid: bool) -> None:
+    reading = read_body(f"Handschuhe - 3 VPE\nHose - 4 Stück\n\n{sentence}", "de")
+    assert ("quantity-unsaid" in reading.problems) is unsaid

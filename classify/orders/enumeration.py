@@ -1,0 +1,49 @@
+"""Lines of a list that bring their own number, which is no quantity: 1, 2, 3 or 10, 20, 30.
+
+In: the lines of a text and what tables took of them. Out: the places of those that count
+themselves and have another number behind the first.
+"""
+
+import re
+from collections.abc import Sequence
+
+from .figures import figures
+from .units import Sort, unit_behind
+
+_NUMBERED = re.compile(r"\s*(\d{1,4})[.)]?\s+\S")
+
+
+def enumerated_among(
+    lines: Sequence[str], tabled: set[int], language: str = "", mark: str = ""
+) -> set[int]:
+    """Lines that count themselves: 1, 2, 3 or 10, 20, 30 in front, another number behind."""
+    starts: list[tuple[int, int]] = []
+    for place, line in enumerate(lines):
+        match = _NUMBERED.match(line)
+        if match and place not in tabled and not _counts(line, match.end(1)):
+            starts.append((place, int(match[1])))
+    found: set[int] = set()
+    run: list[tuple[int, int]] = []
+    for place, number in [*starts, (-1, -1)]:
+        step = number - run[-1][1] if run else 0
+        if (
+            run
+            and step in (1, 10)
+            and place - run[-1][0] <= 3
+            and (len(run) == 1 or step == run[1][1] - run[0][1])
+        ):
+            run.append((place, number))
+            continue
+        if len(run) >= 2 and run[0][1] in (1, 10):
+            counted = [one for one, _ in run]
+            others = sum(len(figures(lines[one], language, mark)) >= 2 for one in counted)
+            if others * 3 >= 2 * len(counted):
+                found |= set(counted)
+        run = [(place, number)]
+    return found
+
+
+def _counts(line: str, end: int) -> bool:
+    """True when a unit that counts stands behind a number that begins a line: "2 cases"."""
+    unit = unit_behind(line, end)
+    return unit is not None and unit.unit.sort in (Sort.COUNT, Sort.PACK)

@@ -1,0 +1,167 @@
+"""Cells that are not what they seem: cut, padded, taken back, in another currency or unit."""
+
+import io
+from collections.abc import Sequence
+
+import openpyxl
+import pytest
+
+from postroom.classify.orders import extract_document
+from postroom.classify.orders.extent import extent_of
+from postroom.classify.orders.hostile import check_container
+from postroom.order import Order
+
+
+def sheet(*rows: Sequence[object], formats: dict[str, str] | None = None) -> bytes:
+    book = openpyxl.Workbook()
+    page = book.active
+    assert page is not None
+    for row in rows:
+        page.append(list(row))
+    for place, code in (formats or {}).items():
+        page[place].number_format = code
+    buffer = io.BytesIO()
+    book.save(buffer)
+    return buffer.getvalue()
+
+
+def order_of(text: str, name: str = "order.csv") -> Order:
+    return extract_document(name, text.encode())
+
+
+def test_a_row_longer_than_its_heading_was_cut_in_the_wrong_place() -> None:
+    chair, desk = order_of("sku,description,qty,price\nA-1,Chair,4,12,50\nA-2,Desk,2,99").lines
+    assert chair.problems == ("row-too-long",)
+    assert chair.confidence < 0.85 <= desk.confidence
+
+
+def test_empty_cells_behind_a_row_cut_nothing() -> None:
+    assert order_of("sku;description;qty\nA-1;Chair;4;;\nA-2;Desk;2;;").complete
+
+
+def test_a_code_that_excel_was_told_to_leave_as_text_is_that_text() -> None:
+    (line,) = order_of('sku,name,qty\n="00123",Bolt,10').lines
+    assert line.sku == "00123"
+
+
+def test_zeros_that_a_format_shows_belong_to_the_code() -> None:
+    content = sheet(
+        ["Article no", "Description", "Qty"],
+        [4500, "Chair", 4],
+        [123456, "Desk", 3],
+        [77, "Lamp", 12],
+        formats={"A2": "000000", "A3": "00-00", "C4": "000"},
+    )
+    lines = extract_document("order.xlsx", content).lines
+    assert [(line.sku, str(line.quantity)) for line in lines] == [
+        ("004500", "4"),
+        ("1234-56", "3"),
+        ("77", "12"),
+    ]
+
+
+def test_only_formats_of_zeros_change_what_a_cell_shows() -> None:
+    content = sheet([7, 8, 9], formats={"A1": "0.00", "B1": "#,##0", "C1": '0" pcs"'})
+    assert extent_of(content, check_container(content)).shown == {}
+
+
+@pytest.mark.parametrize(
+    ("rows", "doubted"),
+    [
+        ("A-1;Chair;4;0\nA-2;Desk;3;3", True),
+        ("A-1;Chair;4;yes\nA-2;Desk;3;", True),
+        ("A-1;Chair;4;0\nA-2;Desk;3;0", False),
+        ("A-1;Chair;4;no\nA-2;Desk;3;no", False),
+    ],
+)
+@pytest.mark.parametrize("heading", ["Cancelled qty", "Storniert", "Отменено, шт"])
+def test_what_a_column_takes_back_is_not_ordered(heading: str, rows: str, doubted: bool) -> None:
+    order = order_of(f"Part;Description;Order qty;{heading}\n{rows}")
+    assert ("leaves-out" in order.problems) is doubted
+    assert order.complete is not doubted
+
+
+@pytest.mark.parametrize(
+    ("rows", "differ"),
+    [
+        ("Part;Description;Qty;Price;Currency\nA-1;Screw;5;12;EUR\nA-2;Nut;3;8;USD", True),
+        ("Part;Description;Qty;Price\nA-1;Screw;5;12 €\nA-2;Nut;3;$8", True),
+        ("Part;Description;Qty;Price, EUR\nA-1;Screw;5;12\nA-2;Nut;3;8 USD", True),
+        ("Part;Description;Qty;Price;Currency\nA-1;Screw;5;12 €;EUR\nA-2;Nut;3;8;euro", False),
+        ("Part;Description;Qty;Price (CAD)\nA-1;Screw;5;$12\nA-2;Nut;3;$8", False),
+    ],
+)
+def test_amounts_in_two_currencies_stop_an_order(rows: str, differ: bool) -> None:
+    order = order_of(rows)
+    assert ("currencies-differ" in order.problems) is differ
+    assert order.complete is not differ
+
+
+def test_a_remark_under_no_heading_is_heard() -> None:
+    heading, chair = "Part;Description;Qty;", "A-1;Chair;4;"
+    noted = order_of(f"{heading}\n{chair}\nA-2;Desk;3;only 2 if over budget")
+    assert [line.problems for line in noted.lines] == [(), ("line-conditional",)]
+    assert order_of(f";{heading}\n1;{chair}\n2;A-2;Desk;3;").complete  # counted, not remarked
+
+
+SHOPIFY = (
+    "Name,Lineitem quantity,Lineitem name,Lineitem price,Lineitem sku\n#1001,2,T-shirt,15,TS-1"
+)
+
+
+def test_a_shops_export_has_its_own_part_numbers_and_one_order_each_name() -> None:
+    order = order_of(f"{SHOPIFY}\n#1001,1,Cap black,6,CP-1")
+    assert [(line.sku, line.description) for line in order.lines] == [
+        ("TS-1", "T-shirt"),
+        ("CP-1", "Cap black"),
+    ]
+    assert order.complete
+    assert "several-orders" in order_of(f"{SHOPIFY}\n#1002,1,Cap black,6,CP-1").problems
+
+
+UBL = """<Order xmlns="urn:oasis:names:specification:ubl:schema:xsd:Order-2"
+ xmlns:a="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+ xmlns:b="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><b:ID>7</b:ID>
+ <a:OrderLine><a:LineItem><b:ID>1</b:ID><b:Quantity unitCode="C62">200</b:Quantity>{total}
+ <a:Price><b:PriceAmount currencyID="EUR">25</b:PriceAmount>
+ <b:BaseQuantity unitCode="{unit}">1</b:BaseQuantity></a:Price>
+ <a:Item><b:Name>Chair</b:Name></a:Item></a:LineItem></a:OrderLine></Order>"""
+TOTAL = '<b:LineExtensionAmount currencyID="EUR">5000</b:LineExtensionAmount>'
+EDIFACT = (
+    "UNB+UNOC:3+A+B+260101:0900+1'UNH+1+ORDERS:D:96A:UN'BGM+220+PO7+9'LIN+1'PIA+5+A-1:SA'"
+    "IMD+F++:::Chair'QTY+21:10:PCE'PRI+AAA:25:::1:{unit}'UNS+S'UNT+9+1'UNZ+1+1'"
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "doubted"),
+    [
+        (UBL.format(unit="CT", total=""), True),
+        (UBL.format(unit="CT", total=TOTAL), False),
+        (UBL.format(unit="H87", total=""), False),
+        (EDIFACT.format(unit="CT"), True),
+        (EDIFACT.format(unit="PCE"), False),
+    ],
+)
+def test_a_price_for_another_unit_than_the_ordered_one_is_unsure(
+    content: str, doubted: bool
+) -> None:
+    order = extract_document("order", content.encode())
+    assert ("price-per-other-unit" in order.lines[0].problems) is doubted
+    assert order.complete is not doubted
+
+
+def test_a_discount_stored_as_a_share_explains_its_total() -> None:
+    heading = ["Art.-Nr.", "Bezeichnung", "Menge", "Einzelpreis", "Rabatt", "Gesamt"]
+    rows: list[list[object]] = [
+        ["A1", "Stuhl", 10, 100, 0.15, 850],
+        ["A2", "Tisch", 2, 400, 0, 800],
+    ]
+    order = extract_document("b.xlsx", sheet(heading, *rows, formats={"E2": "0%", "E3": "0%"}))
+    assert [str(line.unit_price) for line in order.lines] == ["85", "400"]
+    assert order.complete
+
+
+def test_half_a_per_cent_stays_half_a_per_cent() -> None:
+    (line,) = order_of("Artikel;Menge;Preis;Rabatt %;Gesamt\nStuhl Oslo;10;100,00;0,5;995,00").lines
+    assert (str(line.unit_price), line.problems) == ("99.5", ())
