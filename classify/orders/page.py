@@ -179,7 +179,8 @@ def _row(line: list[_Glyph], rulings: Rulings) -> Row:
         words.append(Word(part[0].left, part[-1].right, "".join(one.char for one in part)))
         begin = index
     top = min(one.top for one in line)
-    return Row(top, height, tuple(_chunks(words, height, rulings, top + height / 2)))
+    walls = rulings.walls(top + height / 2) if rulings.upright else []
+    return Row(top, height, tuple(_chunks(words, height, walls)))
 
 
 def _parts(before: _Glyph, glyph: _Glyph, height: float) -> bool:
@@ -199,12 +200,13 @@ def _undoubled(part: list[_Glyph]) -> list[_Glyph]:
     return kept
 
 
-def _chunks(words: list[Word], height: float, rulings: Rulings, middle: float) -> Iterator[Chunk]:
+def _chunks(words: list[Word], height: float, walls: list[float]) -> Iterator[Chunk]:
     begin = 0
     for index in range(1, len(words) + 1):
         if index < len(words):
             left, right = words[index - 1].right, words[index].left
-            if right - left <= _CHUNK_GAP * height and not rulings.parts(left, right, middle):
+            walled = any(left - 0.5 <= wall <= right + 0.5 for wall in walls)
+            if right - left <= _CHUNK_GAP * height and not walled:
                 continue
         part = tuple(words[begin:index])
         yield Chunk(part[0].left, part[-1].right, part)

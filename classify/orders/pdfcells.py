@@ -5,6 +5,7 @@ under the heading it reaches under; what stands under none goes to the nearest.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from .cells import is_number
@@ -24,6 +25,12 @@ class Column:
     left: float
     right: float
     role: Role | None = None  # what its heading means, once it is whole
+
+
+@lru_cache(maxsize=512)  # a line's words are asked several times
+def is_figure(text: str) -> bool:
+    """True for a number, a currency or unit beside it allowed."""
+    return is_number(text)
 
 
 def cells_of(columns: list[Column], row: Row) -> list[str]:
@@ -78,7 +85,7 @@ def _beside(columns: list[Column], chunk: Chunk, taken: list[bool]) -> int:
     )
     sides = [place for place in (left, right) if place is not None]
     free = [place for place in sides if not taken[place]] or sides or [0]
-    if not is_number(chunk.text):
+    if not is_figure(chunk.text):
         free = [place for place in free if columns[place].role not in FIGURE_ROLES] or free
 
     def distance(place: int) -> float:

@@ -8,10 +8,10 @@ Limits: eight lines of heading.
 
 import re
 
-from .cells import Cell, is_number
+from .cells import Cell
 from .columns import columns_of
 from .page import Chunk, Row
-from .pdfcells import Column
+from .pdfcells import Column, is_figure
 from .words import LONGEST_HEADING, Role, heading, sums_up
 
 WRAP = 1.9  # line heights between two lines of one cell
@@ -72,7 +72,7 @@ def _sums_with_figures(row: Row) -> bool:
 
 
 def _figures(row: Row) -> int:
-    return sum(is_number(chunk.text) for chunk in row.chunks)
+    return sum(is_figure(chunk.text) for chunk in row.chunks)
 
 
 def _merged(lines: tuple[Row, ...]) -> list[Column]:

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from .cells import Cell, amounts, is_number, quantity_of
+from .cells import Cell, amounts, quantity_of
 from .lines import multiplies
 from .numbers import has_digit
 from .page import Row, Word
-from .pdfcells import FIGURE_ROLES, Column
+from .pdfcells import FIGURE_ROLES, Column, is_figure
 from .pdfheading import WRAP
 from .rulings import Rulings
 from .words import Role, sums_up
@@ -78,13 +78,13 @@ class Open:
 def anchors(table: Open, cells: list[str]) -> bool:
     """True for the line of a row that holds its figures."""
     pairs = list(zip(table.columns, cells, strict=False))
-    figures = sum(column.role in FIGURE_ROLES and is_number(cell) for column, cell in pairs)
+    figures = sum(column.role in FIGURE_ROLES and is_figure(cell) for column, cell in pairs)
     if table.closing:
         return figures >= 2 and _proves(pairs)
     words = any(any(char.isalpha() for char in cell) for cell in cells)
     positioned = any(column.role is Role.POSITION and cell for column, cell in pairs)
     lone_price = figures == 1 and any(
-        column.role in (Role.PRICE, Role.PRICE_GROSS) and is_number(cell) for column, cell in pairs
+        column.role in (Role.PRICE, Role.PRICE_GROSS) and is_figure(cell) for column, cell in pairs
     )
     return figures >= 2 or (figures == 1 and (words or positioned) and not lone_price)
 
@@ -113,7 +113,7 @@ def _proves(pairs: list[tuple[Column, str]]) -> bool:
 def begins(table: Open, cells: list[str]) -> bool:
     """True when a line has more than one figure or a position: a row of its own."""
     figures = sum(
-        is_number(cell)
+        is_figure(cell)
         for column, cell in zip(table.columns, cells, strict=False)
         if column.role in FIGURE_ROLES
     )
@@ -151,7 +151,7 @@ def completes(table: Open, row: Row, cells: list[str]) -> bool:
     return (
         bool(filled)
         and empty
-        and all(is_number(cells[place]) for place in filled)
+        and all(is_figure(cells[place]) for place in filled)
         and not any(sums_up(word) for word in words)
     )
 
@@ -159,10 +159,10 @@ def completes(table: Open, row: Row, cells: list[str]) -> bool:
 def _is_apart(table: Open, row: Row) -> bool:
     """True when a ruling line or too much space parts a line from the row above."""
     far = row.top - table.last_top > WRAP * row.height
-    return far or is_ruled_off(table, row, table.last_middle)
+    return far or _is_ruled_off(table, row, table.last_middle)
 
 
-def is_ruled_off(table: Open, row: Row, middle: float) -> bool:
+def _is_ruled_off(table: Open, row: Row, middle: float) -> bool:
     """True when a ruling line across the table parts a row from another's middle."""
     return bisect(table.across, row.middle) != bisect(table.across, middle)
 
@@ -190,12 +190,12 @@ def looks_like_row(table: Open, cells: list[str]) -> bool:
     """
     pairs = list(zip(table.columns, cells, strict=False))
     figures = [cell for _, cell in under_figures(table, cells) if cell]
-    figured = any(has_digit(cell) and not is_number(cell) for cell in figures)
+    figured = any(has_digit(cell) and not is_figure(cell) for cell in figures)
     positions = [cell for column, cell in pairs if column.role is Role.POSITION]
     if positions:
-        last = "".join(cell for column, cell in pairs if cell and holds_words(column)).split()[-1:]
+        last = " ".join(cell for column, cell in pairs if cell and holds_words(column)).split()[-1:]
         counts = not table.rows or follows(table, cells)
-        numbered = not figures and counts and any(map(is_number, last))
+        numbered = not figures and counts and any(map(is_figure, last))
         return has_digit(positions[0]) and (figured or numbered)
     return figured and any(cell and holds_words(column) for column, cell in pairs)
 
@@ -216,7 +216,7 @@ def is_alike(table: Open, cells: list[str]) -> bool:
     """True when a line has its figures where the last row has them."""
     last = [bool(cell) for _, cell in under_figures(table, list(map(str, table.rows[-1])))]
     said = [cell for _, cell in under_figures(table, cells)]
-    return [bool(cell) for cell in said] == last and all(is_number(cell) for cell in said if cell)
+    return [bool(cell) for cell in said] == last and all(is_figure(cell) for cell in said if cell)
 
 
 def follows(table: Open, cells: list[str]) -> bool:
@@ -257,8 +257,8 @@ def own_above(table: Open, row: Row) -> list[Line]:
         table.even = True
         found = _break_at(table, [line.row for line in lines], row) if table.rows else None
         table.breaks += [found] if found else []
-        return [] if table.rows else lines
-    above = lines[gaps.index(widest) :]
+        return [] if table.rows else [one for one in lines if _is_with(table, one, row)]
+    above = [one for one in lines[gaps.index(widest) :] if _is_with(table, one, row)]
     if not above or (table.rows and gaps[-1] > WRAP * row.height):
         return []
     on_new_page = table.figures_top == OTHER_PAGE
@@ -273,6 +273,10 @@ def own_above(table: Open, row: Row) -> list[Line]:
     if table.below:
         table.rows[-1] = kept
     return above
+
+
+def _is_with(table: Open, line: Line, row: Row) -> bool:
+    return not _is_ruled_off(table, line.row, row.middle)
 
 
 def ends_at_figures(table: Open) -> bool:

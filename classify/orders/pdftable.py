@@ -30,7 +30,6 @@ from .pdfrows import (
     follows,
     holds_words,
     is_alike,
-    is_ruled_off,
     looks_like_row,
     may_wait,
     own_above,
@@ -292,9 +291,7 @@ def _go_down(table: Open, row: Row) -> None:
 
 def _with_words_above(table: Open, row: Row, cells: list[str], around: list[str]) -> list[Cell]:
     """A row's cells with the words above its figures that are its own."""
-    above = [
-        line for line in own_above(table, row) if not is_ruled_off(table, line.row, row.middle)
-    ]
+    above = own_above(table, row)
     table.waiting = [line for line in table.waiting if line not in above]
     _let_go(table, around)
     table.above = table.above or bool(above)
@@ -308,7 +305,8 @@ def _keep(table: Open, cells: list[Cell], row: Row, place: int) -> None:
     if table.passed:
         table.problems.append("rows-unread")
     table.passed = False
-    table.pitch = row.top - table.figures_top
+    if table.figures_top != OTHER_PAGE:
+        table.pitch = row.top - table.figures_top
     table.rows.append(cells)
     table.places.append(place)
     table.figures_top, table.figures_row = row.top, row

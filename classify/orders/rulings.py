@@ -12,7 +12,8 @@ import ctypes
 from bisect import bisect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import pairwise
+from operator import itemgetter
 
 import pypdfium2.raw as pdfium_c  # type: ignore[import-untyped]
 
@@ -49,22 +50,16 @@ class Rulings:
 
     def beside(self, left: float, right: float, at: float) -> tuple[float, float] | None:
         """The walls of the cell that holds what stands there; None when one is missing."""
-        walls = [x for x, top, bottom in self.upright if top - 1 <= at <= bottom + 1]
+        walls = self.walls(at)
         before = bisect(walls, left + 1.0)
         behind = bisect(walls, right - 1.0)
         if before == 0 or behind == len(walls):
             return None
         return walls[before - 1], walls[behind]
 
-    def parts(self, left: float, right: float, at: float) -> bool:
-        """True when an upright line stands between, at that height."""
-        begin = bisect(self.upright, (left - 0.5,))
-        for x, top, bottom in self.upright[begin:]:
-            if x > right + 0.5:
-                return False
-            if top <= at <= bottom:
-                return True
-        return False
+    def walls(self, at: float) -> list[float]:
+        """How far from the left upright lines stand at a height."""
+        return [x for x, top, bottom in self.upright if top <= at <= bottom]
 
     def through(self, top: float, height: float) -> list[tuple[float, float]]:
         """The stretches of the lines that run through the middle of a row."""
@@ -75,27 +70,93 @@ class Rulings:
 
 def rulings_of(page: object, height: float) -> Rulings:
     """The lines that a loaded page draws; `page` is pdfium's handle."""
-    level: list[Piece] = []
-    upright: list[Piece] = []
-    for x1, y1, x2, y2 in islice(_pieces(page), _MOST_PIECES):
-        if y2 - y1 <= _THIN < x2 - x1:
-            level.append((height - (y1 + y2) / 2, x1, x2))
-        elif x2 - x1 <= _THIN < y2 - y1:
-            upright.append(((x1 + x2) / 2, height - y2, height - y1))
-    return Rulings(level=_joined(level), upright=_joined(upright))
+    found = _Pieces()
+    for place in range(min(pdfium_c.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
+        item = pdfium_c.FPDFPage_GetObject(page, place)
+        kind = pdfium_c.FPDFPageObj_GetType(item)
+        if kind == pdfium_c.FPDF_PAGEOBJ_PATH:
+            found.take(item)
+        elif kind == pdfium_c.FPDF_PAGEOBJ_FORM:
+            outer = _matrix(item)
+            for inside in range(min(pdfium_c.FPDFFormObj_CountObjects(item), _MOST_OBJECTS)):
+                inner = pdfium_c.FPDFFormObj_GetObject(item, inside)
+                if pdfium_c.FPDFPageObj_GetType(inner) == pdfium_c.FPDF_PAGEOBJ_PATH:
+                    found.take(inner, outer)
+        if len(found.level) + len(found.upright) > _MOST_PIECES:
+            break
+    level = [(height - y, left, right) for y, left, right in _joined(found.level)]
+    upright = [(x, height - high, height - low) for x, low, high in _joined(found.upright)]
+    return Rulings(level=tuple(reversed(level)), upright=tuple(upright))
 
 
-def _joined(pieces: list[Piece]) -> tuple[Piece, ...]:
-    """Lines of the pieces that go on from each other."""
+class _Pieces:
+    """What paths draw, as pdfium counts: from the left and from below."""
+
+    def __init__(self) -> None:
+        self.level: list[Piece] = []
+        self.upright: list[Piece] = []
+        self._bounds = [ctypes.c_float() for _ in range(4)]
+        self._pointers = [ctypes.byref(bound) for bound in self._bounds]
+
+    def take(self, item: object, outer: Matrix | None = None) -> None:
+        """A path: itself when it is thin, a rectangle's edges, or each straight piece.
+
+        Its bounds are asked first: most paths are one line or one cell.
+        """
+        if not pdfium_c.FPDFPageObj_GetBounds(item, *self._pointers):
+            return
+        left, low, right, high = self._bounds
+        box = (left.value, low.value, right.value, high.value)
+        if outer is not None:
+            box = _box([_moved(outer, *box[:2]), _moved(outer, *box[2:])])
+        if self._add_thin(box):
+            return
+        count = pdfium_c.FPDFPath_CountSegments(item)
+        if 2 < count <= _RECTANGLE:
+            x1, y1, x2, y2 = box
+            self.level += ((y1, x1, x2), (y2, x1, x2))
+            self.upright += ((x1, y1, y2), (x2, y1, y2))
+        elif _RECTANGLE < count <= _MOST_SEGMENTS and outer is None:
+            for piece in _path(item, count, _matrix(item)):
+                self._add_thin(piece)
+
+    def _add_thin(self, box: Box) -> bool:
+        """True for what is a line, or too small for one."""
+        x1, y1, x2, y2 = box
+        if y2 - y1 <= _THIN:
+            if x2 - x1 >= _SHORTEST:
+                self.level.append(((y1 + y2) / 2, x1, x2))
+            return True
+        if x2 - x1 <= _THIN:
+            if y2 - y1 >= _SHORTEST:
+                self.upright.append(((x1 + x2) / 2, y1, y2))
+            return True
+        return False
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Lines of the pieces that go on from each other, in order."""
     lines: list[Piece] = []
-    for together in _clusters(sorted(pieces)):
-        at = sum(piece[0] for piece in together) / len(together)
-        for _, begin, end in sorted(together, key=lambda piece: piece[1]):
-            if lines and lines[-1][0] == at and begin <= lines[-1][2] + _TOGETHER:
-                lines[-1] = (at, lines[-1][1], max(lines[-1][2], end))
-            else:
-                lines.append((at, begin, end))
-    return tuple(lines[:_MOST_LINES])
+    pieces.sort()
+    begun = -1e9
+    together: list[Piece] = []
+    for piece in [*pieces, (1e9, 0.0, 0.0)]:
+        if piece[0] - begun > _TOGETHER:
+            together.sort(key=_begin_of)
+            reached = -1e9
+            for _, begin, end in together:
+                if begin > reached + _TOGETHER:
+                    lines.append((begun, begin, end))
+                elif end > reached:
+                    lines[-1] = (begun, lines[-1][1], end)
+                reached = max(reached, end)
+            together = []
+            begun = piece[0]
+        together.append(piece)
+    return lines[:_MOST_LINES]
+
+
+_begin_of = itemgetter(1)
 
 
 def _clusters(level: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -121,45 +182,6 @@ def _covered(pieces: Sequence[Piece], left: float, right: float) -> float:
     return total
 
 
-def _pieces(page: object) -> Iterator[Box]:
-    """The lines of every path, and the edges of every rectangle."""
-    for place in range(min(pdfium_c.FPDFPage_CountObjects(page), _MOST_OBJECTS)):
-        item = pdfium_c.FPDFPage_GetObject(page, place)
-        kind = pdfium_c.FPDFPageObj_GetType(item)
-        if kind == pdfium_c.FPDF_PAGEOBJ_PATH:
-            yield from _lines(item)
-        elif kind == pdfium_c.FPDF_PAGEOBJ_FORM:
-            outer = _matrix(item)
-            for inside in range(min(pdfium_c.FPDFFormObj_CountObjects(item), _MOST_OBJECTS)):
-                inner = pdfium_c.FPDFFormObj_GetObject(item, inside)
-                if pdfium_c.FPDFPageObj_GetType(inner) == pdfium_c.FPDF_PAGEOBJ_PATH:
-                    yield from (_moved_box(outer, box) for box in _lines(inner))
-
-
-def _lines(item: object) -> list[Box]:
-    """What a path draws: itself when it is thin, the edges of a rectangle, or each straight piece.
-
-    Its bounds are asked first: most paths are one line or one cell.
-    """
-    left, low, right, high = (ctypes.c_float() for _ in range(4))
-    if not pdfium_c.FPDFPageObj_GetBounds(item, left, low, right, high):
-        return []
-    box = x1, y1, x2, y2 = left.value, low.value, right.value, high.value
-    if x2 - x1 < _SHORTEST and y2 - y1 < _SHORTEST:
-        return []
-    if x2 - x1 <= _THIN or y2 - y1 <= _THIN:
-        return [box]
-    count = pdfium_c.FPDFPath_CountSegments(item)
-    if count == 2 or count > _MOST_SEGMENTS:
-        return []  # slanted, or a picture
-    return _edges(box) if count <= _RECTANGLE else list(_path(item, count, _matrix(item)))
-
-
-def _edges(box: Box) -> list[Box]:
-    x1, y1, x2, y2 = box
-    return [(x1, y1, x2, y1), (x1, y2, x2, y2), (x1, y1, x1, y2), (x2, y1, x2, y2)]
-
-
 def _matrix(item: object) -> Matrix:
     found = pdfium_c.FS_MATRIX()
     if not pdfium_c.FPDFPageObj_GetMatrix(item, ctypes.byref(found)):
@@ -172,11 +194,7 @@ def _moved(matrix: Matrix, x: float, y: float) -> tuple[float, float]:
     return a * x + c * y + e, b * x + d * y + f
 
 
-def _moved_box(matrix: Matrix, box: Box) -> Box:
-    return _upright_box([_moved(matrix, *box[:2]), _moved(matrix, *box[2:])])
-
-
-def _upright_box(points: Sequence[tuple[float, float]]) -> Box:
+def _box(points: Sequence[tuple[float, float]]) -> Box:
     xs, ys = [x for x, _ in points], [y for _, y in points]
     return min(xs), min(ys), max(xs), max(ys)
 
@@ -206,7 +224,7 @@ def _path(item: object, count: int, matrix: Matrix) -> Iterator[Box]:
 def _outline(points: list[tuple[float, float]]) -> list[Box]:
     if len(points) < 2:
         return []
-    box = x1, y1, x2, y2 = _upright_box(points)
+    box = x1, y1, x2, y2 = _box(points)
     if x2 - x1 <= _THIN or y2 - y1 <= _THIN:
         return [box]
-    return [_upright_box(two) for two in pairwise(points)]
+    return [_box(two) for two in pairwise(points)]
