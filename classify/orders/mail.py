@@ -32,7 +32,7 @@ from .pair import paired
 from .phrases import CANCELS, CHANGES, DECIDES, ORDER_TITLE
 from .places import names_places
 from .reading import Reading
-from .remarks import may_remark, speaks_beside
+from .remarks import may_remark, speaks_beside, squeezed
 from .shown import parts_of_message
 
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
@@ -164,8 +164,8 @@ def _body(message: Message, language: str) -> Reading:
     if "<table" not in message.html.lower():
         return text
     table = read_html(message.html, "body", language)
-    own = _squeezed(message.new_text)
-    written = [line for line in table.lines if _squeezed(_name(line)) in own]
+    own = squeezed(message.new_text)
+    written = [line for line in table.lines if squeezed(_name(line)) in own]
     if not written:
         return text
     of_tables = {_table_of(line) for line in written}
@@ -175,10 +175,10 @@ def _body(message: Message, language: str) -> Reading:
         for line in table.lines
         if line in written or (_table_of(line) in of_tables and _is_said(line, words))
     )
-    tabled = _squeezed(
+    tabled = squeezed(
         " ".join(f"{line.sku} {line.gtin} {line.description}" for line in table.lines)
     )
-    spoken = [line for line in text.lines if _squeezed(_name(line)) not in tabled]
+    spoken = [line for line in text.lines if squeezed(_name(line)) not in tabled]
     problems = table.problems
     if any(line.confidence >= 0.8 for line in spoken) and not table.lines:
         problems = (*problems, "sources-differ:body")
@@ -237,10 +237,6 @@ def _says_more_below(message: Message, language: str, found: Sequence[OrderLine]
     return any(
         line.unit_code or _CODE.search(line.sku) for line in read_body(below, language).lines
     )
-
-
-def _squeezed(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text.lower())
 
 
 def _quoted(message: Message, language: str) -> Reading:

@@ -112,7 +112,7 @@ class _OwnRows:
         self._goods = set(goods)
         self._rows = [set(_stems(f"{line.description} {line.sku} {line.unit}")) for line in found]
         self._names = frozenset[str]().union(*goods)
-        self._written = "\n".join(_squeezed(line.description) for line in found)
+        self._written = "\n".join(squeezed(line.description) for line in found)
         self._taught = _taught(lines, found)
 
     def holds(self, place: int, line: str) -> bool:
@@ -125,7 +125,7 @@ class _OwnRows:
                 return True
             # What is left of a row where a cell spans it and the one above.
             return "\t" in line and any(stems <= row for row in self._rows)
-        return _squeezed(line) in self._written
+        return squeezed(line) in self._written
 
 
 def _taught(lines: Sequence[str], found: Iterable[OrderLine]) -> range:
@@ -139,7 +139,8 @@ def _taught(lines: Sequence[str], found: Iterable[OrderLine]) -> range:
     return range(min(said), end + 1)
 
 
-def _squeezed(text: str) -> str:
+def squeezed(text: str) -> str:
+    """The letters and digits of a text, in small letters: the same however it is laid out."""
     return "".join(filter(str.isalnum, text.lower()))
 
 

@@ -2,12 +2,10 @@
 
 import asyncio
 import contextlib
-import gc
 import os
 import signal
 import socket
 import stat
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +23,7 @@ from postroom.milter.server import MilterServer
 from postroom.stamp import StampKey
 from postroom.succession import SUCCEEDED
 from postroom.verdict import Disposition
+from tests.fakes.leftovers import keeps_nothing
 from tests.fakes.milter_client import Gone, MilterClient
 from tests.fakes.milter_process import GOOD, Process, asking, running, stamped, wait_until
 
@@ -105,13 +104,7 @@ def test_an_answer_that_could_not_be_given_keeps_nothing_of_the_message() -> Non
         server._loop = asyncio.get_running_loop()
         await asyncio.to_thread(ask)
 
-    held = sys.getrefcount(raw)
-    gc.disable()
-    try:
-        asyncio.run(scene())
-        assert sys.getrefcount(raw) == held
-    finally:
-        gc.enable()
+    assert keeps_nothing(raw, scene)
 
 
 def free_port() -> int:
