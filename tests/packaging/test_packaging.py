@@ -1,6 +1,6 @@
 """Containers and Kubernetes: valid by their schemas, and true to the code they speak of.
 
-No engine runs here: what an image does when it is built and started is not tested.
+No engine runs here: what the images do is tested by test_images.py, where it is asked for.
 """
 
 import re
@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tomllib
 from collections.abc import Iterable
+from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -149,8 +150,30 @@ def test_the_configuration_of_the_containers_is_one_that_postroom_takes() -> Non
         assert f"inet:postroom:{endpoint.rpartition(':')[2]}" in start
     mailboxes = COMPOSE["services"]["postfix"]["environment"]["MAILBOXES"].split()
     assert tuple(mailboxes) == config.service.mailboxes
-    address = COMPOSE["services"]["postroom"]["networks"]["mail"]["ipv4_address"]
-    assert f"{address}/32" in config.milter.trusted_networks
+    trusted = {ip_network(one) for one in config.milter.trusted_networks}
+    (ours,) = trusted - {ip_network(one) for one in Config().milter.trusted_networks}
+    ways = [COMPOSE["services"][name]["networks"]["mail"] for name in ("postroom", "timers")]
+    # These two and nobody else: not the gateway, not who was given an address by the engine.
+    assert set(ours) == {ip_address(way["ipv4_address"]) for way in ways}
+    assert COMPOSE["services"]["postfix"]["environment"]["TRUSTED_NETWORKS"] == str(ours)
+    (pool,) = COMPOSE["networks"]["mail"]["ipam"]["config"]
+    given = IPv4Network(pool["ip_range"])
+    assert not given.overlaps(IPv4Network(ours))
+    assert given.subnet_of(IPv4Network(pool["subnet"]))
+
+
+def test_the_canary_of_the_containers_flies_as_often_as_the_alert_is_told() -> None:
+    config = load(PACKAGING / "docker" / "postroom.toml")
+    assert config.canary.mailbox in config.service.mailboxes
+    (told,) = COMPOSE["services"]["timers"]["command"]
+    assert [float(one) for one in re.findall(r"sleep (\d+)", told)] == [config.canary.interval]
+
+
+def test_no_secret_and_nothing_made_here_gets_into_an_image() -> None:
+    kept_out = (PACKAGING / "docker" / "Dockerfile.dockerignore").read_text().split()
+    secrets = {(PACKAGING / one["file"]).resolve() for one in COMPOSE["secrets"].values()}
+    assert all(str(one.parent.relative_to(ROOT)) in kept_out for one in secrets)
+    assert {".git", ".venv", "build", "dist"} <= set(kept_out)
 
 
 @pytest.mark.skipif(
