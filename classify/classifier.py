@@ -25,7 +25,7 @@ the message `takes_long`; `classify` is both.
 Limits: synchronous; asked from several threads at once it is safe.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,9 +38,10 @@ from postroom.classification import CATEGORIES, Classification
 from postroom.config import ClassificationSection
 from postroom.envelope import Envelope
 from postroom.message import Message
+from postroom.order import Doubtful
 from postroom.verdict import Verdict
 
-from . import concepts, features, similar
+from . import aside_model, concepts, features, similar
 from .evidence import SpamVerdict, spam_verdict, weighed
 from .features import Features
 from .rulebook import Findings, Rulebook, RuleError
@@ -216,6 +217,17 @@ class Classifier:
             folder=findings.folder,
             template=findings.template,
         )
+
+    def asides(self, sentences: Sequence[Doubtful]) -> frozenset[str]:
+        """Those of an order's doubtful sentences that surely say nothing of its goods.
+
+        None where what knows them cannot be used; then a person reads the order.
+        """
+        try:
+            return aside_model.load().among(sentences)
+        except ModelError as error:
+            maillog.degraded(part="asides", reason=str(error))
+            return frozenset()
 
     def _ask(self, model: Model | None, question: Callable[[Model], T]) -> T | None:
         """What a model says; None where it cannot be used, or no longer."""

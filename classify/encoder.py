@@ -67,6 +67,12 @@ class Encoder:
         pieces[-1] = self.vocabulary.piece_to_id(_CLOSING)
         return Reading(pieces=np.array(pieces), parts=np.array(parts))
 
+    def read_alone(self, text: str, most: int) -> Places:
+        """The pieces of one text that belongs to no message; `most` of its own."""
+        found = self.vocabulary.encode(text.encode("utf-8", "replace"))[:most]
+        begin = [self.vocabulary.bos_id(), *self.vocabulary.encode(_OPENING)]
+        return np.array([*begin, *found, self.vocabulary.piece_to_id(_CLOSING)])
+
     def contexts(self, pieces: Places) -> Vectors:
         """The context [piece, WIDTH] of each piece of a message."""
         rows = self.packed[pieces]

@@ -27,7 +27,7 @@ from .message import Message
 from .milter.authenticate import Assumption, Authenticator
 from .milter.policy import disposition
 from .milter.resolver import DnsResolver
-from .order import Order
+from .order import Doubtful, Order
 from .reading.author import find_author
 from .reading.fields import split
 from .reading.pool import WorkerLost, WorkerPool
@@ -133,23 +133,41 @@ class Examiner:
             )
 
     async def extract(self, message: Message) -> Order:
-        """The order or invoice in a message that `read` gave.
-
-        One that cannot be read has that as its problem. Attachments' contents stay in the workers,
-        so a message with some is read anew there.
-        """
-        reading, orders = self.config.reading, self.config.orders
+        """The order in a message that `read` gave; one that cannot be read has that as problem."""
         started = perf_counter()
         try:
-            if message.attachments:
-                order = await self.pool.run(jobs.extract_order, message.raw, reading, orders)
-            else:
-                text = replace(message, raw=b"")
-                order = await self.pool.run(jobs.extract_from_text, text, orders)
+            order = await self.order_in(message)
         except WorkerLost as lost:
             order = Order(problems=(lost.reason,))
         metrics.STAGE_SECONDS.labels("extract").observe(perf_counter() - started)
         return order
+
+    async def order_in(self, message: Message) -> Order:
+        """The order or invoice in a message. Raises WorkerLost.
+
+        Where sentences around the goods leave it in doubt, the classifier says which of them are
+        asides, and the message is read again without those.
+        """
+        order, doubtful = await self._extract(message, frozenset())
+        if not doubtful:
+            return order
+        asides = await asyncio.get_running_loop().run_in_executor(
+            self._classifying, self.classifier.asides, doubtful
+        )
+        return (await self._extract(message, asides))[0] if asides else order
+
+    async def _extract(
+        self, message: Message, asides: frozenset[str]
+    ) -> tuple[Order, tuple[Doubtful, ...]]:
+        """The order, and its doubtful sentences.
+
+        Attachments' contents stay in the workers, so a message with some is read anew there.
+        """
+        reading, orders = self.config.reading, self.config.orders
+        if message.attachments:
+            return await self.pool.run(jobs.extract_order, message.raw, reading, orders, asides)
+        text = replace(message, raw=b"")
+        return await self.pool.run(jobs.extract_from_text, text, orders, asides)
 
     def _is_local(self, envelope: Envelope) -> bool:
         if envelope.authenticated_user or not envelope.client_address:

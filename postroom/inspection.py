@@ -263,7 +263,8 @@ class Inspector:
     async def _extract(self, request: Request) -> Order:
         run, orders = self._examiner.pool.run, self._config.orders
         if _is_message(request):
-            order = await run(jobs.extract_order, request.message, self._config.reading, orders)
+            message = await run(jobs.read_message, request.message, self._config.reading)
+            order = await self._examiner.order_in(replace(message, raw=request.message))
         else:
             order = await run(jobs.extract_document, request.filename, request.message, orders)
         return await self._matcher(order, order.buyer.email)

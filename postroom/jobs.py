@@ -11,7 +11,7 @@ from typing import Any
 
 from .config import OrdersSection, ReadingSection
 from .message import Message
-from .order import Order
+from .order import Doubtful, Order
 from .reading.leaves import leaves
 from .reading.reader import read
 
@@ -36,20 +36,22 @@ def read_messages(raws: list[bytes], limits: ReadingSection) -> list[Message]:
     return [read_message(raw, limits) for raw in raws]
 
 
-def extract_order(raw: bytes, limits: ReadingSection, section: OrdersSection) -> Order:
-    """The order or invoice in a message."""
+def extract_order(
+    raw: bytes, limits: ReadingSection, section: OrdersSection, asides: frozenset[str]
+) -> tuple[Order, tuple[Doubtful, ...]]:
+    """The order or invoice in a message, and its sentences that may be asides."""
+    return extract_from_text(read(raw, limits), section, asides)
+
+
+def extract_from_text(
+    message: Message, section: OrdersSection, asides: frozenset[str]
+) -> tuple[Order, tuple[Doubtful, ...]]:
+    """The same of a message that was read before, attachments' contents included."""
     from .classify import orders
     from .teaching import means_of
 
-    return orders.extract(read(raw, limits), means_of(section))
-
-
-def extract_from_text(message: Message, section: OrdersSection) -> Order:
-    """The order or invoice in a message without attachments that was read before."""
-    from .classify import orders
-    from .teaching import means_of
-
-    return orders.extract(message, means_of(section))
+    order = orders.extract(message, means_of(section), asides)
+    return order, orders.doubtful(message, order)
 
 
 def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:

@@ -94,6 +94,14 @@ class Order:
     complete: bool = False  # every line sure: safe to send to the ERP without a person
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubtful:
+    """A sentence beside the goods that may be an aside: one that leaves the order as it is."""
+
+    text: str
+    is_grave: bool  # it names goods, or a word of it may change the order
+
+
 def order_key(number: str) -> str:
     """An order number as it is compared: upper case, without white space, its digest if endless."""
     key = "".join(number.split()).upper()

@@ -8,11 +8,13 @@ brings templates that an admin taught, and OCR where it is switched on.
 Limits: whether a product exists is asked in classify/catalogue.
 """
 
+from collections.abc import Set
 from dataclasses import replace
 
 from postroom.message import Message
 from postroom.order import Order
 
+from .asides import doubtful
 from .hostile import Unreadable
 from .judge import judged
 from .known import read_known
@@ -20,14 +22,17 @@ from .mail import read_mail
 from .means import Means
 from .reading import Reading
 
-__all__ = ["Means", "extract", "extract_document"]
+__all__ = ["Means", "doubtful", "extract", "extract_document"]
 
 _NONE = Means()
 
 
-def extract(message: Message, means: Means = _NONE) -> Order:
-    """The order in a message: its documents, its tables, its words."""
-    return judged(with_problems(read_mail(message, means), means))
+def extract(message: Message, means: Means = _NONE, asides: Set[str] = frozenset()) -> Order:
+    """The order in a message: its documents, its tables, its words.
+
+    `asides`: those of its `doubtful` sentences that are known to say nothing of the goods.
+    """
+    return judged(with_problems(read_mail(message, means, asides), means))
 
 
 def extract_document(filename: str, content: bytes, means: Means = _NONE) -> Order:

@@ -33,7 +33,8 @@ _DECLINED = frozenset(("no", "nein", "нет", "не надо", "nope", "non", "
 _DECLINED_FROM = frozenset("nNнНsS ")  # what any of these begins with
 _MARK = re.compile(r"(?i)[xх✓✔+v√●•*]|1")
 _REMARKS = Caseless(
-    r"\b(?:комментари\w*|примечани\w*|прим|remarks?|comments?|bemerkung\w*|anmerkung\w*|notes?"
+    r"\b(?:комментари\w*|примечани\w*|прим|замечани\w*|remarks?|comments?|bemerkung\w*|anmerkung\w*|notes?"
+    r"|notiz\w*"
     r"|hinweis\w*"
     r"|observations?|remarques?|commentaires?)\b"
 )
@@ -75,17 +76,13 @@ _DONE = re.compile(
     r"|отгружен[оаы]?|доставлен[оаы]?|закрыт[оаы]?|возврат|игнорировать|не учитывать)"
     r"(?: (?:already|bereits|this|line|item|row))?\W*(?::.*)?"
 )
-# Columns whose rows say where to, or by which order; rows that differ belong to several orders.
+# Columns whose rows say where to; rows that differ are for several places.
 _PLACES = re.compile(
     r"(?i)\W*(?:ship(?:ping)?|deliver(?:y)?)[ -]?(?:to|address|site|location|place)\W*"
     r"|\W*(?:lieferadresse|lieferort|lieferanschrift|empfänger|адрес(?: доставки)?|место доставки"
     r"|грузополучатель|получатель|куда)\W*"
 )
-_ORDER_COLUMNS = re.compile(
-    r"(?i)\W*(?:(?:customer |purchase )?p\.?o\.?(?: ?(?:no|nr|number|#))?"
-    r"|(?:purchase )?order (?:no|nr|number|id|#|ref\w*)"
-    r"|bestell-?(?:nr|nummer)|(?:заказ|заявка) №|(?:№|номер) (?:заказа|заявки))\W*"
-)
+_MAY_NAME_ORDER = re.compile(r"(?i)\W*bestell\W?(?:nr|nummer)\W*")
 # What was ordered and then was not.
 _COUNTED = r"(?:qty|quantity|units?|pcs|menge|stk|stück|кол-?во|количество|шт)"
 _TAKES_BACK = Caseless(
@@ -185,7 +182,7 @@ def answers_of(texts: Sequence[str], below: Sequence[Sequence[Cell]], known: set
 
 
 def for_several(texts: Sequence[str], below: Sequence[Sequence[Cell]]) -> tuple[str, ...]:
-    """The problems of rows that are for different places, of different orders, or taken back."""
+    """The problems of rows that are for different places, or taken back."""
     problems: list[str] = []
     for place, title in enumerate(texts):
         if _TAKES_BACK.match(title) and any(
@@ -195,16 +192,17 @@ def for_several(texts: Sequence[str], below: Sequence[Sequence[Cell]]) -> tuple[
             problems.append("leaves-out")
         if _PLACES.fullmatch(title) and len(set(texts_of_column(below, place))) > 1:
             problems.append("places-differ")
-        if names_orders(texts, place) and len(set(texts_of_column(below, place))) > 1:
-            problems.append("several-orders")
     return tuple(problems)
 
 
 def names_orders(texts: Sequence[str], place: int) -> bool:
     """True for a column of order numbers; Shopify heads its own "Name", beside "Lineitem name"."""
-    if texts[place] == "Name" and any(title.startswith("Lineitem ") for title in texts):
-        return True
-    return _ORDER_COLUMNS.fullmatch(texts[place]) is not None
+    return texts[place] == "Name" and any(title.startswith("Lineitem ") for title in texts)
+
+
+def may_name_order(heading_text: str) -> bool:
+    """True for "Bestellnummer": the order's number, or that by which a product is ordered."""
+    return _MAY_NAME_ORDER.fullmatch(heading_text) is not None
 
 
 def yes_or_no(below: Sequence[Sequence[Cell]], place: int) -> bool:
@@ -241,6 +239,14 @@ def is_wanted(row: Sequence[Cell], answers: Answers) -> bool:
         any(_OPEN.search(note) for note in (*remarks, *_remarks(row, answers.others)))
         or any(_leaves_open(note) for note in remarks)
         or any(_counts(note) for note in remarks)
+    )
+
+
+def stays_open(row: Sequence[Cell], answers: Answers) -> bool:
+    """True for a row whose remark counts or asks: a nought in it is not the last word."""
+    return any(
+        _OPEN.search(note) or _counts(note)
+        for note in _remarks(row, (*answers.notes, *answers.others))
     )
 
 

@@ -30,12 +30,14 @@ from .doubt_words import (
     WISHES,
 )
 from .figures import Figure, counts_things, figures, is_time
+from .holding_words import MULTIPLIES
 from .item import unbulleted
 from .noise import is_noise, recalls, without_greeting
 from .numbers import has_digit
 from .prose import only_noise, split_sentences
 from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS, VERB
 from .ranges import ranges
+from .references import introduces_list, is_hour_at_sea, is_limit, is_named, only_numbers_row
 from .units import NEVER_ORDERED
 
 _UNSURE = 0.6
@@ -58,10 +60,15 @@ _DETAILS = frozenset(
 )
 # What a name does not end or begin with: something was cut, or belongs elsewhere.
 _LOOSE_END = re.compile(
-    r"(?i)(?:\s(?:of|for|to|with|and|or|in|on|at|by|the|(?-i:a)|и|или|для|на|в|с|по|от|до|из|за|к|у|und|oder|für|mit|von"
-    r"|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
+    r"(?i)(?:(?<!\d)\sin$|\s(?:of|for|to|with|and|or|on|at|by|the|(?-i:[aвскуи])|или|для|на|по|от|до|из|за"
+    r"|und|oder|für|mit|von|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
-_PRICE_LEFT = re.compile(r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]")  # a price nobody read
+_MICRONS = re.compile(r"\d\s?my\b")  # "Folie 23 my"
+# A price nobody read, whatever its currency is called.
+_PRICE_LEFT = re.compile(
+    r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]|\s(?:at|@|à|zu je|je|по) (?:[A-Z]{2,3}\.? ?)?\d[\d.,]*$"
+    r"|\s(?:at|@|à) [A-Z]{2,3}\.? ?\d"
+)
 # "шесть дверей из 10", "3 out of 5"; but a "набор из 6" is one
 _WORDS = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"[^\W\d_]{4,}")
@@ -78,7 +85,9 @@ _PACKED_FIRST = Caseless(
     r"(?:(?:zu |mit )?je|zu|à|a|mit|по|of|with|each(?: with| of)?|per|x|х)\s\d{1,4}\s?[^\W\d_]{2,}"
 )
 # "1/2 tons", "S - 10, M - 20, L", "A1;Chair;10": fractions and lists that nobody took apart
-_SEVERAL = re.compile(r"(?i)^\d/\d{1,3}\s(?![\"”″]|inch|zoll|дюйм)|[-–—:]\s?\d+\s?[,;]|;\d")
+_SEVERAL = re.compile(
+    r"(?i)^\d/\d{1,3}\s(?![\"”″]|inch|zoll|дюйм)|(?<!\d)[-–—:]\s?\d+\s?[,;](?!\d)|;\d"
+)
 _NUMBER_ENDS = re.compile(r"[^\W\d_]\s\d{1,4}$")
 _SIZED = re.compile(r"\d[\"”″'’]?\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
@@ -96,19 +105,16 @@ _NAMES_LINE = Caseless(
 _TOKEN = re.compile(r"\S*\d\S*")
 # Figures that order nothing: a share, a time, a sum of money, an ordinal.
 _EXPLAINED = Caseless(
-    r"(?<!\d)\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)"
+    r"(?<![\d-])\d{3}-\d\d-\d\d(?![\d-])"  # a telephone in a town
+    r"|(?<!\d)\d+(?:[.,]\d+)?\s?(?:%|процент|percent|prozent)"
     r"|\b\d{1,2}[:.]\d\d\b(?:\s?(?:uhr|ч|h|am|pm))?"
     r"|\b\d{1,2}\s?(?:am|pm|uhr|h)\b|\b\d{1,3}(?:st|nd|rd|th|-?го|-?й|-?е)\b|[$€£₽]\s?\d[\d.,\s]*"
     r"|(?<!\d)\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
 )
-# What a number behind these words names is known, and is no quantity.
-_REFERS = Caseless(
-    r"(?:№|#|\b(?:no|nr|number|nummer|номер\w*|ref\w*|po|p\.o|order|orders|заказ\w*(?:\s(?:поставщику|покупателя|клиента))?|заявк\w*|договор\w*"
-    r"|контракт\w*|спецификаци\w*|кп|сч[её]т\w*|invoices?|quote|quotation|offer|angebot\w*|bestellung\w*"
-    r"|auftrag\w*|rechnung\w*|vertrag\w*|projekt|project|unit|plot|bay|dock|gate|room|kw|week|wk|приказ\w*"
-    r"|ворот\w*|кабинет\w*|store|shop|school|branch|филиал\w*|школ\w+|lager|склад\w*|объект\w*|участ\w*|magazin|магазин\w*|filiale|werk|halle|tor|cost|berth|pier|quay|jetty|liegeplatz|причал\w*|подъезд\w*"
-    r"|cent(?:re|er)|account|acct|konto|kst|kostenstelle|код\w*|code|rv|rahmen\w*|fahrgestell\w*|vin|dwg|drawing|rev|прайс\w*|от|vom|dated))"
-    r"[\s.:/()-]*(?:(?:is|ist|lautet)\s)?(?:no|nr|№|#)?[\s.:]*$"
+_LISTED_BELOW = Caseless(
+    r"\b(?:the|as|of) (?:following|below|undermentioned|below[- ]mentioned|listed)\b"
+    r"|\b(?:folgende[nrs]?|nachfolgende[nrs]?|nachstehende[nrs]?|untenstehende[nrs]?)\b"
+    r"|\b(?:следующ\w+|нижеследующ\w+|указанн\w+ ниже|ниже указанн\w+|перечисленн\w+)\b"
 )
 # Packed how: "3 уп. по 100 шт", "(100 шт/уп)", "box of 200", "10er Pack".
 _PACKED = Caseless(
@@ -123,8 +129,12 @@ def audited(
     totals: Sequence[Decimal],
     language: str = "",
     mark: str = "",
+    elsewhere: bool = False,
 ) -> tuple[str, ...]:
-    """The problems a second look finds in a text; empty when all of it was understood."""
+    """The problems a second look finds in a text; empty when all of it was understood.
+
+    `elsewhere`: lines were read in the text's tables, of which it may say something as well.
+    """
     read = list(found)
     pool = [value for line in read for value in _values(line)] + list(totals)
     used = " | ".join(f"{line.sku} {line.gtin} {line.description}" for line in read)
@@ -134,13 +144,22 @@ def audited(
             continue
         if _has_unread(line, pool, used, language, mark):
             problems.append("numbers-unread")
-        if read and may_say(line, BEGINNINGS) and not is_noise(line):
-            problems += [problem for pattern, problem in DOUBTS if pattern.search(line)]
+        if not (read or elsewhere) or not may_say(line, BEGINNINGS):
+            continue
+        problems += _doubts(line)
+        if not is_noise(line):
             if _points(line):
                 problems.append("points-elsewhere")
-            if _wants_more(line, language, mark):
+            if _wants_more(line, used, language, mark):
                 problems.append("quantity-unsaid")
     return tuple(dict.fromkeys(problems))
+
+
+def _doubts(line: str) -> list[str]:
+    """What words call in doubt; an address does not, but "to both addresses" does."""
+    if is_noise(line):
+        return ["quantity-multiplied"] if MULTIPLIES.search(line) else []
+    return [problem for pattern, problem in DOUBTS if pattern.search(line)]
 
 
 def noted(around: Iterable[str], found: Iterable[OrderLine]) -> tuple[str, ...]:
@@ -174,9 +193,11 @@ def beside(text: str) -> tuple[str, ...]:
         if not may_say(line, BEGINNINGS):
             continue
         for sentence in split_sentences(without_greeting(line)):
-            if is_noise(sentence) or recalls(sentence):
+            if recalls(sentence):
                 continue
-            problems += [problem for pattern, problem in DOUBTS if pattern.search(sentence)]
+            problems += _doubts(sentence)
+            if is_noise(sentence):
+                continue
             if WANTS_MORE.search(sentence) is not None and not PAPERWORK.search(sentence):
                 problems.append("quantity-unsaid")
     return tuple(dict.fromkeys(problems))
@@ -187,7 +208,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if not (line.sku or line.gtin) and (_only_details(line.description) or _is_label(line)):
         return _weaker(line, "description-thin")
     if (
-        SPEECH.search(line.description)
+        SPEECH.search(_MICRONS.sub(" ", line.description))
         or _LOOSE_END.search(line.description)
         or (line.description[-1:].isdigit() and _OUT_OF.search(line.description))
         or _NEW_SENTENCE.search(line.description)
@@ -310,6 +331,8 @@ def _values(line: OrderLine) -> list[Decimal]:
 def _has_unread(line: str, pool: list[Decimal], used: str, language: str, mark: str) -> bool:
     """True when a line of text names a number that nothing read accounts for."""
     noise = is_noise(line)
+    if only_numbers_row(line):
+        return False
     line = unbulleted(line)
     behind = 0
     found = figures(line, language, mark)
@@ -347,14 +370,14 @@ def _has_strange(line: str, found: Sequence[Figure], used: str) -> bool:
     spans += [match.span() for match in _EXPLAINED.finditer(line)]
     for match in _TOKEN.finditer(line):
         token = match[0].strip(".,;:!?()[]«»\"'*=-–—+x×х/")
-        if not any(char.isdigit() for char in token) or token in used:
+        if not any(char.isdigit() for char in token) or token.removesuffix("s") in used:
             continue
         begin = match.start() + match[0].find(token)
         if any(start < begin + len(token) and begin < end for start, end in spans):
             continue
-        if _REFERS.search(line[max(0, begin - 40) : begin]) or STOP_NOUNS.match(
-            line[begin + len(token) :]
-        ):
+        if introduces_list(line, begin, begin + len(token)):
+            continue
+        if is_named(line[:begin]) or STOP_NOUNS.match(line[begin + len(token) :]):
             continue
         return True
     return False
@@ -385,31 +408,56 @@ def _is_explained(line: str, figure: Figure) -> bool:
         return True
     if figure.weak and figure.unit is None:
         return True
+    if is_hour_at_sea(line, figure.number_start):
+        return True
     if counts_things(figure):
         return False
     if figure.end == len(line.rstrip(" :")) and line.rstrip().endswith(":"):
         return True  # "For Volvo 65115:" heads a list
+    if figure.unit is None and introduces_list(line, figure.number_start, figure.number_end):
+        return True
+    if is_limit(line[: figure.start]):
+        return True
+    if is_named(line[: figure.start]):
+        return True
     return figure.reference or bool(STOP_NOUNS.match(line[figure.end :]))
 
 
-def _wants_more(line: str, language: str, mark: str) -> bool:
-    """True when a line asks for something more and says no number: "Dazu noch Putzlappen"."""
+def _wants_more(line: str, used: str, language: str, mark: str) -> bool:
+    """True when a line asks for something more and says no number: "Dazu noch Putzlappen".
+
+    "We need one barrow" has one, but where nothing read is called so, it was not understood.
+    """
     if WANTS_MORE.search(line) is None and WANTS.search(line) is None and not ADDS.search(line):
         return False
     return any(
         (WANTS_MORE.search(sentence) is not None or _wants(sentence) or _adds(sentence))
         and not PAPERWORK.search(sentence)
-        and not figures(sentence, language, mark)
+        and not _says_how_many(sentence, used, language, mark)
         and not is_noise(sentence)
         for sentence in split_sentences(line)
     )
+
+
+def _says_how_many(sentence: str, used: str, language: str, mark: str) -> bool:
+    found = figures(sentence, language, mark)
+    if not found or not all(figure.weak and figure.unit is None for figure in found):
+        return bool(found)
+    small = used.lower()
+    return any(word in small for word in _NAME.findall(_asked_for(sentence).lower()))
+
+
+def _asked_for(sentence: str) -> str:
+    return ASIDE.sub(" ", WANTS.sub(" ", sentence))
 
 
 def _wants(sentence: str) -> bool:
     """True when a sentence asks for goods by name: "Please send the belt for the Makita"."""
     if WANTS.search(sentence) is None or sentence.rstrip().endswith(":"):
         return False
-    words = _NAME.findall(ASIDE.sub(" ", WANTS.sub(" ", sentence)))
+    if _LISTED_BELOW.search(sentence):
+        return False
+    words = _NAME.findall(_asked_for(sentence))
     return any(word.lower() not in LEAD_WORDS for word in words)
 
 
@@ -424,5 +472,15 @@ def _adds(sentence: str) -> bool:
 
 
 def _points(line: str) -> bool:
-    match = POINTS.search(line)
-    return match is not None and bool(re.search(r"\d", line) or figures(line))
+    if POINTS.search(line) is None:
+        return False
+    numbers = list(_TOKEN.finditer(line))
+    return any(not introduces_list(line, *_bare(one)) for one in numbers) or bool(
+        not numbers and figures(line)
+    )
+
+
+def _bare(match: re.Match[str]) -> tuple[int, int]:
+    """Where a token stands without the marks around it."""
+    said = match[0].rstrip(".,;:!?)")
+    return match.start(), match.start() + len(said)

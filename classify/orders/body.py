@@ -19,11 +19,13 @@ from .addresses import block_at, may_be_address
 from .audit import audited, doubted, nameless, only_corrects
 from .caseless import Caseless
 from .closing import until_signature
-from .enumeration import enumerated_among
+from .enumeration import counted_in_brackets, enumerated_among
 from .figures import figures, measures
 from .gaps import has_gap
 from .item import Candidate, item, unbulleted, weakened
+from .layout import begins_alike, codes_one, in_columns, laid_alike, undoubted
 from .lines import numbered, ordered_as, settle
+from .multiplied import counted_sizes
 from .noise import is_noise, recalls, without_greeting
 from .numbers import decimal_mark
 from .parts import parted
@@ -32,6 +34,8 @@ from .reading import Reading
 from .records import records_at
 from .remarks import may_remark, speaks_of_goods, speaks_of_line
 from .tabular import table_at
+from .units import unit_behind
+from .unitprice import prices_of_one
 from .words import is_tax_label, sums_up
 
 _MOST_CHARACTERS = 200_000
@@ -168,9 +172,13 @@ def _doubt_addresses(body: _Body) -> None:
 
 def _read_lists(body: _Body) -> None:
     candidates: dict[int, Candidate] = {}
+    for place, said in counted_in_brackets(body.lines, body.taken).items():
+        body.lines[place] = said
     enumerated = enumerated_among(body.lines, body.tabled, body.language, body.mark)
     for place, line in enumerate(body.lines):
-        if place in body.taken or not line.strip() or is_noise(line) or _is_sentence(line):
+        if place in body.taken or not line.strip() or _is_sentence(line):
+            continue
+        if is_noise(line) and not _is_listed_by_count(line):
             continue
         if recalls(line):
             continue
@@ -183,13 +191,15 @@ def _read_lists(body: _Body) -> None:
             candidates[place] = candidate
     believed = _believed(body, candidates)
     firsts = sum(candidates[place].first for place in believed)
+    sized = {place for place in believed if counted_sizes(unbulleted(body.lines[place].strip()))}
     for place in believed:
         candidate = candidates[place]
         if not _is_sure(candidate):
             candidate = weakened(
                 candidate, 0.88 if candidate.has_unit or candidate.dashed else 0.86
             )
-        if candidate.first and firsts >= 2 and 2 * firsts > len(believed):
+        enough = place not in sized or firsts - len(sized) >= 2
+        if candidate.first and enough and firsts >= 2 and 2 * firsts > len(believed):
             candidate = _cleared(candidate)
         body.candidates.append((place, candidate))
         body.taken.add(place)
@@ -205,6 +215,7 @@ def _cleared(candidate: Candidate) -> Candidate:
 
 def _settle_all(body: _Body) -> None:
     """Candidates to lines, once all are known."""
+    body.candidates = prices_of_one(body.candidates, body.listed, body.lines, bool(body.totals))
     measured = any(candidate.measured for _, candidate in body.candidates)
     for place, candidate in body.candidates:
         draft = replace(candidate.draft, source=f"{body.source}:{place + 1}")
@@ -235,8 +246,9 @@ def _audit(body: _Body) -> None:
             (place, line if line.sku or _NAMES.search(line.description) else nameless(line))
             for place, line in body.found
         ]
+    alike = laid_alike(body.candidates, body.listed)
     body.found = [
-        (place, line if place in body.tabled else doubted(line, body.language, body.mark))
+        (place, line if place in body.tabled else _looked_at(body, line, place in alike))
         for place, line in body.found
     ]
     spoken_of = [line for place, line in body.found if place not in body.tabled]
@@ -258,13 +270,21 @@ def _audit(body: _Body) -> None:
         body.problems.append("quantity-unsaid")
     if not _counts_agree(body):
         body.problems.append("total-mismatch")
-    body.problems += audited(lines, body.tabled, spoken_of, body.totals, body.language, body.mark)
+    listed = len(spoken_of) < len(body.found)
+    body.problems += audited(
+        lines, body.tabled, spoken_of, body.totals, body.language, body.mark, listed
+    )
     if _remarks(body):
         body.problems.append("remark-unread")
     if not _OF_SOME_LINE.isdisjoint(body.problems):
         body.found = [
             (place, line if place in body.tabled else _weakened(line)) for place, line in body.found
         ]
+
+
+def _looked_at(body: _Body, line: OrderLine, alike: bool) -> OrderLine:
+    look = undoubted if alike else doubted
+    return look(line, body.language, body.mark)
 
 
 def _remarks(body: _Body) -> bool:
@@ -334,12 +354,18 @@ _DOUBTS = frozenset(
         "price-or-total-unclear",
         "price-per-other-unit",
         "pack-or-price",
+        "price-unread",
         "description-thin",
         "unit-unsure",
     }
 )
 _OF_SOME_LINE = frozenset({"corrected", "points-elsewhere"})  # nobody knows of which
 _DOUBTS_CONFIDENCE = 0.6
+
+
+def _is_listed_by_count(line: str) -> bool:
+    """True for "* Packing tape 50 m - 24 rolls": a row, whatever else begins with such a word."""
+    return _is_listed(line) and _COUNTED_LAST.search(line) is not None and _ends_counted(line)
 
 
 def _runs_on(body: _Body, place: int) -> bool:
@@ -353,13 +379,25 @@ def _runs_on(body: _Body, place: int) -> bool:
     if unbulleted(following) != following:
         return False
     opened = this.count("(") > this.count(")")
-    return opened or (following[0].islower() and not _ENDS_COUNTED.search(this))
+    return opened or (following[0].islower() and not _ends_counted(this))
+
+
+def _ends_counted(line: str) -> bool:
+    """True for "... - 20 boxes" and "... 4.50 €": a line of a list that is whole."""
+    if _ENDS_COUNTED.search(line):
+        return True
+    last = _LAST_NUMBER.search(line)
+    unit = unit_behind(line, last.end("number")) if last else None
+    return unit is not None and not line[unit.end :].strip(" .,;")
 
 
 _CAPITAL = re.compile(r"[A-ZÄÖÜ]")  # in German goods are nouns, unless all is in small letters
 _NAMES = re.compile(r"[A-ZÄÖÜ\d]")
 _BROKEN_FROM = 50  # characters
-_ENDS_COUNTED = re.compile(r"\d\s?[^\W\d_]{0,6}\.?$")  # "... - 20 шт": a list line is whole
+# "... - 20 шт", "... по 12 800 ₽": a list line is whole
+_ENDS_COUNTED = re.compile(r"\d\s?(?:[^\W\d_]{0,6}\.?|[€$£₽₹]|/-)$")
+_COUNTED_LAST = re.compile(r"\s[-–—:]\s\d{1,6}\s?[^\W\d_]+\.?$")
+_LAST_NUMBER = re.compile(r"(?P<number>\d)\s?[^\W\d_]+\.?$")
 _SAYS = re.compile(r"[^\W\d_]{2,}\s+[^\W\d_]")  # two words in a row
 
 
@@ -385,8 +423,13 @@ def _believed(body: _Body, candidates: dict[int, Candidate]) -> list[int]:
         candidate = candidates[place]
         around = (other for other in range(place - _NEAR, place + _NEAR + 1) if other in candidates)
         neighbours = [other for other in around if other != place and _near(body, place, other)]
+        line = body.lines[place]
         several = _figures_that_order(body, place) >= 2
-        if several and not _is_listed(body.lines[place]):
+        whole = _is_listed(line) or in_columns(line) or codes_one(candidates, place)
+        if several and not whole and begins_alike(candidates, place):
+            candidate = weakened(candidate, _DOUBTS_CONFIDENCE, "description-unsure")
+            candidates[place] = candidate
+        elif several and not whole:
             continue  # "60 baguette, 20 focaccia" orders several things: prose.py splits it
         if _is_sure(candidate) and not _reads_like_prose(body.lines[place], candidate):
             believed.append(place)

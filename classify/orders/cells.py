@@ -17,6 +17,7 @@ from .units import unit_behind, unit_of
 Cell = str | Decimal | date  # "" is the empty cell
 
 _MONEY = re.compile(MARK, re.IGNORECASE)
+_RUPEES = re.compile(r"^\s*Rs\.?\s?|(?<=\d)/-\s*$")  # "Rs. 182/-"
 _MONEY_SIGN = re.compile(r"[€$£₽]|\b(?:EUR|USD|RUB|руб)\b")
 _LEADING = re.compile(r"\s*([-+\u2212]?\d[\d.,\u00a0\u2009\u202f' ]*\d|[-+\u2212]?\d)")
 _ROUGH = re.compile(
@@ -67,8 +68,11 @@ def amounts(cell: Cell, mark: str = "") -> tuple[Decimal, ...]:
     for match in _FOR.finditer(cell):  # "4,20 €/100 Stk"
         base = base_behind(cell, match.start())
         if base and not cell[base.end :].strip() and _MONEY.search(cell):
+            if base.number == 1:  # "£3.15 per ream"
+                return amounts(cell[: match.start()], mark)
             return base.of_one(amounts(cell[: match.start()], mark))
-    return readings(_MONEY.sub("", cell).strip(" *=:%\u00a0"), mark)
+    bare = _RUPEES.sub("", cell) if "s" in cell else cell
+    return readings(_MONEY.sub("", bare).strip(" *=:%\u00a0"), mark)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

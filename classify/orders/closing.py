@@ -18,7 +18,7 @@ from .numbers import has_digit
 _THANKS = Caseless(
     r"\W*(?:(?:(?:many|very many|best|with) )?(?:thanks?(?: you)?|thx|thnx|tx|cheers|ta"
     r"|best(?: wishes)?|sincerely|yours(?: truly)?|warmly)"
-    r"(?: (?:in advance|very much|so much|a lot|again|all|mate))?"
+    r"(?: (?:in advance|very much|so much|a lot|a million|a bunch|heaps|loads|again|all|mate))?"
     r"|(?:(?:besten|vielen|herzlichen|lieben|schönen|tausend) )?"
     r"dank(?:e(?: (?:schön|sehr|dir|euch|ihnen))?)?(?: (?:im voraus|vorab))?"
     r"|(?:(?:mit )?(?:herzlich|lieb|schön|best|viel|freundlich|sonnig)\w* )?"
@@ -52,6 +52,13 @@ def until_signature(lines: list[str]) -> list[str]:
         if place and (ends_text(line) or _closes(line, lines[place + 1 :])):
             return lines[:place]
     return lines
+
+
+def is_thanks(line: str) -> bool:
+    """True for words of thanks or a greeting and nothing else."""
+    said = line.strip(" ,.!;-–—")
+    match = _THANKS.match(said) if len(line) <= _LONGEST else None
+    return match is not None and match.end() == len(said)
 
 
 def _closes(line: str, below: Sequence[str]) -> bool:

@@ -17,6 +17,14 @@ _LABELLED_SKU = Caseless(
     r"|кат\.?\s?(?:№|номер)|кат\.(?=\s?\d+[-/]\d{3}))\s?[:.#№]?\s?"
     r"(?P<code>[a-zа-я0-9][\w./+-]*\d[\w./+-]*(?<![.,]))\s?[)\]]?",
 )
+# "SKU: PD-FLAT-BK": a code without a digit, where the label leaves no doubt
+_SPELLED_SKU = re.compile(
+    r"(?<!\w)(?:SKU|MPN|P/N|Art\.?-?Nr\.?|Артикул)\s?[:#№]\s?(?P<code>[A-ZА-Я0-9]+(?:[-_./][A-ZА-Я0-9]+)+)(?!\w)"
+)
+_COLON = re.compile(r"[:#№]")
+_SPELLED_IN_BRACKETS = re.compile(
+    r"\((?:SKU|MPN|Ref\.?|Art\.?(?:-?Nr\.?)?|Арт\.?)\s?[:#№]?\s?(?P<code>[A-ZА-Я0-9]+(?:[-_/][A-ZА-Я0-9]+)+)\)"
+)
 _BRACKETED_SKU = re.compile(r"\[(?P<code>[\w./+-]{3,30})\]")
 _GTIN = re.compile(
     r"(?:\b(?:EAN|GTIN|ШК|штрих-?код)\s?[:.]?\s?)?(?<![\w.,])(?P<code>\d{13}|\d{14})(?![\w.,]\w)",
@@ -40,10 +48,17 @@ def codes_of(text: str) -> tuple[str, str, str]:
         if any(char.isdigit() for char in match["code"]):
             sku = match["code"]
             text = text[: match.start()] + text[match.end() :]
-    if not sku and (match := _LABELLED_SKU.search(text)):
+    if not sku and (match := _labelled(text)):
         sku = text[match.start("code") : match.end("code")]
         text = f"{text[: match.start()]} {text[match.end() :]}"
     return text.strip(" \t,;"), sku, gtin
+
+
+def _labelled(text: str) -> re.Match[str] | None:
+    if match := _LABELLED_SKU.search(text):
+        return match
+    match = _SPELLED_SKU.search(text) if _COLON.search(text) else None
+    return match or (_SPELLED_IN_BRACKETS.search(text) if "(" in text else None)
 
 
 def leading_code(description: str) -> tuple[str, str]:

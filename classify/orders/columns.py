@@ -12,15 +12,19 @@ Limits: without a heading only tables whose shape leaves no doubt are read, and 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
+from itertools import dropwhile
 
 from .agreement import Figured
-from .answers import answers_of, for_several, yes_or_no
-from .cells import Cell, text_of
+from .answers import answers_of, for_several, may_name_order, names_orders, yes_or_no
+from .cells import Cell, is_number, text_of
 from .contents import (
     are_codes,
     are_positions,
+    are_the_same,
     are_words,
     is_scaled,
+    may_count,
     numeric_share,
     texts_of_column,
     unit_in,
@@ -29,12 +33,14 @@ from .contents import (
 from .currency import currency_in
 from .fields import Columns
 from .quantities import (
+    before_and_now,
     find_quantity,
     first_of,
     places_of,
     price_and_total,
     price_base_column,
     quantity_column,
+    take_sums,
     that_multiplies,
 )
 from .units import unit_of
@@ -81,16 +87,24 @@ def columns_of(rows: Sequence[Sequence[Cell]], index: int, mark: str) -> FoundHe
                 roles, used, named = merged, 2, second
     if not _is_goods(roles):
         return None
+    under = rows[index + used : index + used + _LOOK_AHEAD]
     below = [
         row
-        for row in rows[index + used : index + used + _LOOK_AHEAD]
+        for row in dropwhile(partial(_goes_on, first=min(roles)), under)
         if len(row) - row.count("") > 1  # a title or a total says nothing of columns
     ]
     texts = [text_of(cell) for cell in named]
     return FoundHeading(
-        columns=_settled(roles, texts, below, mark),
+        columns=_settled(roles, texts, under, below, mark),
         rows=used,
         width=max(map(len, rows[index:][:used])),
+    )
+
+
+def _goes_on(row: Sequence[Cell], first: int) -> bool:
+    """True for a row below a heading that only goes on with it: the branches of a firm."""
+    return not any(is_number(cell) for cell in row) and not text_of(
+        row[first] if first < len(row) else ""
     )
 
 
@@ -104,6 +118,7 @@ def _roles(row: Sequence[Cell]) -> dict[int, Heading] | None:
         found = heading(text)
         if found:
             roles[place] = found
+    roles |= before_and_now(dict(said))
     if len(roles) < 2 or len(roles) * 2 < len(said):
         return None
     wants_quantity = not any(one.role in (Role.QUANTITY, Role.ORDERED) for one in roles.values())
@@ -152,12 +167,17 @@ def _second_row(first: Sequence[Cell], second: Sequence[Cell]) -> list[Cell] | N
 def _settled(
     roles: dict[int, Heading],
     heading_texts: Sequence[str],
+    under: Sequence[Sequence[Cell]],
     below: Sequence[Sequence[Cell]],
     mark: str,
 ) -> Columns:
     figured = Figured(below, mark)
     roles = _by_content(roles, heading_texts, figured)
-    quantity, problems = quantity_column(roles, figured)
+    order_number = _order_number(roles, heading_texts, below)
+    take_sums(roles, heading_texts, under, figured)
+    quantity, problems = quantity_column(roles, heading_texts, figured)
+    if before_and_now(dict(enumerate(heading_texts))):
+        problems += ("change",)
     price, total = price_and_total(roles, quantity, figured)
     if total is not None and price is None and counts_pieces(heading_texts[total]):
         total = None  # "Total units" is no money
@@ -198,7 +218,8 @@ def _settled(
         currency=currencies.pop() if len(currencies) == 1 else "",
         currency_column=first_of(roles, Role.CURRENCY),
         answers=answers_of(heading_texts, below, set(roles)),
-        is_form=bool(places_of(roles, Role.STOCK, Role.ORDERED)),
+        order_number=order_number,
+        is_form=bool(places_of(roles, Role.STOCK, Role.ORDERED)) and "change" not in problems,
         confidence=(
             0.5 if quantity is None else _DOUBTED if "column-unknown" in problems else 0.94
         ),
@@ -212,14 +233,44 @@ _PACK_WORDS = frozenset({"vpe", "ve", "pe", "уп", "упак", "pack"})  # besi
 def _has_unknown(
     roles: dict[int, Heading], texts: Sequence[str], below: Sequence[Sequence[Cell]]
 ) -> bool:
-    """True for a column of figures under a heading we do not know: it may be what matters."""
-    return any(
-        text
-        and place not in roles
-        and text.strip(" .").lower() not in _PACK_WORDS
-        and numeric_share(texts_of_column(below, place)) > 0.7
-        for place, text in enumerate(texts)
-    )
+    """True for a column of figures under a heading we do not know: it may be what matters.
+
+    So may one under no heading beside a quantity, whose heading may stand above both.
+    """
+    counted = False
+    goods = min(places_of(roles, *_GOODS), default=0)
+    for place, text in enumerate(texts):
+        if text or place in roles:
+            counted = place in roles and roles[place].role in (Role.QUANTITY, Role.ORDERED)
+        if place in roles or not (text or counted) or text.strip(" .").lower() in _PACK_WORDS:
+            continue
+        said = texts_of_column(below, place)
+        if numeric_share(said) > 0.7 and may_count(said, leads=place < goods):
+            return True
+    return False
+
+
+def _order_number(
+    roles: dict[int, Heading], texts: Sequence[str], below: Sequence[Sequence[Cell]]
+) -> int | None:
+    """The column that names each row's order; "Bestellnummer" may head the products' codes.
+
+    It does where no other column holds codes and no code comes twice.
+    """
+    named = places_of(roles, Role.ORDER_NUMBER)
+    if named:
+        return max(named, key=lambda place: (len(set(texts_of_column(below, place))), -place))
+    codes = places_of(roles, Role.SKU, Role.BUYER_SKU)
+    for place in codes:
+        said = texts_of_column(below, place)
+        if may_name_order(texts[place]) and (len(codes) > 1 or len(set(said)) < len(said)):
+            roles[place] = Heading(role=Role.ORDER_NUMBER)
+            for one in codes:
+                found = heading(texts[one])
+                if found is not None and found.role is Role.DESCRIPTION:
+                    roles[one] = Heading(role=Role.SKU)  # "Material", above codes
+            return place
+    return next((place for place in range(len(texts)) if names_orders(texts, place)), None)
 
 
 def _by_content(
@@ -234,10 +285,15 @@ def _by_content(
         wordiest = max(descriptions, key=lambda one: _letters_below(below, one))
     for place in descriptions:
         texts = texts_of_column(below, place)
-        if texts and place != wordiest and are_codes(texts):
+        if texts and place != wordiest and are_codes(texts) and are_the_same(texts):
+            mended[place] = replace(roles[place], role=Role.OTHER)  # a plant, a project
+        elif texts and place != wordiest and are_codes(texts):
             mended[place] = replace(roles[place], role=_code_role(roles, place, figured))
         elif texts and are_positions(texts) and len(texts) > 1:
             mended[place] = replace(roles[place], role=Role.POSITION)
+    for place in places_of(mended, Role.ORDERED):
+        if texts_of_column(below, place) and yes_or_no(below, place):
+            del mended[place]  # "Order?": yes
     quantities = places_of(mended, Role.QUANTITY, Role.ORDERED)
     units = places_of(mended, Role.UNIT)
     if units and numeric_share(texts_of_column(below, units[0])) > 0.7:
@@ -310,13 +366,14 @@ def _letters_below(below: Sequence[Sequence[Cell]], place: int) -> int:
 
 
 def _sku(roles: dict[int, Heading], below: Sequence[Sequence[Cell]]) -> int | None:
-    """The code column that is filled best; the first of equals."""
+    """The code column that is filled best and tells products apart; the first of equals."""
     columns = places_of(roles, Role.SKU)
     if len(columns) < 2:
         return columns[0] if columns else None
     return max(
         columns,
         key=lambda place: (
+            not are_the_same(texts_of_column(below, place)),
             len(texts_of_column(below, place)),
             -unit_share(texts_of_column(below, place)),
             -place,

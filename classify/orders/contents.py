@@ -7,6 +7,7 @@ them which column is which.
 import re
 from collections.abc import Sequence
 from decimal import Decimal
+from itertools import pairwise
 
 from .cells import Cell, amounts, is_number, quantity_of, text_of
 from .units import unit_of
@@ -38,6 +39,32 @@ def are_positions(texts: list[str]) -> bool:
         return False
     rising = all(after > before for before, after in zip(numbers, numbers[1:], strict=False))
     return rising and numbers[0] in (0, 1, 10, 100, 1000)
+
+
+def are_the_same(texts: Sequence[str]) -> bool:
+    """True when a column says one thing in two rows or more."""
+    return len(texts) > 1 and len(set(texts)) == 1
+
+
+_DAY = re.compile(r"(?:\d{4}-\d\d?-\d\d?|\d\d?[./-]\d\d?[./-](?:\d{4}|\d\d))(?:[T ,].{0,20})?")
+_CODED = re.compile(r"0+|0\d{1,17}|\d{4,18}")  # no figure that says how many
+
+
+def may_count(texts: Sequence[str], leads: bool) -> bool:
+    """True for figures that may be quantities or prices.
+
+    Days are none, nor one code in all rows, as of a plant, nor what counts the rows: it `leads`,
+    before the goods, or has zeros in front.
+    """
+    if all(_DAY.fullmatch(text) for text in texts):
+        return False
+    if are_the_same(texts) and _CODED.fullmatch(texts[0]):
+        return False
+    if not are_positions(list(texts)) or not (leads or texts[0].startswith("0")):
+        return True
+    numbers = [int(text.strip(".")) for text in texts if text.strip(".").isdecimal()]
+    steps = {after - before for before, after in pairwise(numbers)}
+    return len(steps) != 1 or len(numbers) < (3 if min(steps) >= 10 else 5)
 
 
 def numeric_share(texts: list[str]) -> float:

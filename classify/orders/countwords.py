@@ -26,7 +26,7 @@ _GERMAN = frozenset(  # with a capital: "5 ring binders" are no rings
     portionen becher korb körbe krüge horden träger ster srm festmeter kubik fuhre fuhren
     ladung ladungen heft hefte ring ringe mappen blöcke lage lagen bahnen wickel trommel
     trommeln haspel haspeln patronen röhrchen fläschchen zentner pfund gitterbox gitterboxen
-    kolli colli kiepe kiepen kränze""".split()
+    kolli colli harass harasse harassen kiepe kiepen kränze""".split()
 )
 _OTHERS = frozenset(
     """клубок клубка клубков пасма пасмы пасм шпуля шпули шпуль вилок вилка вилков кочан
@@ -50,8 +50,8 @@ _PERHAPS = frozenset(
     """cones heads bulbs pots cups plates bowls pans platters cards wreaths garlands flats
     loads skips cages bars slabs sections panels boards logs cubes strings strands sides
     joints racks books pads spindles baskets hampers jugs stacks wheels bolts displays
-    teller tassen секция секции секций звено звена звеньев кольцо кольца колец полоса полосы
-    полос отрезок отрезка отрезков шприц шприца шприцев кружка кружки кружек тарелка тарелки
+    etui etuis teller tassen секция секции секций звено звена звеньев кольцо кольца колец полоса
+    полосы полос отрезок отрезка отрезков шприц шприца шприцев кружка кружки кружек тарелка тарелки
     тарелок таблетка таблетки таблеток брусок бруска брусков""".split()
 )
 _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")

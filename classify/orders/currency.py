@@ -1,7 +1,7 @@
 """Currencies: signs and words people write -> ISO 4217.
 
 In: text. Out: the code, or empty when no currency stands there.
-Limits: a bare "$" is taken for US dollars and a bare "kr" for nothing.
+Limits: a bare "$" is taken for US dollars, "Rs." for Indian rupees and a bare "kr" for nothing.
 """
 
 import re
@@ -59,17 +59,47 @@ _WORDS = {
     "dkk": "DKK",
     "jpy": "JPY",
     "inr": "INR",
+    "rs": "INR",
     "try": "TRY",
     "aud": "AUD",
     "cad": "CAD",
     "hkd": "HKD",
     "aed": "AED",
+    "zar": "ZAR",
+    "kes": "KES",
+    "ngn": "NGN",
+    "ghs": "GHS",
+    "egp": "EGP",
+    "pkr": "PKR",
+    "bdt": "BDT",
+    "lkr": "LKR",
+    "sgd": "SGD",
+    "myr": "MYR",
+    "idr": "IDR",
+    "php": "PHP",
+    "vnd": "VND",
+    "nzd": "NZD",
+    "mxn": "MXN",
+    "brl": "BRL",
+    "huf": "HUF",
+    "rsd": "RSD",
+    "mdl": "MDL",
+    "azn": "AZN",
+    "uzs": "UZS",
+    "tzs": "TZS",
+    "ugx": "UGX",
+    "ils": "ILS",
+    "sar": "SAR",
+    "qar": "QAR",
+    "thb": "THB",
+    "r": "ZAR",
 }
 # What may stand beside an amount; used by who reads text to know money from quantities.
 MARK = (
     r"(?:[€$£₽¥₴₸₹]|(?<![^\W\d])(?:zł\b|Kč\b|(?:EUR|Euro|USD|US\$|GBP|CHF|PLN|CZK|RUB|RUR"
     r"|KZT|BYN|UAH|CNY|SEK|NOK"
-    r"|DKK|JPY|INR|AUD|CAD)\b|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
+    r"|DKK|JPY|INR|AUD|CAD|ZAR|AED|HKD|KES|NGN|GHS|EGP|PKR|BDT|LKR|SGD|MYR|IDR|PHP|VND|NZD|MXN|BRL|HUF|RSD|MDL"
+    r"|AZN|UZS|TZS|UGX|ILS|SAR|QAR|THB)\b|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
     r"|я|ь))\b\.?"
     r"|р\.(?!\s?п)|р\b(?![-/])|fr\.))"
 )

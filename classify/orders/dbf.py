@@ -89,6 +89,7 @@ def read_dbf(filename: str, content: bytes, language: str = "ru") -> Reading:
     table = read_table(grid_of_dbf(filename, content, language))
     return Reading(
         lines=table.lines,
+        number=table.number,
         totals=table.totals,
         around=table.around,
         problems=table.problems,

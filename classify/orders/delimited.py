@@ -38,6 +38,7 @@ def read_delimited(
         return None
     return Reading(
         lines=table.lines,
+        number=table.number,
         totals=table.totals,
         charges=table.charges,
         currency=table.currency,

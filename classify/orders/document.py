@@ -13,7 +13,7 @@ from dataclasses import replace
 from enum import Enum
 from itertools import groupby
 
-from postroom.order import OrderKind
+from postroom.order import OrderKind, OrderLine
 from postroom.reading.charsets import decode
 from postroom.reading.language import detect
 
@@ -30,7 +30,7 @@ from .htmlgrids import is_struck
 from .htmltable import read_html
 from .kind import is_other_paper, kind_of_document
 from .pdf import read_pdf
-from .phrases import IN_PACKAGES, IS_COPY, ONLY_IF, PATTERN_ONLY
+from .phrases import IN_PACKAGES, IS_COPY, ONLY_IF, PATTERN_ONLY, PRICE_LIST
 from .reading import Reading
 from .spreadsheet import read_spreadsheet
 from .xmlorder import read_xml
@@ -166,6 +166,10 @@ def placed(
         return reading
     title = "\n".join(reading.around[:60])
     kind = reading.kind or kind_of_document(title, filename)
+    if "change" in reading.problems and kind is not OrderKind.INVOICE:
+        kind = OrderKind.ORDER_CHANGE  # its columns say what was ordered and what is now
+    elif kind is None and PRICE_LIST.search(title) and not any(map(_counts, reading.lines)):
+        kind = OrderKind.NONE
     language = language or detect("\n".join(reading.around[:200]))
     said = surroundings(reading.around, kind or OrderKind.ORDER, language, written)
     problems: tuple[str, ...] = ()
@@ -178,6 +182,8 @@ def placed(
     elif kind is OrderKind.NONE and is_other_paper(title, filename):
         problems = (*problems, "not-an-order")
     elif kind is not OrderKind.INVOICE:
+        if reading.strength == 2 and reading.number and said.number not in ("", reading.number):
+            problems = (*problems, "several-orders")
         problems = (*problems, *noted(reading.around, reading.lines))
         if reading.strength >= 2:  # else its text was looked at while it was read
             notes = _notes(reading.around)
@@ -197,6 +203,10 @@ def placed(
         buyer=reading.buyer if reading.buyer.name else party,
         problems=(*reading.problems, *problems),
     )
+
+
+def _counts(line: OrderLine) -> bool:
+    return line.quantity is not None
 
 
 def _notes(around: tuple[str, ...]) -> str:

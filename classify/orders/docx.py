@@ -18,7 +18,7 @@ from .cells import Cell
 from .hostile import MOST_LINES, MOST_OCTETS, Unreadable, check_container, parse_xml, part_of
 from .lines import numbered
 from .reading import Reading
-from .table import Grid, read_table
+from .table import Grid, number_of, read_table
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _PART = "word/document.xml"
@@ -38,15 +38,19 @@ def read_docx(filename: str, content: bytes, language: str = "") -> Reading:
             lines=text.lines, totals=text.totals, currency=text.currency, around=text.around,
             problems=(*text.problems, *struck), strength=1, source=filename,
         )  # fmt: skip
+    number, several = number_of(held)
     around = [*paragraphs, *(line for table in tables for line in table.around)]
     return Reading(
         lines=numbered(line for table in held for line in table.lines),
+        number=number,
         totals=tuple(total for table in tables for total in table.totals),
         charges=sum((table.charges for table in tables), Decimal(0)),
         currency=held[0].currency,
         around=tuple(line for line in around if line.strip()),
         problems=tuple(
-            dict.fromkeys([*(problem for table in held for problem in table.problems), *struck])
+            dict.fromkeys(
+                [*(problem for table in held for problem in table.problems), *several, *struck]
+            )
         ),
         strength=2,
         source=filename,

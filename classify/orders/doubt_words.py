@@ -30,8 +30,14 @@ statt / nein / nicht / dann / übrig / vorrätig / hatten / hätten / wurden?
 """,
     apart=True,
 )
+# Other verbs name a service: "подписывать не нужно".
+_BRINGING_RU = (
+    "грузить|отгружать|класть|везти|привозить|отправлять|включать|ставить|считать|заказывать|брать"
+    "|присылать|поставлять|собирать|добавлять|покупать|давать|делать|печатать|слать"
+)
+_NOT_BROUGHT_RU = " / ".join(f"{verb} не (?:надо|нужно)" for verb in _BRINGING_RU.split("|"))
 # What takes goods out.
-_EXCEPTS = Phrases(r"""
+_EXCEPTS = Phrases(rf"""
 leave out
 leaving out
 left out
@@ -42,7 +48,7 @@ but no
 don'?t (?:send|ship|deliver|include|need|order|want)
 do not (?:send|ship|deliver|include|need|order|want)
 no need to
-no (?:[a-z]+ ){1,2}(?:this time|today|this week)
+no (?:[a-z]+ ){{1,2}}(?:this time|today|this week)
 not the
 hold off
 without the
@@ -57,23 +63,25 @@ scratch the
 кроме
 за исключением
 исключая
-не (?:надо|нужн[оаы]?|грузите|кладите|отправляйте|отгружайте|везите|привозите|включайте)
+(?<!ть )(?<!ти )не (?:надо|нужн[оаы]?)(?! [^\W\d_]+(?:ть|ти)(?!\w))
+{_NOT_BROUGHT_RU} / не (?:надо|нужно) (?:{_BRINGING_RU})
+не (?:грузите|кладите|отправляйте|отгружайте|везите|привозите|включайте)
 не (?:ставьте|считайте|берем|берём|заказываем)
 außer
 weglassen
-lassen\b[^.\n]{0,40}\bweg
-bitte\b[^.\n]{0,40}\bweg
+lassen\b[^.\n]{{0,40}}\bweg
+bitte\b[^.\n]{{0,40}}\bweg
 ignore
 disregard
 remove
 delete (?:the (?!e?-?mail|message|original)|lines?|items?|pos|rows?)
 cross (?:out|off)
-take [^.\n]{1,40} (?:off|out of) (?:the|this|our|my) order
+take [^.\n]{{1,40}} (?:off|out of) (?:the|this|our|my) order
 ignorieren
 ignorier(?:e|t)
 entfernen
-nehmen\b[^.\n]{0,40}\b(?:raus|heraus)
-haben wir [^.\n]{0,30}noch da
+nehmen\b[^.\n]{{0,40}}\b(?:raus|heraus)
+haben wir [^.\n]{{0,30}}noch da
 doch noch da
 вычеркн\w+
 исключ(?!ительн)\w+
@@ -82,7 +90,7 @@ doch noch da
 убер(?:ите|и|ём|ем)
 удал(?:ите|яем|ить)
 brauchen wir nicht
-kein[emnrs]{0,2} [^.\n]{0,30}mehr
+kein[emnrs]{{0,2}} [^.\n]{{0,30}}mehr
 nicht (?:liefern|mitliefern|senden|schicken|benötigt|bestellen)
 ohne die
 streichen
@@ -111,9 +119,37 @@ jeweils (?:ein|eine|einen|zwei|drei|\d+)
 dasselbe
 das gleiche
 """)
+# Whether somebody is there, a door is open, a round can still be reached: nothing of the goods.
+_ABOUT_PLACE = (
+    r"(?:(?:at all|it is|it'?s) poss\w*|you(?:'re| are)? (?:\w+ )?(?:late|early|lost|delayed)"
+    r"|(?:it|this|that|they|the (?:\w+ )?(?:driver|van|truck|lorry|run|round|courier)) "
+    r"(?:can|could|will|does|do)?(?:n'?t| ?not)? ?(?:make|catch|manage|reach) (?:it|that|today"
+    r"|this)\b"
+    r"|(?:nobody|no[- ]?one|someone|anyone|i|we|he|she|(?:the )?(?:office|shop|yard|gate|door"
+    r"|reception|farm|house|barn|bakery|kitchen))(?:'s|'m|'re| is| are| am|\b)"
+    r"(?: not|n'?t)?(?: \w+)? ?(?:there|in|out(?! of)|away|around|about|home|here|on site|closed"
+    r"|shut|locked"
+    r"|open|answer\w*|busy)\b)"
+)
+_ABOUT_PLACE_DE = (
+    r"(?:(?:niemand|keiner|jemand|ich|wir"
+    r"|(?:(?:der|die|das|unser\w*|mein\w*) )?(?:\w*(?:chef|büro|laden|tor|tür|hof|werkstatt|meister"
+    r"|küche|rezeption|pforte|kolleg|nachbar|betrieb|geschäft|theke|bäckerei|praxis)\w*))"
+    r"\b[^.,;:!?\n]{0,40}\b(?:(?:da|zu|zu hause|zuhause|anwesend|vor ort|erreichbar|unterwegs|drin"
+    r"|auf"
+    r"|geschlossen|offen|besetzt) (?:ist|sind|bin|sein|wäre)|antreffen|öffnet|aufmacht|abnimmt)\b)"
+)
+_ABOUT_PLACE_RU = (
+    r"(?:(?:никого|никто|меня|нас|кто-то|кого-то)\b(?: \w+){0,2} ?(?:нет|не будет|не окажется"
+    r"|не ответ\w*|не отвеч\w*|не открыва\w*|не застан\w*)|(?:на|в|у) \w+ (?:никого|закрыт\w*)"
+    r"|(?:будет |окажется )?закрыт\w*|не (?:дозвон|застан|успе)\w*)"
+)
+# Nor do these make it depend on anything: "if there are any questions".
+_POLITE = r"you (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b"
+_POLITE_RU = r"(?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b|чего)"
 # What makes the order depend on something.
-_IF = Phrases(r"""
-if(?! (?:you (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b))
+_IF = Phrases(rf"""
+if(?! (?:{_POLITE}|{_ABOUT_PLACE}))
 if not,? (?!please|let|call|ring|tell)\w+
 unless
 provided that
@@ -123,16 +159,16 @@ as long as
 assuming
 pending
 or (?:equivalent|similar)
-substitutes?
-если(?! (?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b|чего))
+(?<!not )(?<!n't )(?<!no )substitutes?
+если(?! (?:{_POLITE_RU}|{_ABOUT_PLACE_RU}))
 при (?:наличии|условии)
 по наличию
 в зависимости
 или аналог\w*
 можно (?:аналог|замен)\w*
 аналог\w* (?:подойд|можно)\w*
-falls(?! (?:sie|noch|etwas|möglich|fragen))
-wenn(?! (?:sie|noch|etwas|möglich|fragen|es))
+falls(?! (?:sie|noch|etwas|möglich|fragen|{_ABOUT_PLACE_DE}))
+wenn(?!['’]s\b| (?:sie|noch|etwas|möglich|fragen|es|{_ABOUT_PLACE_DE}))
 sofern
 je nach
 уточн(?:ю|им|ить)
@@ -195,7 +231,7 @@ mein fehler
 не \d+,? а
 no,
 nein,
-нет,
+(?<!никого )(?<!меня )(?<!нас )нет,
 ой
 sorry,
 wait,
@@ -254,7 +290,7 @@ doppelt (?:bestell|liefer|ausführ|buch)\w*
 _VAGUE = Phrases(r"""
 some (?!time|point|reason|of\b|day|thing|one|more (?:info|detail|time))[a-z]+
 several
-a few
+a few(?! (?:\w+ )?(?:things|items|bits|pieces|supplies|parts)[^.!?\n\d]{0,40}:\s*$)
 plenty of
 a (?:bit|load|handful|couple) of
 loads of
@@ -271,14 +307,14 @@ the usual(?! (?:address|terms|place|time|price|delivery|account|way|day|conditio
 можно (?:и )?(?:меньше|больше)
 немного
 немножко
-несколько
+несколько(?! (?:\w+ )?(?:позиц|вещ|товар|наименован|мелоч)[^.!?\n\d]{0,40}:\s*$)
 парочк\w+
 сколько (?:есть|можете|дадите|влезет|сможете)
 какие-нибудь
 какой-нибудь
 что-нибудь
-ein paar
-einige
+ein paar(?! (?:\w+ )?(?:sachen|dinge|artikel|teile|positionen|kleinigkeiten)[^.!?\n\d]{0,40}:\s*$)
+einige(?! (?:\w+ )?(?:sachen|dinge|artikel|teile|positionen|kleinigkeiten)[^.!?\n\d]{0,40}:\s*$)
 mehrere
 genügend
 so viele? wie
@@ -298,6 +334,8 @@ DOUBTS = (
     (DEPENDS, "conditional"),
     (MULTIPLIES, "quantity-multiplied"),
 )
+# Of those, what means nothing else; "if" and "without" are said of gates and ramps as well.
+CLEARLY_DOUBTS = (_CORRECTS, _RECURS, _DRAFT, _AGAIN, HOLDS, DEPENDS, MULTIPLIES)
 # Something more is wanted; where no number stands beside it, it was not read.
 WANTS_MORE = Phrases(r"""
 please\b[^.!?\n]{0,30}\b(?:also|include|add|plus|as well|too)
@@ -317,11 +355,11 @@ zusätzlich
 bitte (?:auch |noch )(?:\w+ )?\w+
 brauchen (?:auch |noch )(?:\w+ )?\w+
 noch (?:auch |noch )(?:\w+ )?\w+
-и\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
-а\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
-ещё\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
-еще\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
-также\b[^.!?\n]{0,40}\b(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+и\b[^.!?\n]{0,40}\b(?<!не )(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+а\b[^.!?\n]{0,40}\b(?<!не )(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+ещё\b[^.!?\n]{0,40}\b(?<!не )(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+еще\b[^.!?\n]{0,40}\b(?<!не )(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
+также\b[^.!?\n]{0,40}\b(?<!не )(?:положите|добавьте|докиньте|приложите|захватите|нужн[аоы]?|надо)
 положите
 добавьте
 докиньте
@@ -337,8 +375,10 @@ ADDS = Caseless(
 )
 # What is added in the same way and is no goods: wishes, charges, remarks about the delivery.
 WISHES = Caseless(
-    r"\b(?:happy|merry|nice|good|great|best|wishes|greetings|love|luck|carriage|freight|postage|shipping"
-    r"|packing|mwst|versand\w*|fracht\w*|porto|verpackung\w*|schön\w*|frohe\w*|gut\w*|grüß\w*|viel\w*"
+    r"\b(?:happy|merry|nice|good|great|best|wishes|greetings|love|luck|carriage|freight|postage"
+    r"|shipping"
+    r"|packing|mwst|versand\w*|fracht\w*|porto|verpackung\w*|schön\w*|frohe\w*|gut\w*|grüß\w*"
+    r"|viel\w*"
     r"|хорош\w+|добр\w+|удач\w*|праздник\w*|успех\w*|привет\w*)\b"
 )
 # "Bitte liefern Sie an unser Lager in Bonn" names no goods.
@@ -348,18 +388,24 @@ _ONLY_WHERE = (
     r"(?: (?:die|das|den|der|dem|unsere?[nrms]?|folgende\w*))?(?: [\w.-]+){1,2},?){1,3}\W*$)"
 )
 # The writer wants something; where the sentence has no number, it was not read.
+# All that is listed, by no name of its own.
+_LISTED = (
+    r"(?! (?:it|them|this|these|those|everything|all|the (?:lot|goods|order|delivery|items|stuff))"
+    r"(?: (?:all|please|delivered|ready|here|there|back))?"
+    r"(?: (?:by|before|on|at|in|for|to|until|no later|today|tomorrow|asap)\b|\W*$))"
+)
 WANTS = Phrases(
-    r"""
+    rf"""
 please (?:send|supply|order|get|bring|pack|put|include)(?! to\b)
-we need
+we need{_LISTED}
 we also need
-we'll need
-we will need
-i need
-bitte\b[^.!?\n]{0,60}\b(?:liefern|schicken|senden|mitbringen|einpacken)"""
+we'll need{_LISTED}
+we will need{_LISTED}
+i need{_LISTED}
+bitte\b[^.!?\n]{{0,60}}\b(?:liefern|schicken|senden|mitbringen|einpacken)"""
     + _ONLY_WHERE
     + r"""
-wir (?:brauchen|benötigen)
+wir (?:brauchen|benötigen)(?! (?:das |es )?(?:alles|die (?:ware|lieferung|sachen))\b)
 (?<!не )нужн[аыо]
 (?<!не )нужен
 пришлите
@@ -380,14 +426,21 @@ BEGINNINGS = frozenset[str]().union(
 )
 # What such a sentence may speak of besides goods: time, a list that stands elsewhere.
 ASIDE = Caseless(
-    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|week|morning|noon|afternoon|lunch"
-    r"|asap|possible|soon|early|urgent\w*|quick\w*|delivery|goods|items|everything|them|this|that|these"
+    r"\b(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today|week|morning|noon|afternoon"
+    r"|lunch"
+    r"|asap|possible|soon|early|urgent\w*|quick\w*|delivery|goods|items|everything|them|this|that"
+    r"|these"
     r"|following|below|attached|list\w*|order\w*|site|usual|address|thanks?|hello|dear"
-    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|woche|mittag|vormittag|nachmittag"
-    r"|möglichst|bald|schnell\w*|dringend|folgende\w*|anbei|anhang|liste|bestell\w*|auftrag\w*|ware\w*|alles"
-    r"|material|artikel|hallo|guten|danke|gruß|понедельник\w*|вторник\w*|сред[аеуы]|четверг\w*|пятниц\w*"
-    r"|суббот\w*|воскресень\w*|завтра|сегодня|недел\w+|утр\w+|обед\w*|вечер\w*|срочно|быстр\w+|скорее"
-    r"|добр\w+|день|следующ\w+|ниже|вложен\w+|списк\w+|список|заказ\w*|заявк\w*|товар\w*|материал\w*"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|woche|mittag|vormittag"
+    r"|nachmittag"
+    r"|möglichst|bald|schnell\w*|dringend|folgende\w*|anbei|anhang|liste|bestell\w*|auftrag\w*"
+    r"|ware\w*|alles"
+    r"|material|artikel|hallo|guten|danke|gruß|понедельник\w*|вторник\w*|сред[аеуы]|четверг\w*"
+    r"|пятниц\w*"
+    r"|суббот\w*|воскресень\w*|завтра|сегодня|недел\w+|утр\w+|обед\w*|вечер\w*|срочно|быстр\w+"
+    r"|скорее"
+    r"|добр\w+|день|следующ\w+|ниже|вложен\w+|списк\w+|список|заказ\w*|заявк\w*|товар\w*"
+    r"|материал\w*"
     r"|вс[её]|это|здравствуйте|спасибо|поставк\w+|отгрузк\w+|склад\w*|объект\w*)\b"
 )
 # Papers, prices and answers are asked for without a number.

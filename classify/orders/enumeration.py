@@ -1,15 +1,18 @@
 """Lines of a list that bring their own number, which is no quantity: 1, 2, 3 or 10, 20, 30.
 
 In: the lines of a text and what tables took of them. Out: the places of those that count
-themselves and have another number behind the first.
+themselves and have another number behind the first; and those whose number in brackets is none of
+theirs but says how many.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
-from .figures import figures
+from .figures import counts_things, figures
 from .units import Sort, unit_behind
 
+_BRACKETED = re.compile(r"\s*[-–—•*]?\s*\((?P<number>\d{1,4})\)\s+(?P<rest>\S.*)")
 _NUMBERED = re.compile(r"\s*(\d{1,4})[.)]?\s+\S")
 
 
@@ -41,6 +44,34 @@ def enumerated_among(
                 found |= set(counted)
         run = [(place, number)]
     return found
+
+
+def counted_in_brackets(lines: Sequence[str], taken: set[int]) -> dict[int, str]:
+    """Lines that begin with how many in brackets, written "2 x": "(2) brake disc", "(12) filter".
+
+    Numbers that go up by one count the lines, and so do those of lines that say another quantity.
+    """
+    begun = [
+        (place, match)
+        for place, line in enumerate(lines)
+        if "(" in line and place not in taken and (match := _BRACKETED.match(line))
+    ]
+    numbers = [int(match["number"]) for _, match in begun]
+    steps = [after - before for before, after in pairwise(numbers)]
+    if not steps or 0 in numbers or len(set(steps)) == 1 and steps[0] in (1, 10):
+        return {}
+    if sum(_says_quantity(match["rest"]) for _, match in begun) * 2 > len(begun):
+        return {}
+    return {place: _counted(match) for place, match in begun}
+
+
+def _says_quantity(text: str) -> bool:
+    return any(counts_things(one) or one.labelled or one.times for one in figures(text))
+
+
+def _counted(match: re.Match[str]) -> str:
+    unit = unit_behind(f"0 {match['rest']}", 1)
+    return f"{match['number']} {'' if unit else 'x '}{match['rest']}"
 
 
 def _counts(line: str, end: int) -> bool:

@@ -30,9 +30,19 @@ class Columns:
     currency: str = ""
     currency_column: int | None = None
     answers: Answers = Answers()  # columns of yes and no, and of remarks
+    order_number: int | None = None  # a column that names the order in each row
     is_form: bool = False  # a price list with a column to fill in
     confidence: float = 0.94  # of a line read by these columns, before proof
     problems: tuple[str, ...] = ()
+
+    def is_filled_in_last(self) -> bool:
+        """True where the prices stand before the quantities, and no sums behind them."""
+        return (
+            self.price is not None
+            and self.quantity is not None
+            and self.price < self.quantity
+            and self.total is None
+        )
 
     def cell(self, row: Sequence[Cell], column: int | None) -> Cell:
         """That column's cell; "" when the table or the row lacks it."""

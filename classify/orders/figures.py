@@ -14,19 +14,19 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import lru_cache
 
+from .amounts import CENTS, FLAT, MONEY_BEFORE, MONEY_BEHIND, PRICE_SIGN, is_sum, rand
 from .caseless import Caseless
-from .currency import MARK, currency_in
+from .currency import code_of_word, currency_in
 from .dates import date_spans, hour_spans
-from .numbers import GROUPING, NUMBER, readings
+from .multiplied import TIMES, counted_sizes, in_size
+from .numbers import GROUPING, NUMBER, has_digit, readings
 from .numerals import Numeral, may_begin, numeral_at
 from .pricebase import Base, base_behind
-from .ranges import Range, ranges
+from .properties import property_behind
+from .ranges import Range, ranges, sizes
 from .references import is_referred_to
-from .units import Found, Sort, unit_behind, unit_named
+from .units import NEVER_ORDERED, Found, Sort, unit_behind, unit_named
 
-_MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
-_MONEY_BEFORE = re.compile(r"(?:[€$£₽¥]|\b(?:EUR|USD|GBP|CHF|RUB|PLN|CZK)) ?$")
-_PRICE_SIGN = re.compile(r"(?:@|(?<!\w)à)\s?$")
 # What says that a price follows.
 _PRICE_BEFORE = Caseless(
     r"(?:@|\b(?:по(?: цене)?|цена|цене)|(?<!\w)à|\b(?:at|price|je|zu je|preis|epreis|vk|ek"
@@ -52,21 +52,21 @@ _ROUGH_BEFORE = Caseless(
 )
 _RANGE_BEHIND = re.compile(r"\s?(?:[-–—]|\.\.\.?|…|до|to|bis|или|or|oder)\s?\d")
 _RANGE_BEFORE = re.compile(r"\d\s?(?:[-–—]|\.\.\.?|…|(?<=\s)(?:до|to|bis|или|or|oder))\s?$")
-_TIMES = "xXхХ×*"
-_TIMES_SIGN = re.compile(f"[{_TIMES}]")  # without one beside it, a number is part of no size
-_TIMES_BEFORE = re.compile(rf"(?:^|[\s\)\]])[{_TIMES}]\s?$")
-_TIMES_BEHIND = re.compile(rf"\s?[{_TIMES}](?=\s)|\s?×(?!\s?\d)")
+_TIMES_SIGN = re.compile(f"[{TIMES}]")  # without one beside it, a number is part of no size
+_TIMES_BEFORE = re.compile(rf"(?:^|[\s\)\]])[{TIMES}]\s?$")
+# "G 1/2 A x 15L", "M12 x 5m": a size.
+_TIMES_SIZE = re.compile(rf"(?:^|\s)(?:[^\W\d_]{{1,2}}\.?|\S*\d\S*)\s[{TIMES}]\s?$")
+_TIMES_NAME = re.compile(rf"[^\W\d_]{{3,}} [{TIMES}] ?$")  # "male x 12mm"
+_TIMES_BEHIND = re.compile(rf"\s?[{TIMES}](?=\s)|\s?×(?!\s?\d)")
 _TIMES_CLOSES = re.compile(r"[xх](?=\s*(?:[,;.)]|$))")  # "Stühle 4x, Tische 2x", but no "HP 59X"
 _ORDINAL = re.compile(r"st\b|nd\b|rd\b|th\b")  # "1st"
 _PERCENT = re.compile(r"\s?(?:%|процент|prozent|percent)")
-_CENTS = re.compile(r"[.,]\d\d$")
 _DAY_BEFORE = Caseless(r"\b(?:am|zum|bis|dem|vom|ab|den)\s$")
 _DOT_ENDS = re.compile(r"\.(?:\s|$)")
-_LENGTH = "(?:мм|см|м|mm|cm|m)"
 _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
-_COUNTING = (Sort.COUNT, Sort.PACK)
 _REPEATED = re.compile(r"\s?\((?P<value>\d{1,6})\)")  # "two (2) units"
+_TELEPHONE = re.compile(r"0\d{1,4}[ \u00a0]\d")  # "087 555": no number of anything
 _MOST_FIGURES = 60
 
 
@@ -96,12 +96,15 @@ class Figure:
 def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]:
     """Every free-standing number of a line, in order."""
     dates = [*date_spans(line), *hour_spans(line)]
-    rough = {one.start: one for one in ranges(line, mark)}
+    rough = {one.start: one for one in ranges(line, mark, whole=True)}
+    sized = dict(sizes(line))
     found: list[Figure] = []
     position = 0
     while len(found) < _MOST_FIGURES and (match := NUMBER.search(line, position)):
         start, end = _trim(line, match)
-        position = end
+        position = sized.get(start, end)
+        if start in sized:
+            continue
         if start in rough and (ranged := _ranged(line, rough[start])):
             found.append(ranged)
             position = ranged.end
@@ -109,9 +112,9 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
         if (
             any(start < until and begin < end for begin, until in dates)
             and not unit_after(line, end)
-            and not _MONEY_BEFORE.search(line[max(0, start - 8) : start])  # "£4.15" is no day
-            and not _PRICE_SIGN.search(line[max(0, start - 3) : start])
-            and not _MONEY_BEHIND.match(line, end)
+            and not MONEY_BEFORE.search(line[max(0, start - 8) : start])  # "£4.15" is no day
+            and not PRICE_SIGN.search(line[max(0, start - 3) : start])
+            and not MONEY_BEHIND.match(line, end)
         ):
             position = max(
                 end, next(until for begin, until in dates if start < until and begin < end)
@@ -124,7 +127,47 @@ def figures(line: str, language: str = "", mark: str = "") -> tuple[Figure, ...]
     worded = _numerals(line, found, language)
     if worded and "(" in line:
         found = [one for one in found if not any(_repeats(one, word) for word in worded)]
-    return tuple(_based(line, sorted([*found, *worded], key=lambda one: one.start)))
+    whole = sorted([*found, *worded], key=lambda one: one.start)
+    if (count := counted_sizes(line)) and not any(_orders(line, one) for one in whole):
+        value = Decimal(line[: count.end("number")])
+        led = Figure(
+            start=0,
+            end=count.end("sign"),
+            values=(value,),
+            number_start=0,
+            number_end=count.end("number"),
+            times=True,
+        )
+        whole.insert(0, led)
+    return tuple(_based(line, _each_counted(line, whole)))
+
+
+def _orders(line: str, figure: Figure) -> bool:
+    """True for a figure that says how many beside a size in front: "20 x 110mm batten - 40"."""
+    if figure.money or figure.is_price or figure.reference:
+        return False
+    bare = figure.unit is None and not any(map(str.isalnum, line[figure.end :]))
+    return figure.labelled or figure.times or counts_things(figure) or bare or figure.start == 0
+
+
+def _each_counted(line: str, found: list[Figure]) -> list[Figure]:
+    """ "Collar 25cm - 6 each": where no other number can be the quantity, that of "each" is."""
+    if len(found) > 1 and any(_may_count(one) for one in found if not one.is_price):
+        return found
+    for place, one in enumerate(found):
+        said = line[one.number_start : one.number_end]
+        each = unit_behind(line, one.number_end)
+        if has_digit(line[one.end :]):
+            continue
+        if one.is_price and not one.money and said.isdecimal() and each and each.unit.code == "EA":
+            found[place] = replace(one, unit=each, end=each.end, is_price=False)
+            break
+    return found
+
+
+def _may_count(figure: Figure) -> bool:
+    """True for a figure that may say how many: no money, no measure of one of them."""
+    return not (figure.money or figure.is_total or figure.reference or measures(figure))
 
 
 def _based(line: str, found: list[Figure]) -> list[Figure]:
@@ -134,10 +177,17 @@ def _based(line: str, found: list[Figure]) -> list[Figure]:
         if base is None:
             continue
         others = [one for one in found if not price.start <= one.start < base.end]
-        if not base.may_count or any(not (one.money or one.is_price) for one in others):
+        if not base.may_count or any(_counts_besides(one, base) for one in others):
             whole = replace(price, end=base.end, is_price=True, base=base)
             return _based(line, sorted([*others, whole], key=lambda one: one.start))
     return found
+
+
+def _counts_besides(figure: Figure, base: Base) -> bool:
+    """True for a figure that can be the quantity, so that the base of a price is none."""
+    if figure.money or figure.is_price or figure.reference:
+        return False
+    return base.unit is None or counts_things(figure) or figure.times or figure.labelled
 
 
 def _repeats(figure: Figure, worded: Figure) -> bool:
@@ -219,7 +269,7 @@ def _glued_behind(line: str, end: int, unit: Found | None) -> bool:
         return False
     if behind in "%°‰\"”″'’_№^":
         return True
-    if behind in _TIMES:
+    if behind in TIMES:
         return not _TIMES_CLOSES.match(line, end) and not (
             following in ("", " ", "\u00a0", "\t") or (behind == "×" and not following.isdigit())
         )
@@ -235,30 +285,35 @@ def _glued_behind(line: str, end: int, unit: Found | None) -> bool:
 
 
 def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
-    if _glued_before(line, start):
+    if _glued_before(line, start) and not is_sum(line, start, end):
+        return None
+    if _TELEPHONE.match(line, start, end):
         return None
     unit = unit_behind(line, end)
     if _ORDINAL.match(line, end) or _PERCENT.match(line[end : end + 10]):
         return None
     multiplied = _TIMES_SIGN.search(line[max(0, start - 3) : start] + line[end : end + 2])
     priced = line[end : end + 1] == "/" and (
-        _MONEY_BEFORE.search(line[max(0, start - 8) : start])
-        or _PRICE_SIGN.search(line[max(0, start - 3) : start])
+        MONEY_BEFORE.search(line[max(0, start - 8) : start])
+        or PRICE_SIGN.search(line[max(0, start - 3) : start])
     )  # "$11.20/m"
-    priced = priced or _MONEY_BEHIND.match(line, end)  # "600р"
+    priced = priced or MONEY_BEHIND.match(line, end)  # "600р"
     if (_glued_behind(line, end, unit) and not priced) or (
-        multiplied and _in_size(line, start, end)
+        multiplied and in_size(line, start, end)
     ):
+        return None
+    before = line[:start]
+    describes = property_behind(line, start, end)
+    if describes and not priced and _WORD_CHARS.search(before):
         return None
     values = readings(line[start:end], mark)
     if not values:
         return None
-    before = line[:start]
-    behind = _MONEY_BEHIND.match(line, end)
+    behind = MONEY_BEHIND.match(line, end)
     money = currency_in(behind[0]) if behind else ""
     in_front = None
-    if not money and (in_front := _MONEY_BEFORE.search(before[-8:])):
-        money = currency_in(in_front[0])
+    if not money and (in_front := MONEY_BEFORE.search(before[-8:]) or rand(line, start, end)):
+        money = currency_in(in_front[0]) or code_of_word(in_front[0])
     if money and behind:
         unit = None
     stop = behind.end() if behind and money else (unit.end if unit else end)
@@ -267,12 +322,17 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     times = multiplied is not None and bool(
         closes or _TIMES_BEFORE.search(before) or _TIMES_BEHIND.match(line[end : end + 3])
     )
+    if money and line.startswith(FLAT, stop):
+        stop, values = stop + len(FLAT), values[:1]
+    if times and unit and unit.unit.sort is Sort.MEASURE:
+        small = unit.unit.code in NEVER_ORDERED and _TIMES_NAME.search(before[-24:])
+        times = not (small or _TIMES_SIZE.search(before[-24:]))
     begin = start
     if in_front and money:
         begin = start - len(in_front[0])
     tail = line[max(0, begin - 24) : begin]
     price_said, total_said = _PRICE_BEFORE.search(tail), _TOTAL_BEFORE.search(tail)
-    if price_said is None and (money or _CENTS.search(line[start:end])) and unit is None:
+    if price_said is None and (money or CENTS.search(line[start:end])) and unit is None:
         price_said = _PRICE_PERHAPS.search(tail)
     quantity_said = _QUANTITY_BEFORE.search(tail)
     led_by = quantity_said or total_said or price_said
@@ -284,7 +344,7 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
     if each:
         unit = None
     rough = bool(_ROUGH_BEFORE.search(before[-16:])) or _is_range(line, start, stop)
-    if not money and " " in line[start:end] and _may_be_two(before, unit):
+    if not (money or price_said) and " " in line[start:end] and _may_be_two(before, unit):
         values = (*values, *readings(line[start:end].rpartition(" ")[2], mark)[:1])
     return Figure(
         start=begin,
@@ -322,36 +382,6 @@ def _is_each(line: str, end: int) -> bool:
     return _EACH.match(line[end : end + 12]) is not None
 
 
-def _in_size(line: str, start: int, end: int) -> bool:
-    """One of the numbers of a size written with spaces: "600 x 400 x 300", "DN50 x 20"."""
-    before = re.search(rf"\d\w*[ \u00a0]?[{_TIMES}][ \u00a0]?$", line[:start][-16:])
-    lengths = re.search(rf"\d ?{_LENGTH} ?[{_TIMES}] ?$", line[:start][-16:])
-    if lengths and re.match(rf" ?{_LENGTH}\b", line[end:]):
-        return True  # "50 cm x 50 m"
-    spaced = re.search(
-        r"(?:[^\W\d]\d+|[^\W\d_][-/.]\d[\w./-]*"
-        rf"|\d(?:кг|г|л|мл|м|[kK]?[gG]|[mM]?[lL]|m|lb|oz)) [{_TIMES}] ?$",
-        line[:start][-24:],
-    )
-    if spaced and re.match(r"\s*(?:$|=|@|\t|[—–-])", line[end:]):
-        return False  # "IP67 × 4", "20kg x 6", "AX-200 x 4"
-    unit = unit_behind(line, end)
-    if re.search(rf" [{_TIMES}] $", line[:start]) and unit and unit.unit.sort in _COUNTING:
-        return False  # "Twine 9000 x 4 packs"
-    if before and not re.search(rf"\d[{_TIMES}]\d+\w* [{_TIMES}] $", line[:start][-20:]):
-        return True  # but "1200x2400 x 60" is sixty of that size
-    follows = re.match(rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d", line[end:])
-    if follows and re.search(r"\w[\w.),]*\s+$", line[:start]):
-        return True  # "ply 2440 x 1220", but "2 x 5kg" at the start counts
-    return bool(
-        re.match(
-            rf"[ \u00a0]?[{_TIMES}][ \u00a0]?\d+(?:[.,]\d+)?(?:[ \u00a0]?[{_TIMES}]"
-            rf"|[ \u00a0]?(?:мм|mm|см|cm)\b)",
-            line[end:],
-        )
-    )
-
-
 def _is_range(line: str, start: int, stop: int) -> bool:
     behind = _RANGE_BEHIND.match(line[stop : stop + 8])
     before = _RANGE_BEFORE.search(line[max(0, start - 8) : start])
@@ -384,6 +414,8 @@ def _numerals(line: str, taken: list[Figure], language: str) -> list[Figure]:
         if repeated := _REPEATED.match(line, end):
             end = repeated.end() if Decimal(repeated["value"]) == numeral.value else end
         unit = unit_named(line[start:end], end) if numeral.pair else unit_behind(line, end)
+        if unit and unit.text == "paar" and numeral.weak:
+            continue  # "ein paar Sachen": some; "ein Paar Stiefel" is a pair
         tail = line[max(0, start - 24) : start]
         found.append(
             Figure(

@@ -21,18 +21,25 @@ from .currency import currency_in
 from .dates import Found, dates_in
 from .noise import recalls
 from .numbers import NUMBER, decimal_mark, has_digit, readings
+from .phrases import QUOTED_ON
 from .references import orders_goods
+from .words import sums_up
 
 _MOST_LINES = 400
 _CODE = r"(?P<code>(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
+# Or letters apart from it: "HP 5520".
+_LETTERED = r"(?P<code>(?:(?-i:[A-ZА-Я]{1,4}) )?(?=[^\s,;]{0,24}\d)[A-ZА-Яa-zа-я0-9][\w/.\-]{0,24})"
 _MARK = r"(?:\s?(?:№|n°|no\.?|nr\.?|number|num\.?|nummer|#|номер|:|id))*\s{0,3}[:#№]?\s{0,3}"
 _FLAGS = re.IGNORECASE
 _ORDER_NUMBERS = (
     re.compile(r"(?<![\w-])(?P<code>(?:PO|P\.O\.|ORD|SO|ЗП|ЗК|ПЗ)-[A-ZА-Я0-9/-]*\d[\w/-]*)"),
     re.compile(
-        rf"\b(?:purchase order|p\.?o\.?|our order|order (?:no|number|nr|ref\w*|id)"
-        rf"|bestell(?:ung|-?nummer|-?nr)\.?(?:-?nr\.?)?|unsere bestell\w*|auftrag(?:snummer"
-        rf"|s-?nr)?|заказ\w*|заявк\w+|спецификаци\w+|bon de commande|commande|pedido"
+        rf"\b(?:purchase order|(?:purchase )?requisition|p\.?o\.?|our order"
+        rf"|order (?:no|number|nr|ref\w*|id)|req\.? (?:no|number|nr)"
+        rf"|(?!rahmen)\w{{0,20}}bestell(?:ung|schein|-?nummer|-?nr)\.?(?:-?nr\.?)?"
+        rf"|unsere bestell\w*"
+        rf"|(?!rahmen)\w{{0,20}}auftrag(?:snummer"
+        rf"|s-?nr)?|заказ\w*|заявк\w+|реквизици\w+|спецификаци\w+|bon de commande|commande|pedido"
         rf"|orden de compra|bestellnummer|наш номер заказа)(?:\s(?:поставщику|покупателя"
         rf"|клиента|на отгрузку|на поставку|на перевозку|from us))?{_MARK}{_CODE}",
         _FLAGS,
@@ -40,14 +47,23 @@ _ORDER_NUMBERS = (
     re.compile(rf"\b(?:заказ|заявк|спецификаци)\w*(?:\s[^\W\d_]+){{1,4}}\s?№\s?{_CODE}", _FLAGS),
     re.compile(
         rf"\b(?:p\.?o\.?|purchase order|(?:po|order|bestell)[\s-]?(?:number|no\.?|nummer|nr\.?))"
-        rf"\s(?:is|ist|lautet):?\s{{1,3}}{_CODE}",
+        rf"\s(?:is|ist|lautet):?\s{{1,3}}{_LETTERED}",
+        _FLAGS,
+    ),
+    # "Please quote BW-0231 on the paperwork."
+    re.compile(
+        rf"(?<=\bquote)\s(?:(?:our|the|this|ref(?:erence)?|order|number"
+        rf"|no)\.?\s){{0,3}}(?!\d{{1,3}}\s){_CODE}"
+        rf"\s(?:on|in|with|when)\s(?:\w+\s){{0,2}}{QUOTED_ON}",
         _FLAGS,
     ),
     re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
     re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
 )
 _LABELLED = re.compile(
-    rf"\b(?P<label>p\.?o\.?|order|bestell(?:ung|nummer)|auftrag|заказ|заявка){_MARK}{_CODE}", _FLAGS
+    rf"\b(?P<label>p\.?o\.?|order|bestell(?:ung|nummer)|auftrag|заказ|заявка|реквизиция)"
+    rf"{_MARK}{_CODE}",
+    _FLAGS,
 )
 _INVOICE_NUMBERS = (
     re.compile(
@@ -200,9 +216,23 @@ def _number(lines: Sequence[str], kind: OrderKind) -> str:
                 code = match["code"].rstrip(".-/")
                 announced = match[0][: match.start("code") - match.start()]
                 alone = not line[: match.start()].strip()
+                if _is_of_other(line[: match.start("code")], announced):
+                    continue
                 if _is_number(code, line[match.end() :], announced, alone):
                     return code
     return ""
+
+
+_OTHER_PAPER = Caseless(
+    r"\b(?:договор\w*|контракт\w*|соглашени\w*|тендер\w*|contract|agreement|framework|quot\w+"
+    r"|(?:\w+)?vertrag\w*|angebot\w*)\b"
+)
+
+
+def _is_of_other(before: str, announced: str) -> bool:
+    """True for the sum of an order ("Всего по заказу 5 000") and the number of its contract."""
+    marked = re.search(r"(?i)(?:№|#|\bno|\bnr|number|nummer|номер|n°)\W*$", announced)
+    return (marked is None and sums_up(before)) or _OTHER_PAPER.search(announced) is not None
 
 
 def names_several(lines: Sequence[str]) -> bool:

@@ -15,6 +15,7 @@ _THEM = r"(?:them|these|those|this|it|everything|all)"
 _SAYS = r"(?:call|ring|phone|confirm|say|pay|approve|sign|hear|decide|tell)"
 _AGREED = r"(?:approved|confirmed|agreed|authori[sz]ed|signed(?: off)?)"
 _AGREE = r"(?:\w+ )?(?:approve|confirm|agree|authori[sz]e|okay|ok|check|ask|decide)"
+_SETTLED = r"(?:approved|confirmed|agreed|authori[sz]ed|advised|decided)"
 _APPROVAL = r"(?:approval|sign-?off|sign off|authori[sz]ation|go-?ahead|permission)"
 _IS_DUE = r"(?:needed|required|pending|to follow|outstanding|follows|is still|still)"
 _PRICES_DE = r"(?:preise?s?|preisinfo|angebot\w*|anbieten|kosten\w*|kalkul\w*|konditionen|muster)"
@@ -114,7 +115,7 @@ prices? (?:first|beforehand|up front) / pricing first / quote first / quotation 
 costs? first / samples? first
 before (?:i|we) (?:can )?(?:commit|confirm|order|decide|place|go|proceed|sign|buy|approve|agree)
 ll (?:\w+ )?(?:re)?confirm / (?<!this )will (?:\w+ )?(?:re)?confirm
-to be (?:approved|confirmed|agreed|authori[sz]ed|advised|decided) / tbc / tba / tbd
+(?<!berth )(?<!pier )(?<!gate )(?<!dock )(?<!driver )(?<!vehicle )to be {_SETTLED} / tbc / tba / tbd
 has to (?:{_AGREE}|sign(?! in| for)) / have to {_AGREE} / needs? to {_AGREE}
 must (?:first |still )?(?:approve|agree|authori[sz]e|sign(?! in| for)|confirm)
 let me (?:check|ask|think|speak|talk) / check(?:ing)? with (?:my|our)

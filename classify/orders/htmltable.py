@@ -11,7 +11,7 @@ from decimal import Decimal
 from .htmlgrids import HtmlTables, tables_of
 from .lines import numbered
 from .reading import Reading
-from .table import Grid, Table, read_table
+from .table import Grid, Table, number_of, read_table
 
 
 def read_html(html: str, source: str = "body", language: str = "") -> Reading:
@@ -25,14 +25,18 @@ def read_html(html: str, source: str = "body", language: str = "") -> Reading:
     headed = [table for table in held if table.headed] or held
     main = max(headed, key=lambda table: len(table.lines))
     used = [table for table in headed if table is main or _distinct(main, table)]
+    number, several = number_of(used)
     return Reading(
         lines=numbered(line for table in used for line in table.lines),
+        number=number,
         totals=tuple(total for table in tables for total in table.totals),
         charges=sum((table.charges for table in tables), Decimal(0)),
         currency=main.currency,
         around=page.around,
         problems=tuple(
-            dict.fromkeys([*(problem for table in used for problem in table.problems), *cut])
+            dict.fromkeys(
+                [*(problem for table in used for problem in table.problems), *several, *cut]
+            )
         ),
         strength=2,
         source=source,

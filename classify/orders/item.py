@@ -27,7 +27,9 @@ from .countwords import (
 )
 from .figures import Figure, counts_things, figures, measures
 from .lines import Draft, multiplies
-from .pricing import discount_in, may_be_packed, prices_of_one
+from .multiplied import counted_sizes
+from .naming import behind, description_of
+from .pricing import discount_in, is_each, may_be_packed, prices_of_one, with_its_unit
 from .units import NEVER_ORDERED, Sort
 
 _BULLET = Caseless(
@@ -55,30 +57,10 @@ _CHANGE = Caseless(
     r"|alt:|neu:|старое|новое|отмен|убрать|streichen)"
     r"|->|→|entfällt|unverändert|не\s+\d+,?\s+а\s+\d+"
 )
-_DANGLING = re.compile(
-    r"(?i)(?:^[\s,;:.\-–—=|*)\t+]+|[\s,;:\-–—=|*(\t@+/]+$|[\s,(]+(?:по|по цене|за|at|à|je"
-    r"|zu je|zu|for|für|на сумму|цена|price|preis|кол-во|количество|qty\.?|menge|anzahl|"
-    r"в количестве|итого|total|ges\.?|x|х|×|of|von|и|and|und)[\s:.]*$|^(?:of|von|de|штук"
-    r"|шт\.?|x|х|×)\s+)"
-)
-_PER_ONE = re.compile(
-    r"(?i)^\s*(?:/\s?(?:шт|st|stk|pcs|ea|м|кг|ед|m|kg|l|ft|roll|box|stück)\b\.?|за шт\.?|each\b"
-    r"|pro (?:stück"
-    r"|st)\b\.?|per (?:pc|piece|unit)\b)"
-)
 _OF_EACH_BEFORE = re.compile(r"(?i)\b(?:по|je|à|jeweils)\s*$")
 _OF_EACH_BEHIND = re.compile(r"(?i)\s?(?:каждого|каждой|jeweils|each of|of each)")
 _NAME_FOLLOWS = re.compile(r"[\s\t]*[^\W\d_]|[\s\t]*[\"«“(]|\s+\w")
 _REPLY_MARKS = re.compile(r"\s*(?:>\s?)+")
-_POLITE_END = re.compile(
-    r"(?i)[\s.,!;]+(?:спасибо|пожалуйста|danke|bitte|thanks|thank you|thx|please|pls|merci"
-    r"|gracias)\b.{0,30}$"
-)
-_TIMES = frozenset("xXхХ×")
-_MULTIPLIED = re.compile(r"[\s.][xXхХ×]\s?$")  # "8 шт. × 5 400": the price of one
-_QUOTED = re.compile(
-    r"[\"„“«](?P<title>[^\"„“”«»]+)[\"“”»]"
-)  # a title is quoted, its quotes are not
 _PER_PACK = Caseless(r"\b(?:по|à|a|je|of|zu|per|in|@)\s*$")
 _UNIT_LEADS = re.compile(r"(?:^|\s)(?P<word>[^\W\d_]{2,5})\.?\s$")
 # Who eats, sits or waits is not ordered: "20 people in total".
@@ -92,12 +74,16 @@ _NO_GOODS = Caseless(
 _STARTS_BARE = re.compile(r"\s(?:[^\W\d_]{3,}|[A-ZА-ЯЁÄÖÜ]{1,4}\d?-?[A-ZА-ЯЁÄÖÜ]?[a-zа-яёäöü]{3,})")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _WORD_OF = re.compile(r"\s[a-z]{3,12}\sof\s[a-zA-Z]")  # "6 trays of ..."
+# "Bath towels, 80 @ £6.20"
+_AT_PRICE = re.compile(r"\s?(?:@|à)\s?(?:[€$£₽¥₹]|[A-Z]{1,3}\s?)?\d[\d.,]*(?![\d.,]| ?for\b)")
+_LEFT_PRICE = re.compile(r"@\s?(?:[^\W\d_]{1,3}\.?)?\s?\d")  # a price nobody read
+_IN_COLUMN = re.compile(r" ?[^\W\d_]+\.?\t")
 _LEADS = 3.0  # the score of a figure that a sentence puts first
 _AMOUNT_OF = re.compile(r"(?i)^(?:of|von|d'|de)\s")
 
 
 # The mark that groups thousands, in languages whose writers do not use it for anything else.
-_GROUPS_WITH = {"de": ".", "es": ".", "en": ","}
+GROUPS_WITH = {"de": ".", "es": ".", "en": ","}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +96,7 @@ class Candidate:
     measured: bool  # the quantity's unit measures (kg, m, l)
     dashed: bool  # the quantity stands behind a dash, colon or tab
     first: bool  # the quantity stands first
+    last: bool = False  # nothing but prices stands behind the quantity
     counted: bool = False  # "× 40", "Qty 2": pieces beyond doubt
     money: str = ""  # currency named in the line
 
@@ -144,29 +131,37 @@ def item(
     leading = (max(weighed[0][0], _LEADS), 0, found[0]) if first and found[0].start == 0 else None
     best_score, _, quantity = _by_product(found) or leading or weighed[0]
     rivals = [one for w, _, one in weighed[1:] if w > best_score - 0.75]
-    rivalled = any(one.values != quantity.values for one in rivals)
+    rivalled = any(one.values != quantity.values for one in rivals) or _beside_range(
+        found, quantity
+    )
     found, doubts = prices_of_one(found, quantity)
     price, total = _money(coded, found, quantity)
-    description = _description(coded, [quantity, *(one for one in (price, total) if one)])
+    price = with_its_unit(coded, price, quantity)
+    description = description_of(coded, [quantity, *(one for one in (price, total) if one)])
     if not names_something(description) and not sku and not gtin:
         return None
     if not sku:
         sku, description = leading_code(description)
     money = next((one.money for one in found if one.money), "")
+    if counted_sizes(coded) and quantity.times and quantity.start == 0:
+        rivalled = True  # twenty of 110 mm, or a size? the list says
     if not (total or quantity.unit):
         rivalled = rivalled or _has_cents(coded, quantity)  # "Paint 5 l 450,00": a price
     problems = (*_problems(coded, quantity, rivalled), *doubts)
     if any(may_be_packed(coded, one, quantity, price) for one in found if one.is_price):
         problems = (*problems, "pack-or-price")
-    if price and not total and not _is_each(coded, price) and quantity.values[0] != 1:
+    if _LEFT_PRICE.search(description):
+        problems = (*problems, "price-unread")
+    if price and not total and not is_each(coded, price) and quantity.values[0] != 1:
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
     if not unit:
         description, unit, doubts = _counted(coded, quantity, description, bool(sku))
         problems += doubts
-    if len(values) > 1 and counts_things(quantity) and language in _GROUPS_WITH:
-        if _GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
-            values = values[:1]  # "1.000 Stk" in German: nobody counts pieces in thousandths
+    if len(values) > 1 and counts_things(quantity) and language in GROUPS_WITH:
+        if GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
+            # "1.000 Stk" in German: nobody counts pieces in thousandths, whatever mark prices have
+            values = (max(values),)
     if len(values) > 1 and _money_says_grouped(coded, quantity, found):
         values = (max(values),)
     draft = Draft(
@@ -188,10 +183,22 @@ def item(
         measured=measures(quantity),
         dashed=bool(_MARKER_BEFORE.search(coded[: quantity.start]))
         or quantity.times
-        or quantity.labelled,
+        or quantity.labelled
+        or _is_at_price(coded, quantity),
+        last=not _WORD_CHAR.search(behind(coded, quantity, price, total)),
         first=not _WORD_CHAR.search(coded[: quantity.start]),
         counted=quantity.times or quantity.labelled,
         money=money,
+    )
+
+
+def _beside_range(found: Sequence[Figure], quantity: Figure) -> bool:
+    """True for "4 apples 10-12": a bare number beside a range that may be meant."""
+    if quantity.unit or quantity.times or quantity.labelled:
+        return False
+    return any(
+        one.rough and not (one.unit or one.numeral or one.money) and one is not quantity
+        for one in found
     )
 
 
@@ -226,6 +233,8 @@ def _counted(
     one = quantity.values[0] == 1
     direct = coded or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
     counted = None if direct else counted_by(description, one)
+    if counted and _IN_COLUMN.match(line, quantity.end):
+        counted = replace(counted, sure=True)  # "2 jugs      acid wash": a column of its own
     guessed = not (counted or direct or one) and may_be_counted_by(description)
     unsure = guessed or (counted is not None and not counted.sure)
     return (*word_behind(description, counted), ("unit-unsure",) if unsure else ())
@@ -301,8 +310,9 @@ def _weight(line: str, figure: Figure) -> float:
         at_end = True
         weight += 2
     marked = bool(_MARKER_BEFORE.search(before))
-    if marked:
+    if marked or (priced := _is_at_price(line, figure)):
         weight += 2.5 if not at_start else 0
+        at_end = at_end or not marked and priced
     if figure.unit and figure.unit.unit.code in NEVER_ORDERED:
         weight -= 3  # nobody orders millimetres of anything
     led = _UNIT_LEADS.search(before)
@@ -338,6 +348,11 @@ def _weight(line: str, figure: Figure) -> float:
     if not whole and figure.unit is None:
         weight -= 1.5
     return weight
+
+
+def _is_at_price(line: str, figure: Figure) -> bool:
+    """True for the 80 of "Bath towels, 80 @ £6.20"."""
+    return figure.unit is None and _AT_PRICE.match(line, figure.end) is not None
 
 
 def _code(figure: Figure) -> str:
@@ -397,14 +412,6 @@ def _in_brackets(line: str, figure: Figure) -> bool:
     return before.rfind("(") > before.rfind(")")
 
 
-def _is_each(line: str, price: Figure) -> bool:
-    """True when the price is said to be for one."""
-    each = re.match(
-        r"(?i)\s?(?:/|за шт|за ед|за шт|each|ea\b|per\b|pro\b|je\b|p\.? ?st)", line[price.end :]
-    )
-    return price.is_price or bool(each) or _MULTIPLIED.search(line, 0, price.start) is not None
-
-
 def _has_cents(line: str, figure: Figure) -> bool:
     return bool(re.search(r"[.,]\d{2}$", line[figure.number_start : figure.number_end]))
 
@@ -416,34 +423,6 @@ def _any_product(quantity: Figure, price: Figure, total: Figure) -> bool:
         for cost in price.values[:2]
         for amount in total.values[:2]
     )
-
-
-def _description(line: str, used: list[Figure]) -> str:
-    """The line without its figures and the little words that led to them."""
-    parts: list[str] = []
-    position = 0
-    for figure in sorted(used, key=lambda one: one.start):
-        parts.append(line[position : figure.start])
-        position = max(position, figure.end)
-    parts.append(line[position:])
-    cleaned = [_without_dangling(part) for part in parts]
-    said = (part for part in cleaned if _WORD_CHAR.search(part) and part not in _TIMES)
-    joined = " ".join(" ".join(said).split())
-    quoted = _QUOTED.fullmatch(joined)
-    return quoted["title"] if quoted else joined
-
-
-def _without_dangling(part: str) -> str:
-    part = _PER_ONE.sub("", part)
-    for _ in range(4):
-        trimmed = _DANGLING.sub("", part)
-        if trimmed == part:
-            break
-        part = trimmed
-    part = _POLITE_END.sub("", part)
-    if part.count("(") < part.count(")"):
-        part = part.rstrip(") .")
-    return part.strip(" \t.") if part.strip(" \t.") else ""
 
 
 def _problems(line: str, quantity: Figure, rivalled: bool) -> tuple[str, ...]:

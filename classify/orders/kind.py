@@ -21,6 +21,7 @@ from .phrases import (
     ASKS_POLITELY,
     BILLS,
     CANCELS,
+    CHANGE_TITLE,
     CHANGES,
     CONFIRMS,
     DECIDES,
@@ -126,10 +127,14 @@ def kind_of_document(title: str, filename: str) -> OrderKind | None:
     beginning = title[:_TITLE_MOST]
     name = filename.replace("_", " ")
     order, invoice = ORDER_TITLE.search(beginning), INVOICE_TITLE.search(beginning)
+    if invoice and not INVOICE_TITLE.search(ASKS_FOR_BILL.sub(" ", beginning)):
+        invoice = None  # "Invoice to the treasurer, please"
     if order and (
         CHANGES.search(beginning[: order.end() + 80])
         or CANCELS.search(beginning[: order.end() + 80])
     ):
+        return OrderKind.ORDER_CHANGE
+    if CHANGE_TITLE.search("\n".join(title[:_TITLE_MOST].split("\n")[:_TITLE_ROWS])):
         return OrderKind.ORDER_CHANGE
     if order and invoice:
         if ORDER_TITLE.search(name) and not INVOICE_TITLE.search(name):

@@ -9,17 +9,19 @@ Limits: a document inside an archive or an attached message is not opened here: 
 
 import datetime
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 
 from postroom.message import Attachment, Message
 from postroom.order import OrderKind, OrderLine
 
+from .asides import without
 from .audit import beside
 from .body import read_body
 from .buyer import buyer_of_mail
 from .caseless import Caseless
 from .closing import until_signature
+from .enclosed import says_attached
 from .heading import names_several, surroundings
 from .hostile import Unreadable
 from .htmlgrids import is_struck
@@ -35,6 +37,7 @@ from .reading import Reading
 from .remarks import may_remark, speaks_beside, squeezed
 from .shown import parts_of_message
 
+_REFERS = "refers-to-earlier-order"
 _QUOTED = 0.7  # highest confidence of a line that stands only in quoted text
 _MOST_ATTACHMENTS = 30
 _MESSAGES = ("message/", "text/rfc822")
@@ -57,13 +60,6 @@ _IMAGE_NAMES = re.compile(
 _PARAGRAPH = re.compile(r"\n\s*\n")
 _CODE = re.compile(r"\d\W?[^\W\d_]|[^\W\d_]\W?\d")  # letters beside digits: "B-200"
 _SPEAKS = re.compile(r"(?:^|\s)[^\W\dA-ZÄÖÜА-ЯЁ_]{2}")  # not only the names of people and firms
-_SAYS_ATTACHED = Caseless(
-    r"\b(?:во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикладыва\w+"
-    r"|прикрепл\w+|attach(?:ed|ing)"
-    r"|(?:see|in|per|the|our) (?:the )?attachments?|enclosed|see file"
-    r"|anbei|im anhang|anlage|beigefügt\w*"
-    r"|angehängt\w*|ci-joint\w*|pièce jointe|adjunt\w+)\b"
-)
 # What makes a paragraph of a signature a lawyer's or a list's, whose words call nothing in doubt.
 _DISCLAIMS = Caseless(
     r"\b(?:intended|recipients?|addressees?|confidential\w*|privileged|prohibited|in error"
@@ -73,15 +69,24 @@ _DISCLAIMS = Caseless(
 )
 
 
-def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B008  frozen
-    """Everything a message says of an order, as one reading."""
+def read_mail(
+    message: Message,
+    means: Means = Means(),  # noqa: B008  frozen
+    asides: Set[str] = frozenset(),
+) -> Reading:
+    """Everything a message says of an order, as one reading.
+
+    `asides` are sentences known to say nothing of the goods: no lines are looked for in them, and
+    no doubt comes from them; who ordered, by what number and where to is still read there.
+    """
+    heard = without(message, asides)
     means = means.of(message.author.text if message.author else "")
     written = message.date.date() if message.date else None
     language = message.language if message.language != "other" else ""
     names = tuple(attachment.filename for attachment in message.attachments)
-    kind = kind_of_mail(message.subject, message.new_text, names)
+    kind = _kind(message, heard, names)
     documents, problems = _documents(message, language, written, means)
-    body = _taught(message, written, means) or _body(message, language)
+    body = _taught(message, written, means) or _body(heard, language)
     readings = [*documents, body]
     if (
         kind.kind is not OrderKind.NONE
@@ -92,16 +97,29 @@ def read_mail(message: Message, means: Means = Means()) -> Reading:  # noqa: B00
     merged = paired(readings)
     more: list[str] = []
     if body.strength > 0 or any(one.lines for one in documents):  # else read_body looked at it
-        more += beside(message.new_text)
-        if (body.strength > 0 or not body.lines) and speaks_beside(message.new_text, merged.lines):
+        more += beside(heard.new_text)
+        if (body.strength > 0 or not body.lines) and speaks_beside(heard.new_text, merged.lines):
             more.append("remark-unread")
-    if merged.lines and _says_more_below(message, language, merged.lines):
+    if merged.lines and _says_more_below(heard, language, merged.lines):
         more.append("signature-says-more")
     if merged.lines and is_struck(message.html):
         more.append("rows-struck")
     merged = replace(merged, problems=(*merged.problems, *more))
     completed = _completed(message, merged, kind, language, written)
-    return _judged_kind(completed, kind, documents, problems, message)
+    return _judged_kind(completed, kind, documents, problems, heard)
+
+
+def _kind(message: Message, heard: Message, names: tuple[str, ...]) -> Kind:
+    """What the mail is by all of its words; an aside ("ice as always") points to no other order.
+
+    Whether it is an order at all, only the whole says: its asides may be a delivery note's.
+    """
+    kind = kind_of_mail(message.subject, message.new_text, names)
+    if _REFERS not in kind.problems or heard is message:
+        return kind
+    if _REFERS in kind_of_mail(message.subject, heard.new_text, names).problems:
+        return kind
+    return replace(kind, problems=tuple(one for one in kind.problems if one != _REFERS))
 
 
 def _taught(message: Message, written: datetime.date | None, means: Means) -> Reading | None:
@@ -318,7 +336,7 @@ def _judged_kind(
         kind is OrderKind.ORDER
         and not documents
         and not message.attachments
-        and _SAYS_ATTACHED.search(message.new_text)
+        and says_attached(message.new_text, bool(reading.lines))
     ):
         doubts.append("attachment-missing")
     return replace(reading, kind=kind, problems=(*reading.problems, *doubts, *unread))

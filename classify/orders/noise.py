@@ -129,9 +129,42 @@ _LABELLED_NUMBER = Caseless(
     r"|seite|клиент|филиал"
     r"|магазин|код|счет|счёт|документ|стр)\b\.?\s?(?:no|nr|number|id|№|#)?\W*[:#№=]\W*\d[\w/-]*\W*$"
 )
+# The lawyers' words below a mail; "by mistake" alone may speak of goods.
+_DISCLAIMER = Caseless(
+    r"(?:intended|named|correct) (?:recipients?|addressees?)|confidentiality notice"
+    r"|protected health information"
+    r"|(?:this|the) (?:e-?mail|message|communication)\b[^.\n]{0,80}\b(?:confidential|privileged)"
+    r"|(?:received|got|get|obtained)\b (?:this|the) (?:e-?mail|message)\b[^.\n]{0,60}"
+    r"\b(?:error|mistake|mistakenly)"
+    r"|nicht (?:der|die) (?:\w+ )?(?:adressat|empfänger)\w*|nicht für sie bestimmt"
+    r"|diese (?:e-?mail|nachricht)\b[^.\n]{0,60}\bvertraulich"
+    r"|(?:diese|die) (?:e-?mail|nachricht|mail)\b[^.\n]{0,40}\b(?:irrtümlich"
+    r"|versehentlich)\w* (?:erhalten|zugesandt)"
+    r"|(?:irrtümlich|versehentlich)\w*\b[^.\n]{0,20}\b(?:diese|die) (?:e-?mail|nachricht|mail)\b"
+    r"|не являетесь (?:\w+ ){0,2}(?:адресатом|получателем)"
+    r"|(?:это|данное|настоящее) (?:\w+ )?(?:письмо|сообщение)\b[^.\n]{0,80}\b(?:по ошибке"
+    r"|конфиденциальн\w+)"
+    r"|получили (?:это|данное|настоящее|его) (?:\w+ )?(?:письмо|сообщение)?[^.\n]{0,20}по ошибке"
+    r"|(?:письмо|сообщение) (?:\w+ ){0,3}(?:конфиденциальн\w+|не предназначено вам)"
+)
+# Nothing but a telephone's groups of digits, with words behind a stroke or none.
+_DIGITS = r"(?:\(?0\d{1,4}\)?(?:[ -]\d{2,4}){2,4}|\(?[2-9]\d{2}\)?[ -]\d{3}-\d{4})"
+_ONLY_TELEPHONE = re.compile(rf"\W*{_DIGITS}\W*?(?:\s*$|[|/;](?:\D*$|\W*{_DIGITS}\W*$))")
 _TIME = Caseless(
     r"^\W*(?:с |до |к |после |from |until |by |ab |bis |um )?\d{1,2}[:.]\d{2}\b(?!\s?(?:кг"
     r"|kg|шт|м\b|л\b|x|х))",
+)
+# "Friday before 8, if you can"
+_DAY_AND_HOUR = Caseless(
+    r"^\W*(?:on |am |в |во )?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|понедельник|вторник|среду"
+    r"|четверг"
+    r"|пятницу|субботу|воскресенье|завтра|сегодня)(?: (?:morning|afternoon|evening|früh|vormittag"
+    r"|утром))?,?"
+    r" (?:before|by|after|from|until|till|at|around|ab|bis|vor|nach|um|gegen|до|после|к|с) \d{1,2}"
+    r"(?=\W*$|[,;!]|\s(?:if|please|pls|am|pm|uhr|o'?clock|at the latest|bitte|wenn|falls"
+    r"|spätestens|утра"
+    r"|вечера|если|пожалуйста)\b)"
 )
 _RULER = re.compile(r"^[\s\-_=*+|~#·.:—–]*$")
 
@@ -153,12 +186,21 @@ def is_noise(line: str) -> bool:
         return True
     if has_digit(line) and (_TELEPHONE.search(line) or _NUMBERED_ADDRESS.search(line)):
         return True
+    if has_digit(line) and (_ONLY_TELEPHONE.match(line) or _DAY_AND_HOUR.match(line)):
+        return True
+    if _DISCLAIMER.search(line):
+        return True
     return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
 
 
 def is_contact(line: str) -> bool:
     """True for a telephone or an address of mail, which no goods are brought to."""
-    return bool(_CONTACT.search(line) or _WEB.search(line) or _TELEPHONE.search(line))
+    return bool(
+        _CONTACT.search(line)
+        or _WEB.search(line)
+        or _TELEPHONE.search(line)
+        or _ONLY_TELEPHONE.match(line)
+    )
 
 
 _RECALLED_WORDS = (

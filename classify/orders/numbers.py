@@ -29,6 +29,7 @@ _INDIAN = re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}")
 _HALVES = {"½": Decimal("0.5"), "¼": Decimal("0.25"), "¾": Decimal("0.75")}
 _MOST_DIGITS = 15
 _DIGIT = re.compile(r"\d")
+_DAY = re.compile(r"(?:0?[1-9]|[12]\d|3[01])\.(?:0?[1-9]|1[0-2])")
 
 # The mark between whole part and fraction that a language's writers use.
 DECIMAL_MARKS = {"ru": ",", "de": ",", "fr": ",", "es": ",", "en": "."}
@@ -127,6 +128,8 @@ def decimal_mark(texts: Iterable[str], language: str = "") -> str:
         for match in NUMBER.finditer(text):
             spelled = match[0]
             tail = max(spelled.rfind(","), spelled.rfind("."))
+            if _DAY.fullmatch(spelled) and text.startswith(".", match.end()):
+                continue  # "am 12.06.": a day
             if tail < 0 or len(spelled) - tail - 1 == 3 or spelled.count(spelled[tail]) > 1:
                 continue
             if spelled[tail] == ",":

@@ -36,7 +36,8 @@ _FOR = Caseless(r"(?:for|für|для)\s")  # "15 licences for Acme Suite"
 # "drills 3 batteries", "Bohrmaschinen 3 Akkus": goods, a number, goods.
 _MORE = re.compile(
     r"(?<!\S)(?:(?P<small>[a-zа-яё]{3,})|[A-ZÄÖÜ][a-zäöüß]{3,})(?:\sw/)?\s(?P<number>\d{1,3})"
-    r"\s(?!класс|сорт|размер|grade|class|size)(?:(?P<small_too>[a-zа-яё])|[A-ZÄÖÜ])[^\W\d_]{3,}"
+    r"\s(?!класс|сорт|размер|grade|class|size|(?:gang|way|pole|core|ply|door|drawer|seat|tier|burner"
+    r"|ring|button|lever|phase|speed|pin|panel)\b)(?:(?P<small_too>[a-zа-яё])|[A-ZÄÖÜ])[^\W\d_]{3,}"
 )
 _OF_BULK = frozenset({"TNE", "MTQ"})  # what comes by the lorry
 # What is never counted by itself; English stuff is known by its missing plural.

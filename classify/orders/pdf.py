@@ -21,7 +21,7 @@ from .lines import numbered
 from .page import Page, pages_of
 from .pdftable import Found, grids_of
 from .reading import Reading
-from .table import Table, read_table
+from .table import Table, number_of, read_table
 from .xmlorder import read_xml
 
 _MOST_EMBEDDED = 10
@@ -83,14 +83,22 @@ def _is_plain(line: OrderLine) -> bool:
 
 def _from_tables(tables: list[Table], found: Found, filename: str) -> Reading:
     lines = [line for table in tables for line in table.lines]
+    number, several = number_of(tables)
     return Reading(
         lines=tuple(lines),
+        number=number,
         totals=tuple(total for table in tables for total in table.totals),
         charges=sum((table.charges for table in tables), Decimal(0)),
         currency=next((table.currency for table in tables if table.currency), ""),
         around=(*found.around, *(text for table in tables for text in table.around)),
         problems=tuple(
-            dict.fromkeys([*(one for table in tables for one in table.problems), *found.problems])
+            dict.fromkeys(
+                [
+                    *(one for table in tables for one in table.problems),
+                    *several,
+                    *found.problems,
+                ]
+            )
         ),
         strength=2,
         source=filename,

@@ -11,9 +11,9 @@ from .caseless import Caseless
 ORDERS = Caseless(
     r"\b(?:заказ(?:ать|ываем|ываю|али|ал|а|у|ом|ы|ов)?|заявк[аиуе]|за[кя]а?жите?|закажи"
     r"|закажем|закупаем|потребност\w+|спецификаци\w+"
-    r"|(?:прошу|просим|просьба)\s+(?:\w+\s+){0,3}(?:отгрузить|поставить|выставить|отправить"
-    r"|привезти|доставить|принять|подготовить|продать|зарезервировать|собрать|выписать"
-    r"|отпустить|изготовить)"
+    r"|(?:прошу|просим|просьба|просит|просят)\s+(?:\w+\s+){0,3}(?:отгрузить|поставить|выставить"
+    r"|отправить|привезти|доставить|принять|подготовить|приготовить|продать|зарезервировать|собрать"
+    r"|выписать|отпустить|изготовить|укомплектовать|прислать|выслать|включить|напечатать)"
     r"|(?:прошу|просим)(?=\s(?:нам\s)?(?:\d|дв(?:а|е|ух|ое|адцать|енадцать)\b|три\b|тридцать"
     r"|четыре\b|пять\b|пять?(?:десят|надцать)|шесть|семь|восемь|девять|десять|сорок\b|сто\b))"
     r"|отгрузите|отгружайте|отправьте|отправляйте|привезите|привезти|доставьте|поставьте|вышлите"
@@ -26,7 +26,8 @@ ORDERS = Caseless(
     r"|пятницу|субботу|следующую неделю)|подтверждаем заказ|оформляйте|оформить заказ"
     r"|purchase orders?|p\.?o\.?[\s-]?(?:no|number|#|\d[\w/-]*)|orders?|ordering"
     r"|(?:please|kindly) (?:send|supply"
-    r"|deliver|ship|dispatch|provide|book|arrange|prepare|proceed|process|find (?:our"
+    r"|deliver|ship|dispatch|provide|book|arrange|prepare|proceed|process|bring|pack|print|produce"
+    r"|make up|put (?:together|up|by)|find (?:our"
     r"|attached|below))"
     r"|(?:can|could|may) i (?:please |also )?(?:get|have|order)"
     r"|pls (?:send|go ahead|supply|ship)|(?:we|i)(?:'d| would)? (?:need|require"
@@ -38,9 +39,12 @@ ORDERS = Caseless(
     r"|for (?:tomorrow|monday|tuesday|wednesday"
     r"|thursday|friday|saturday|sunday)"
     r"|\w{0,20}bestell(?:en|e|ung|ungen|t|ten)?|скинь\w* (?:сч[её]т|накладную)|hiermit bestelle\w*"
-    r"|auftrag(?:serteilung)?|beauftrag\w+|(?:um|mit der) lieferung(?: von)?"
+    r"|\w{0,20}auftrag|auftragserteilung|beauftrag\w+|(?:um|mit der) lieferung(?: von)?"
     r"|bitte (?:\w+\s+){0,4}(?:liefern|senden|schicken|bestellen"
-    r"|abrufen|richten|bereitstellen|zurücklegen|einpacken|drucken|erfassen|zusenden|einplanen)"
+    r"|abrufen|richten|bereitstellen|zurücklegen|einpacken|drucken|erfassen|zusenden|einplanen"
+    r"|produzieren|fertigen|anfertigen|herstellen|herrichten|vorbereiten|zusammenstellen"
+    r"|kommissionieren|mitbringen)"
+    r"|(?:unser|mein|folgende[nr]?|nachfolgende[nr]?) (?:\w+ )?bedarf"
     r"|liefern sie|kaufen wir|wir kaufen|brauche[n]?|brauch|benötige[n]?|nehmen wir|nehme"
     r"|(?:wir|ich) bräuchten?|hätten? (?:wir |ich )?gerne?|bestellanforderung|banf"
     r"|materialanforderung|ordern|abrufen"
@@ -56,7 +60,14 @@ ORDERS = Caseless(
 # "Twenty of these, please": asks, where nothing else is asked.
 ASKS_POLITELY = Caseless(
     r"(?m)\b(?:please|pls|plz|bitte|пожалуйста|плиз)[ \t]*(?:[.!:;]+(?=\s|$)|(?:x+[ \t]*)?(?=\n|$))"
-    r"|^\W*(?:pls|please|bitte|пожалуйста)[ \t:]+\d",
+    r"|^\W*(?:pls|please|bitte|пожалуйста)[ \t:]+\d"
+    # What is wished for stands below: "please leave at the gate for us:".
+    r"|\b(?:please|pls|plz|bitte|пожалуйста|прошу|просим|просит|просят)\s(?![^.!?\n]{0,90}"
+    r"(?:note|see|find|check|look|confirm|compare|quote|price|stock|return|collect|credit|refund"
+    r"|exchange"
+    r"|back|offer|beacht|prüf|bestätig|vergleich|abhol|zurück|gutschr|umtausch|tausch|angebot|preis"
+    r"|bestand|lager|retour|сообщ|провер|уточн|подтверд|сверит|вернуть|забра|возвр|обмен|списа|цен"
+    r"|остат|налич|ознаком))[^.!?\n]{3,90}:[ \t]*(?=\n|$)",
 )
 # The writer decides, whatever he asked before.
 DECIDES = Caseless(
@@ -109,6 +120,14 @@ CHANGES = Caseless(
     r"|nachträglich"
     r"|modifi(?:er|cation|cación|car)\b(?=[^.\n]{0,40}(?:commande|pedido)))",
 )
+# A paper that changes an order says so at the beginning of a row, of which order behind it.
+CHANGE_TITLE = Caseless(
+    r"(?:^|\n)\W{0,3}(?:изменени[ея]|поправк[аи]|корректировка|дополнение"
+    r"|(?:order )?(?:change|amendment|revision|correction)s?"
+    r"|(?:bestell|auftrags)?(?:änderung|korrektur|nachtrag)(?:en)?)\b[^\n]{0,30}?"
+    r"\s(?:к|по|в|to|of|for|zu|zur|zum|der|unserer?)\s[^\n]{0,25}?"
+    r"\b(?:заказ\w*|заявк\w+|(?:purchase )?order|po|bestellung|auftrag)\b"
+)
 # The seller's words: an order of somebody's was accepted. Orders nothing from us.
 CONFIRMS = Caseless(
     r"(?:ваш\w* (?:заказ|заявк)\w*\s(?:\S+\s){0,3}(?:принят|подтвержд|оформлен|собран"
@@ -124,7 +143,9 @@ CONFIRMS = Caseless(
     r"|your order (?:has been|was|is) (?:received|confirmed|accepted|shipped|placed)"
     r"|we thank you for your (?:purchase )?order|order acknowledge?ment (?:no|number|#"
     r"|\w*\d)"
-    r"|auftragsbestätigung (?:nr|no|\w*\d)|(?:vielen )?dank für (?:ihre|deine) (?:bestellung"
+    r"|auftragsbestätigung (?:nr|no|[\w/-]{0,20}\d)|(?:vielen )?dank für (?:ihren?|deinen?|euren?"
+    r"|eure)"
+    r" (?:bestellung"
     r"|auftrag)|ihre bestellung (?:ist|wurde|haben wir)"
     r"|bestätigen? (?:(?:wir|ich|ihnen|dir|hiermit|gerne?|dankend|den (?:erhalt|eingang)) ){0,4}"
     r"(?:ihre[rn]?|deine[rn]?|eure[rn]?) (?:bestellung|auftrag)"
@@ -145,7 +166,21 @@ SELLS = Caseless(
     r"|still in stock\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
     r"|wir (?:liefern|versenden|verschicken)|werden nachgeliefert|im rückstand"
     r"|wir haben\b[^\n:?]{0,30}\b(?:noch|lager|bestand)\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
-    r"|ich habe\b[^\n:?]{0,30}\b(?:noch|lager|bestand)\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$))(?!\w)"
+    r"|ich habe\b[^\n:?]{0,30}\b(?:noch|lager|bestand)\b[^\n:?]{0,30}:[^\S\n]*(?=\n|$)"
+    # A consignment is on its way: what it holds was ordered before.
+    r"|(?:sendung|lieferung|bestellung|ware|paket)\s(?:hat|ist|wurde|wird|geht)\s[^.!?\n]{0,50}"
+    r"\b(?:verlassen|versendet|versandt|verschickt|übergeben|unterwegs|auf den weg|auf dem weg)"
+    r"|(?:orders?|parcels?|shipments?|consignments?|goods|items?)\s[^.!?\n]{0,30}"
+    r"\b(?:(?:has|have|was|were)\s(?:now |just |today |been )*"
+    r"(?:shipped|dispatched|despatched|handed (?:over )?to)|(?:is|are) on (?:its|their) way)"
+    r"|(?:заказ|груз|товар|посылка|партия|отправление)\s[^.!?\n]{0,40}"
+    r"\b(?:отгружен[аы]?|отправлен[аоы]?|передан[аоы]? (?:в|перевозчику|курьеру)))(?!\w)"
+)
+# Where a reference is to be quoted: "on all paperwork".
+QUOTED_ON = (
+    r"(?:paper ?work|papers|invoic\w+|dockets?|notes?|tickets?|documents?|correspondence|labels?"
+    r"|box(?:es)?"
+    r"|parcels?|pallets?|cartons?|payments?|deliver(?:y|ies)|remittances?|statements?)\b"
 )
 # The writer asks before buying.
 ENQUIRES = Caseless(
@@ -157,7 +192,8 @@ ENQUIRES = Caseless(
     r"|есть (?:ли )?в наличии\s?\?|в наличии\?|уточните (?:наличие|цен|стоимость)"
     r"|интересует (?:цена|стоимость|наличие)"
     r"|пришлите (?:прайс|кп|цен)|request for quot\w+|rfq|please (?:quote(?! (?:lot|our|the"
-    r"|po|order|this|number|ref|batch|all))|send (?:us )?(?:a "
+    r"|po|order|this|number|ref|batch|all)|[^.?\n]{1,40}\s(?:on|in|with|when|for) (?:\w+ ){0,2}"
+    rf"{QUOTED_ON})|send (?:us )?(?:a "
     r"|your )?(?:quote|quotation|price|best))|(?:could|can) (?:you|we) (?:please )?(?:quote"
     r"|get a quote|have a quote|have a price)"
     r"|how much (?:would|is|are|does|do)|what(?:'s| is| are) (?:your|the) (?:best )?(?:price"
@@ -203,14 +239,35 @@ AS_BEFORE = Caseless(
     r"|üblich|zuletzt|gewohnt)|gleiche menge wie|das gleiche wie|dasselbe"
     r"|comme (?:d'habitude|la dernière fois)|como siempre|igual que)\b",
 )
+# Where and how it is brought, of which "as always" tells nothing new of the goods.
+_WAY = (
+    r"(?:(?:hinten|vorne|abladen|abstellen|hinstellen|ablegen|(?:\w{0,12}(?:hof|tor|tür|eingang"
+    r"|einfahrt|rampe"
+    r"|garage|pforte|rezeption|keller|hebebühne|kühlbox|kühlwagen|spedition))(?:es|e|s)?)"
+    r"|unload\w*|leave (?:it|them|everything)?|doors?|gates?|entrance|yard|dock|bay|reception"
+    r"|tail ?lift"
+    r"|hiab|courier|carrier|van|cool ?box\w*|back of"
+    r"|разгруз\w+|разгруж\w+|выгру\w+|ворот\w*|вход\w*|двор\w*|проходн\w+|охран\w+|рамп\w+"
+    r"|термо(?:сум|бокс|короб|контейнер)\w+|рефрижератор\w*|манипулятор\w*|газел\w+|курьер\w*)\b"
+)
+_AS_EVER = (
+    r"(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt|(?:beim )?letzte[ns]? mal)"
+    r"|(?<!же )как (?:обычно|всегда|раньше|в прошлый раз)"
+    r"|(?<!same )as (?:usual|before|always|last time))\b"
+)
 # Address, delivery and payment as always: that says nothing of the goods.
 TERMS_AS_BEFORE = Caseless(
-    r"\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*"
+    rf"\b{_AS_EVER}[^.!?;:\d\n]{{0,30}}\b{_WAY}|\b{_WAY}[^.!?;:\d\n]{{0,30}}\s{_AS_EVER}"
+    # "Same as always, in by the side door": nothing is named before it that could be the same.
+    rf"|(?:^|\n|[.!?]\s+)same as (?:always|usual|last time|before),? (?:in|at|by|to|round|through"
+    rf"|via|into)\b"
+    rf"[^.!?;:\d\n]{{0,30}}\b{_WAY}"
+    r"|\b(?:\w{0,12}(?:adresse|anschrift|lieferung|konditionen|bedingungen|zahlung)|адрес\w*"
     r"|доставк\w+"
     r"|оплат\w+|условия\w*|самовывоз|отгрузк\w+|сч[её]т\w*|versand|abholung|rechnung|shipping"
     r"|delivery|deliver|address|payment|terms|invoice)\b[^.,;\n]{0,20}?"
     r"\s(?:wie (?:immer|gehabt|üblich|zuletzt|gewohnt)|как (?:обычно|всегда|раньше|в прошлый раз)"
-    r"|as (?:usual|before|last time)|the usual)\b",
+    r"|(?<!same )as (?:usual|before|last time)|the usual)\b",
 )
 # The writer wants an answer before anything is sent. "Can you send 5 boxes?" is no such question.
 ASKS_BACK = Caseless(
@@ -257,6 +314,9 @@ _OTHER_PAPERS = (
     r"|упаковочный лист|лист (?:подбора|комплектации)|инвентаризаци(?:я|онная \w+)"
     r"|(?:складские )?остатки(?: (?:товаров|товара|на складе))?|ведомость остатков"
     r"|прогноз(?: \w{1,20})?|подтверждение заказа"
+)
+PRICE_LIST = Caseless(
+    r"\b(?:price ?lists?|list of prices|preislisten?|прайс(?:[- ]?лист\w*)?|tarif)\b"
 )
 # As a title: it begins a row or a row's second cell, and nothing follows or a number, a day, what
 # it is for. "Please enclose a delivery note" is none.

@@ -1,7 +1,7 @@
 """How many a price is for, where a text says so: "4,20 €/100 Stk", "£4.20 per hundred".
 
-In: a line and the place behind an amount of money. Out: a `Base`, or None when nothing says more
-than one.
+In: a line and the place behind an amount of money. Out: a `Base`, also for one of a unit that is
+named ("3,20 € / Rolle"), or None when nothing says how many.
 
 Limits: "/C" and "/M" mean a hundred and a thousand in some trades and a metre in others; a `Base`
 of them is not sure, and neither is what it prices.
@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from .caseless import Caseless
 from .numbers import plain
-from .units import Found, unit_behind
+from .units import Found, Sort, unit_behind
 
 _FOR = r"(?:,[-–]{1,2})?(?:/|\s{1,2}(?:per|je|pro|за)\s{1,2})"
 _NUMBER = Caseless(rf"{_FOR}(?P<number>10?[., ]000|[1-9]\d{{1,3}}|10000)(?![.,]?\d)")
@@ -25,6 +25,9 @@ _WORD = Caseless(
 )
 _SIGN = re.compile(r"\s?/?\s?(?P<word>[%‰])")  # only behind money
 _LETTER = re.compile(r"\s?/\s?(?P<letter>[CMKk])(?!\w)")
+_ONE = Caseless(
+    r"(?:,[-–]{1,2})?(?:\s?/\s?|\s{1,2}(?:per|je|pro|за|a)\s{1,2})(?:1\s?)?(?=[^\W\d_])"
+)
 _LEAST = Decimal("0.000001")
 _MOST = Decimal(10**12)
 # By the word's first letters: how many, and the code of the unit that it is as well.
@@ -62,7 +65,7 @@ class Base:
 
 
 def base_behind(line: str, position: int) -> Base | None:
-    """How many the price that ends at `position` is for; None when nothing says more than one."""
+    """How many the price that ends at `position` is for; None when nothing says so."""
     behind_space = _SPACED.match(line, position)
     if match := _NUMBER.match(line, position) or behind_space:
         unit, spaced = unit_behind(line, match.end()), match is behind_space
@@ -70,7 +73,7 @@ def base_behind(line: str, position: int) -> Base | None:
             number=Decimal(re.sub(r"\D", "", match["number"])),
             end=unit.end if unit else match.end(),
             unit=unit,
-            sure=not spaced,
+            sure=not spaced or unit is not None,
             may_count=spaced or match[0].lstrip().startswith("за"),
         )
     if match := _WORD.match(line, position) or _SIGN.match(line, position):
@@ -81,4 +84,8 @@ def base_behind(line: str, position: int) -> Base | None:
     if match := _LETTER.match(line, position):
         many = Decimal(100 if match["letter"] == "C" else 1000)
         return Base(number=many, end=match.end(), sure=False)
+    if match := _ONE.match(line, position):
+        unit = unit_behind(line, match.end())
+        if unit is not None and unit.unit.sort is not Sort.TIME:
+            return Base(number=Decimal(1), end=unit.end, unit=unit)
     return None

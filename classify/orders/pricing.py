@@ -21,6 +21,11 @@ _DISCOUNT = Caseless(
     r"(?:\s(?:discount|off|rabatt|скидк\w+))?\)?"
 )
 _PIECES = frozenset({"H87", "C62", "EA"})
+_ANY = "C62"  # "per unit", "за ед.": of whatever is counted
+_SAME_LETTERS = 4  # "coil" and "coils", "бухта" and "бухты"
+_FOR_ONE = Caseless(r"(?:\s?/\s?|\s{1,2}(?:per|je|pro|за|a)\s)(?P<word>[^\W\d_]{4,})")
+_EACH = re.compile(r"(?i)\s?(?:/|за шт|за ед|each|ea\b|per\b|pro\b|je\b|p\.? ?st)")
+_MULTIPLIED = re.compile(r"[\s.][xXхХ×]\s?$")  # "8 шт. × 5 400": the price of one
 _BY = re.compile(r"(?i)\bпо$")
 
 
@@ -41,13 +46,32 @@ def prices_of_one(
     priced: list[Figure] = []
     for one in found:
         if one.base is not None and one is not quantity and not _is_unit(one.base, quantity):
-            values = one.base.of_one(one.values)
+            values = one.values if one.base.number == 1 else one.base.of_one(one.values)
             if values and _counts_alike(one.base, quantity):
                 one = replace(one, values=values)
             else:
                 problems = ("price-per-other-unit",)
         priced.append(one)
     return tuple(priced), problems
+
+
+def with_its_unit(line: str, price: Figure | None, quantity: Figure) -> Figure | None:
+    """The price and what says that it is for one of what is counted: "3 Trommeln ... / Trommel"."""
+    match = _FOR_ONE.match(line, price.end) if price and price.base is None else None
+    if price is None or match is None:
+        return price
+    counting = quantity.unit.text if quantity.unit else line[quantity.end :].strip()
+    same = _stem(match["word"]) == _stem(counting.partition(" ")[0])
+    return replace(price, end=match.end(), is_price=True) if same else price
+
+
+def is_each(line: str, price: Figure) -> bool:
+    """True when the price is said to be for one."""
+    return (
+        price.is_price
+        or bool(_EACH.match(line, price.end))
+        or _MULTIPLIED.search(line, 0, price.start) is not None
+    )
 
 
 def _is_unit(base: Base, quantity: Figure) -> bool:
@@ -59,12 +83,21 @@ def _is_unit(base: Base, quantity: Figure) -> bool:
 def _counts_alike(base: Base, quantity: Figure) -> bool:
     """True when a price is for as many of what is ordered: pieces, or the same measure."""
     said = base.unit.unit.code if base.unit else ""
+    if said == _ANY:
+        return base.number == 1 or _counts_pieces(quantity)
     if _counts_pieces(quantity):
         return base.unit is None or said in _PIECES
     ordered = quantity.unit.unit if quantity.unit else None
+    if base.unit and quantity.unit and said == "":
+        return _stem(base.unit.text) == _stem(quantity.unit.text)
     if base.unit is None:
         return ordered is not None and ordered.sort is Sort.MEASURE
     return ordered is not None and said != "" and said == ordered.code
+
+
+def _stem(word: str) -> str:
+    """What the forms of a counting word share."""
+    return word.lower().replace("ä", "a").replace("ö", "o").replace("ü", "u")[:_SAME_LETTERS]
 
 
 def _counts_pieces(quantity: Figure) -> bool:

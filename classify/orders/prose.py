@@ -20,6 +20,7 @@ from .lines import Draft
 from .noise import is_noise, recalls
 from .numbers import has_digit
 from .phrases import ASKS_POLITELY, ENQUIRES, ORDERS
+from .properties import property_behind
 from .prose_words import (
     ABBREVIATED,
     BOUNDARY,
@@ -38,6 +39,7 @@ from .prose_words import (
     VAT_NOTE,
     VERB,
 )
+from .ranges import measured_range
 from .units import Sort
 
 _MOST_SENTENCE = 1500
@@ -78,7 +80,7 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
     begin = 0
     for place, line in enumerate([*lines, ""]):
         usable = place < len(lines) and place not in taken and line.strip() and _may_order(line)
-        if paragraph and (not usable or not _continues(paragraph[-1], line)):
+        if paragraph and (not usable or not continues(paragraph[-1], line)):
             for sentence in split_sentences(" ".join(paragraph)):
                 said = _without_address(sentence)
                 if not is_noise(said) and not recalls(said):
@@ -113,7 +115,7 @@ def only_noise(line: str) -> bool:
     return len(sentences) < 2 or all(is_noise(sentence) for sentence in sentences)
 
 
-def _continues(before: str, line: str) -> bool:
+def continues(before: str, line: str) -> bool:
     """True when a line goes on with the sentence of the line before it."""
     bare = line.strip()
     return (
@@ -182,12 +184,14 @@ def _counted_in_brackets(sentence: str) -> str:
     return counted if several and not has_digit(_IN_BRACKETS.sub("", polite)) else sentence
 
 
+_NUMBER_FIRST = re.compile(r"\s*(?P<low>\d+(?:[.,]\d+)?\s?[-–—]\s?)?(?P<last>\d+(?:[.,]\d+)?)")
 _WORDS = re.compile(r"[^\W\d_]+")
 _HOURS = 24
 _BEFORE_HOUR = Caseless(r"\b(?:zwischen|ab|vor|nach|gegen|between|before|after|until|past)\s$")
 # "für die Kita bitte 20 x Malblock"
 _ASKS = Caseless(r"\b(?:bitte|please|pls|пожалуйста|прошу|просим)\s$")
-_STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*$")  # "the gate code is 4471"
+# "the gate code is 4471", "our PO is HP 5520"
+_STATES = Caseless(r"\s(?:is|are|was|were|ist|sind|lautet|:)\s*(?:[a-zа-я]{1,3}[ -])?$")
 # "Please order the following for Tower 9:" what is ordered stands below.
 _INTRODUCES = re.compile(r"(?i)\b(?:following|folgende\w*|следующ\w+|as follows|below)\b[^:]*:\s*$")
 
@@ -251,11 +255,22 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
         text = _CONJUNCTION.sub("", sentence[start:stop])
         if text.count("(") > text.count(")") and match:
             continue  # a comma inside brackets parts nothing
+        if match and match[0] == "," and _only_describes(sentence, match.end()):
+            continue
         if text.strip():
             part = _part(POLITE_END.sub("", text).strip() or text.strip(), language, mark, several)
             colon = match is not None and match[0].startswith(":")
             yield replace(part, introduces=colon)
         start = match.end() if match else stop
+
+
+def _only_describes(sentence: str, start: int) -> bool:
+    """True where a number of a property follows: ", 24 V DC", ", 4-20 mA"."""
+    number = _NUMBER_FIRST.match(sentence, start)
+    return number is not None and bool(
+        property_behind(sentence, number.start("last"), number.end())
+        or (number["low"] and measured_range(sentence, number.end()))
+    )
 
 
 def _part(text: str, language: str, mark: str, several: bool) -> _Part:

@@ -123,9 +123,9 @@ RETURNS = Caseless(
     r"|забрать|заберите|вернуть|порожн\w+|пуст\w+ (?:тар|кег|бутыл|баллон|поддон)\w*)\b",
 )
 ABBREVIATED = Caseless(
-    r"(?:^|[\s\d(])(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
+    r"(?:^|[\s\d(]|(?<=[\w-])(?=(?:str|nr)$))(?:шт|уп|упак|кор|рул|пач|компл|арт|ст|тыс|кг|г|л|м|т|мм|см|оц|прим|ул|д"
     r"|им|др|руб|р"
-    r"|ca|z|b|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
+    r"|ca|z|b|kl|abm|dim|ausf|inkl|stk|st|pkg|kg|nr|no|art|pos|approx|qty|pcs|pc|incl|max|min|mr|mrs|dr|ltr|pal|dia"
     r"|gr|vgl|bzw|ggf|evtl|u|fa|hr|fr|str|tel|mod|доп|техн|мин|макс|см|п|сп|чел"
     r"|fl|pkt|krt|kan|ds|dos|gl|bd|rl|sck|beut|btl|pck|bl|ktn|ctn|фл|бут|кан|бан|меш|ящ|вед|пал"
     r"|бух|пос|дер|обл|корп|кв|наб|пер|просп|пл|мкр)$",

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from postroom.order import OrderLine
 
 from .caseless import Caseless
+from .closing import is_thanks
 from .noise import is_noise, recalls, without_greeting
 from .phrases import ORDERS
 from .prose import split_sentences
@@ -32,7 +33,8 @@ _UMLAUTS = frozenset("äöü")
 # What grammar puts behind a word; at least three letters are left of it.
 _ENDINGS = re.compile(
     r"(?<=\w{3})(?:ies|ves?|fe?|ens?|es?|(?<!s)s|(?<=[^aeiou])y|(?<=er)n"
-    r"|(?<=\w{4})[ое]в|[аяы]ми|ими|[ое]го|[ое]му|[аяоеыи]м|[ая]х|[оеыи]й|ая|яя|ое|ее|[ыи]е|[ыи]х|[ую]ю"
+    r"|(?<=\w{4})[ое]в|[аяы]ми|ими|[ое]го|[ое]му|[аяоеыи]м|[ая]х|[оеыи]й|ая|яя|ое|ее|[ыи]е|[ыи]х"
+    r"|[ую]ю"
     r"|[аяоеуюыиьй])$"
 )
 _FLEETING = re.compile(r"(?<=\w\w)[ое](?=[бвгджзклмнпрстфхцчшщ]$)")  # песок, песка
@@ -41,7 +43,8 @@ _IS_NOTE = Caseless(
     r"|примечани[ея]|комментари[йи]|пометка)\b[^:\n]{0,30}:"
 )
 _NAMES_LINE = Caseless(
-    r"\b(?:items?|lines?|pos(?:ition(?:en|s)?)?|позици\w{1,3}|поз)\b[.\s]*(?:no|nr|№|#)?[.\s]*\d{1,3}\b"
+    r"\b(?:items?|lines?|pos(?:ition(?:en|s)?)?|позици\w{1,3}|поз)\b[.\s]*(?:no|nr|№"
+    r"|#)?[.\s]*\d{1,3}\b"
     r"\W*[^\W\d_]{2}"
 )
 _ANNOUNCES = Caseless(
@@ -49,6 +52,25 @@ _ANNOUNCES = Caseless(
     r"|во вложени\w+|в приложени\w+|вложен\w*|приложен\w*|прилага\w+|прикрепл\w+)\b"
     r"|\b(?:orders? (?:for|of)|bestellung (?:über|von)|заказ\w* на|заявк\w+ на)\b"
 )
+# "We send you our order for welding wire.": what is meant stands in the list.
+_INTRODUCES = Caseless(
+    r"\W*(?:направля\w+|высыла\w+|отправля\w+|размеща\w+|передаю|шлю|примите|прошу принять"
+    r"|просим принять"
+    r"|вот|это|here(?:'s| is| comes)|this is|below is|please (?:find|accept|see|process)"
+    r"|we (?:send|place)"
+    r"|(?:hier|anbei|unten|nachfolgend|hiermit)(?: (?:kommt|ist|folgt|sende[nt]? (?:ich|wir)))?)\b"
+    r"[^.,;!?\n]{0,60}\b(?:заказ\w*|заявк\w+|orders?|\w{0,20}bestellung|\w{0,20}auftrag|bedarf)\b"
+    r"[^.,;!?\n]{0,40}\s(?:на|for|of|über|von|an|für)\s[^.,;!?\n]{3,60}[.:]?\s*$"
+)
+# "Next malt order please, for Friday.", "Заказ солода на май": a heading in a sentence.
+_IS_ORDER = Caseless(
+    r"\W*(?:(?:our|my|the|this|next|new|another|weekly|monthly|week'?s|month'?s)\s){0,3}"
+    r"(?:(?!no\b|not\b|without\b)[\w&'-]+\s){1,4}order,?(?: please)?(?:,? (?:for|by"
+    r"|on) [^.,;!?\n]{2,50})?[.!]?\s*$"
+    r"|\W*(?:(?:наш|наша|новый|новая|очередной|очередная|следующий|следующая)\s)?(?:заказ|заявка)\s"
+    r"(?:(?!не\b|без\b|кроме\b)[^\W\d_]+,?\s?){1,5}(?:(?:на|к) [^.,;!?\n]{2,30})?[.!]?\s*$"
+)
+_TITLE = re.compile(r"\W*[A-ZÄÖÜА-ЯЁ]{3,}(?:\s?(?:&|/|AND|UND|И)\s?[A-ZÄÖÜА-ЯЁ]{3,}){0,2}\W*")
 _OF_TEXT = re.compile(r"body:(\d{1,6})")
 _TELLS_OF_FIRMS = re.compile(r"\d|@|www\.|://")
 # Said of goods and of everything else.
@@ -75,6 +97,11 @@ def _heads(said: str) -> bool:
     if not said.rstrip().endswith(":"):
         return False
     return len(said.split()) <= _FEW_WORDS or ORDERS.search(said) is not None
+
+
+def _only_introduces(said: str) -> bool:
+    """True for a sentence or a title that says no more than that goods are ordered."""
+    return bool(_INTRODUCES.match(said) or _IS_ORDER.match(said) or _TITLE.fullmatch(said))
 
 
 def speaks_of_line(line: str) -> bool:
@@ -149,12 +176,14 @@ def may_remark(line: str) -> bool:
 
     Addresses, numbers and what stands in a signature speak of firms called after goods.
     """
+    if is_thanks(line):
+        return False
     return _IS_NOTE.match(line) is not None or _TELLS_OF_FIRMS.search(line) is None
 
 
 def _said_besides(said: str, read: str) -> set[str]:
     """The words of a sentence that were not read; none of a heading."""
-    if not said or _heads(said):
+    if not said or _heads(said) or (not read and _only_introduces(said)):
         return set()
     if not read:
         return set(_stems(said))

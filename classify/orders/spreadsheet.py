@@ -26,7 +26,7 @@ from .numbers import exact
 from .ole import check_ole
 from .phrases import ORDER_TITLE
 from .reading import Reading
-from .table import Grid, Table, read_table
+from .table import Grid, Table, number_of, read_table
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _MOST_SHEETS = 20
@@ -46,6 +46,8 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
     problems = [*main.problems]
     problems += ["rows-hidden"] if extent.hidden else []
     problems += ["rows-struck"] if extent.struck else []
+    number, several = number_of(held)
+    problems += several
     for other in held:
         if other is not main and other.headed:
             lines += other.lines
@@ -54,6 +56,7 @@ def read_spreadsheet(filename: str, content: bytes, language: str = "") -> Readi
                 problems.append("sheets-repeat-each-other")
     return Reading(
         lines=numbered(lines),
+        number=number,
         totals=tuple(total for table in held for total in table.totals) if len(held) == 1 else (),
         charges=main.charges if len(held) == 1 else Decimal(0),
         currency=main.currency,

@@ -6,18 +6,18 @@ is found by its words wherever it stands, and again after it (next page, next se
 several price or total columns is meant is decided by what multiplies.
 
 Limits: 5 000 rows, 64 columns and 100 headings are looked at. A matrix of sizes (one product, a
-column per size) is not an order form we read; its lines come out without a quantity.
+column per size) is not an order form we read; its lines come out unsure or not at all.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
 from postroom.order import OrderLine
 
-from .answers import heads_another_list, is_wanted
+from .answers import heads_another_list, is_wanted, stays_open
 from .caseless import Caseless
 from .cells import Cell, amounts, code_text, is_filled, is_number, quantity_of, text_of
 from .columns import FoundHeading, columns_of
@@ -25,9 +25,10 @@ from .currency import differ
 from .fields import Columns
 from .hostile import MOST_LINES
 from .lines import Draft, doubted, numbered, ordered_as, settle
-from .numbers import NUMBER, decimal_mark, plain, readings
+from .noise import is_contact
+from .numbers import NUMBER, decimal_mark, has_digit, plain, readings
 from .unheaded import columns_by_content
-from .words import is_charge, is_tax_label, sums_up
+from .words import is_charge, is_tax_label, priced_otherwise, sums_up
 
 _MOST_COLUMNS = 64
 _MOST_HEADINGS = 100
@@ -58,6 +59,7 @@ class Table:
     charges: Decimal = Decimal(0)  # rows that charge for freight and the like
     currency: str = ""
     around: tuple[str, ...] = ()  # the rows that are no lines, as text
+    number: str = ""  # the order's, as a column names it in each row
     problems: tuple[str, ...] = ()
     headed: bool = False  # False: the columns were inferred from their contents
 
@@ -79,6 +81,7 @@ class _Walk:
     currencies: set[str] = field(default_factory=set)  # of the lines' amounts
     width: int = _MOST_COLUMNS  # cells of the heading
     same: dict[object, list[Cell]] = field(default_factory=dict)  # what is ordered, and its row
+    order_numbers: set[str] = field(default_factory=set)  # that a column names
     elsewhere: bool = False  # the last title heads a list of something else than an order
 
 
@@ -98,15 +101,26 @@ def read_table(grid: Grid) -> Table:
         _without_heading(walk, grid, rows, mark)
     if differ(walk.currencies):
         walk.problems.append("currencies-differ")
+    if len(walk.order_numbers) > 1:
+        walk.problems.append("several-orders")
     return Table(
         lines=numbered(_priced(_filled(walk, grid))),
         totals=tuple(walk.totals),
         charges=walk.charges,
         currency=walk.columns.currency if walk.columns else "",
         around=tuple(walk.around),
+        number=next(filter(has_digit, walk.order_numbers), "")
+        if len(walk.order_numbers) == 1
+        else "",
         problems=tuple(dict.fromkeys(walk.problems)),
         headed=walk.headed,
     )
+
+
+def number_of(tables: Iterable[Table]) -> tuple[str, tuple[str, ...]]:
+    """The order number that the tables' columns name; a problem where they name several."""
+    named = {table.number for table in tables} - {""}
+    return (named.pop(), ()) if len(named) == 1 else ("", ("several-orders",) if named else ())
 
 
 def _step(walk: _Walk, grid: Grid, rows: list[list[Cell]], index: int, mark: str) -> int:
@@ -165,14 +179,24 @@ def _take(walk: _Walk, grid: Grid, row: list[Cell], index: int, mark: str) -> No
             walk.charges += next(
                 (one for cell in reversed(row) for one in amounts(cell, mark)[:1]), Decimal(0)
             )
+    elif _orders_none(line) and not (
+        stays_open(row, columns.answers) or grid.formulas or "change" in columns.problems
+    ):
+        walk.around.append(_joined(row))
     elif line.quantity is None or line.quantity == 0:
         walk.unfilled.append(line)
     else:
         walk.lines.append(line)
         walk.currencies |= columns.currencies(row)
+        walk.order_numbers |= {code_text(columns.cell(row, columns.order_number))} - {""}
         same = walk.same.setdefault(ordered_as(line), row)
         if same is not row and _words(same) == _words(row):
             walk.problems.append("line-repeated")
+
+
+def _orders_none(line: OrderLine) -> bool:
+    """True where somebody wrote a nought and no sum says otherwise."""
+    return line.quantity == 0 and not line.total
 
 
 def _words(row: list[Cell]) -> list[Cell]:
@@ -218,6 +242,8 @@ def _line(
         description, sku = sku, ""  # words, whatever the heading says
     if not (description or gtin) and not _is_code(sku):
         return None
+    if _is_telephone(text_of(quantity_cell)) and not (price or total):
+        return None  # who may be asked, below the goods
     if _SIGNS.match(next((text_of(cell) for cell in row if is_filled(cell)), "")):
         return None
     if not measured.readings and not price and not sku and not gtin and total:
@@ -237,7 +263,9 @@ def _line(
     problems = measured.problems + (
         ("quantity-unreadable",) if _unreadable(quantity_cell, measured.readings) else ()
     )
-    if not is_wanted(row, columns.answers):
+    if isinstance(priced := columns.cell(row, columns.price), str):
+        problems += priced_otherwise(priced, unit)
+    if not is_wanted(_without_unit(row, columns.unit), columns.answers):
         problems = (*problems, "line-conditional")
     draft = Draft(
         sku=sku,
@@ -255,6 +283,14 @@ def _line(
     return settle(draft, number)
 
 
+def _without_unit(row: list[Cell], column: int | None) -> list[Cell]:
+    """The row without its unit: ten "No" under it are wanted."""
+    if column is None or column >= len(row) or text_of(row[column]).lower() not in _NUMBERS:
+        return row
+    return [*row[:column], "", *row[column + 1 :]]
+
+
+_NUMBERS = frozenset({"no", "no.", "n"})
 # Who made, approved and signed a form stands below its rows.
 _SIGNS = Caseless(
     r"\W*(?:составил\w*|согласован\w*|утвер\w+|исполнитель|подпись|руководител\w+|ответственн\w+"
@@ -266,6 +302,10 @@ _SIGNS = Caseless(
 def _is_code(text: str) -> bool:
     """True for what can name a product: not "(S)", "21 %", "-"."""
     return sum(char.isalnum() for char in text) >= 2 and "%" not in text
+
+
+def _is_telephone(text: str) -> bool:
+    return sum(char.isdigit() for char in text) > 8 and is_contact(text)
 
 
 def _unreadable(cell: Cell, readings: tuple[Decimal, ...]) -> bool:
@@ -284,7 +324,8 @@ def _blank(
 def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
     """The ordered lines: in an order form, what nobody filled in was not ordered.
 
-    A table in which only a few products lack a quantity is no form; those lines stay, unsure.
+    A form has its prices before the column to fill in. A table in which only a few products lack a
+    quantity is none; those lines stay, unsure.
     """
     said = [line for line in walk.unfilled if "quantity-unreadable" in line.problems]
     empty = len(walk.unfilled) - len(said)
@@ -295,8 +336,10 @@ def _filled(walk: _Walk, grid: Grid) -> list[OrderLine]:
         walk.unfilled = [line for line in walk.unfilled if line.quantity is None]
         empty = len(walk.unfilled) - len(said)
     form = known_form or empty > 5 or (priced and empty + len(walk.lines) >= 6)
-    enough = known_form or empty > len(walk.lines) / 2
-    if walk.lines and enough and form and not grid.formulas:
+    printed = columns is not None and columns.is_filled_in_last()
+    enough = known_form or empty > len(walk.lines) / (4 if printed and empty > 2 else 2)
+    changes = columns is not None and "change" in columns.problems  # a nought takes off
+    if walk.lines and enough and form and not (grid.formulas or changes):
         kept = said
     else:
         kept = walk.unfilled

@@ -35,7 +35,7 @@ class Unit:
 _COUNT = """
 H87: шт штук штука штуки штуку штучка штучек pc pcs piece pieces stk stck stück stueck st pce pces
   nos pièce pièces pza pzas unid uds szt ks db kpl
-C62: ед единица единиц единицы unit units einheit einheiten unité unités unidad unidades изд
+C62: ед единица единиц единицы единицу unit units einheit einheiten unité unités unidad unidades изд
   изделие изделий один
 EA: ea each
 PR: пара пары пар пару pair pairs paar paare paire paires pares prs
@@ -50,10 +50,10 @@ E48: усл услуга услуги услуг service services
 : чел человек место мест позиция person persons personen лицензия лицензий лицензии license
   licenses licence licences lizenz lizenzen экз экземпляр экземпляра экземпляров copy copies
   exemplar exemplare голова голов length lengths lgth куст рейс рейса машина машины машину off
-  порция порций порции бухта бухты бухт бух тираж пе
+  порция порций порции бухта бухты бухту бухт бух тираж пе
 """
 _PACK = """
-NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkg pkgs package packages
+NMP: уп упак упаковка упаковки упаковок упаковку упк pack packs pkt pkts pkg pkgs package packages
   packung packungen pack pck ve vpe paquet paquets paquete paquetes pk блок блоков блока блоки
 XPA: пач пачка пачки пачек пачку блистер блистера блистеров пакет пакета пакетов пакеты packet
   packets päckchen paket pakete
@@ -65,7 +65,8 @@ XCT: картон carton cartons ctn ctns karton kartons krt kart kt ktn cartone
 XRO: рул рулон рулона рулонов рулоны roll rolls rolle rollen rl rll rouleau rouleaux rollo rollos
   ролик роликов rol
 XBG: меш мешок мешка мешков мешки bag bags sack säcke saecke sac sacs sacks saco sacos beutel tüte
-  tüten btl куль
+  tüten btl куль bulkbag bulkbags bigbag bigbags jumbobag jumbobags tonbag tonbags dumpybag
+  dumpybags
 XBO: btl btls fls
   бут бутыл бутылка бутылки бутылок бутылку бутыль бутыли бутылей bottle bottles flasche
   flaschen fl bouteille bouteilles botella botellas фл флак флакон флакона флаконов флаконы
@@ -196,6 +197,7 @@ _BEHIND = re.compile(
     r"(?i)[ \u00a0\u202f\t]?(?P<one>[m\u043c][23](?!\w)|[^\W\d_]+[²³]?)(?P<dot>\.)?"
     r"(?:[ \u00a0]?(?P<two>[^\W\d_]+[²³23]?)(?P<dot2>\.)?)?"
 )
+_HYPHENED = re.compile(r"-[^\W\d_]{1,3}(?!\w)\.?")  # "к-т", "маш-ч"
 _SQUEEZE = str.maketrans({"ё": "е", ".": "", " ": "", "\u00a0": "", "\u202f": ""})
 
 
@@ -230,7 +232,8 @@ class Found:
 # Two words that make one unit only together; either alone may mean something else.
 _DOUBLES = frozenset(
     "пе погм мпог пм мп кубм мкуб квм мкв тысшт sqm cum lfdm lm погонныхметров погонныйметр "
-    "квадратныхметров кубическихметров squaremetres squaremeters".split()
+    "квадратныхметров кубическихметров squaremetres squaremeters "
+    "bulkbag bulkbags bigbag bigbags jumbobag jumbobags tonbag tonbags dumpybag dumpybags".split()
 )
 
 
@@ -249,6 +252,10 @@ def unit_behind(text: str, position: int) -> Found | None:
     glued = match.start("one") == position
     if (one in ("no", "nr") and glued) or (match["one"] == "nr" and not match["dot"]):
         unit = _UNITS["nos"]  # "12no. couplers", "12 nr couplers": so many of them
+    if not match["dot"] and (hyphened := _HYPHENED.match(text, end)):
+        whole = _UNITS.get((one + hyphened[0].lower()).rstrip(".").replace("ё", "е"))
+        if whole is not None:
+            unit, end = whole, hyphened.end()
     if unit is None or _goes_on(text, end):
         return None
     return Found(unit=unit, text=text[match.start("one") : end], end=end)

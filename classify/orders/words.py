@@ -25,6 +25,7 @@ class Role(Enum):
     POSITION = "position"
     SKU = "sku"  # the seller's number
     BUYER_SKU = "buyer-sku"  # the customer's own number
+    ORDER_NUMBER = "order-number"  # of the order that a row belongs to
     GTIN = "gtin"
     DESCRIPTION = "description"
     DETAIL = "detail"  # size, grade, colour: belongs to the description
@@ -72,19 +73,36 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|(?:поз|позиция|строка) заказа)",
         ),
         (
+            Role.ORDER_NUMBER,
+            r"(?:customer )?(?:p ?o|purchas\w* (?:order|document|doc))"
+            r"(?: (?:no|nr|number|#|id|ref\w*))?"
+            r"|(?:customer )?order (?:id|no|nr|number|ref\w*|#)|(?:document|doc) (?:no|nr|number|#)"
+            r"|(?:einkaufs)?beleg ?(?:nr|nummer)|einkaufsbeleg|bestell ?referenz"
+            r"|bestellung (?:nr|nummer|referenz)|auftrags? ?(?:nr|nummer)"
+            r"|(?:заказ|заявка) (?:№|номер)|(?:№|номер) (?:заказа|заявки|документа)",
+        ),
+        (
             Role.OTHER,
-            r"p ?o (?:no|nr|number|#)|(?:purchase |customer )?order (?:id|no|nr|number|date"
-            r"|ref\w*|#|status)"
-            r"|(?:заказ|заявка) (?:№|номер|от|дата)|(?:№|номер|дата) (?:заказа|заявки)"
-            r"|order created|created at|order (?:week|day|multiple|type|priority)"
+            r"order (?:date|status)|(?:заказ|заявка) (?:от|дата)|дата (?:заказа|заявки)"
+            r"|order created|created at|order (?:week|day|multiple|type|priority|deadline)"
             r"|.*\b(?:(?:lead|delivery) time|lieferzeit)\b.*",
+        ),
+        (
+            Role.OTHER,  # what programs write beside their lines
+            r"(?:company|purchasing|plant|tax) (?:code|org\w*|group)|storage loc\w*|lagerort|werk"
+            r"|(?:item|document|doc|line|material|product) (?:category|type|group)|positionstyp"
+            r"|belegart|buchungskreis|mandant|warengruppe|einkäufergruppe|einkaufsorganisation"
+            r"|(?:vendor|supplier|lieferant|kreditor|поставщик|контрагент)(?: name)?"
+            r"|(?:external|database) id|(?:g ?l )?account|sachkonto|(?:gegen)?konto|kostenträger"
+            r"|bu schlüssel|steuerschlüssel|project|projekt|проект|terms|ship via|incoterms?"
+            r"|(?:created|approved) (?:by|on)|организация|подразделение|договор|менеджер",
         ),
         (
             Role.OTHER,
             r".*\b(?:вес|масса|weight|gewicht|poids|объ[её]м|volume|гтд|страна|country"
             r"|origin|статус"
-            r"|status|склад|комментари\w*|примечани\w*|прим|remarks?|comments?|bemerkung\w*"
-            r"|notes?|hinweis"
+            r"|status|склад|комментари\w*|примечани\w*|замечани\w*|прим|remarks?|comments?|bemerkung\w*"
+            r"|notes?|hinweis|anmerkung\w*|notiz\w*"
             r"|производитель|изготовитель|manufacturer|hersteller|сертификат\w*|серия|основание"
             r"|hs code|zolltarif\w*|kostenstelle|cost cent\w+|объект|акциз\w*|фото|image"
             r"|(?:requested|ordered) by|requester|room|department|dept|abteilung|raum|besteller"
@@ -108,9 +126,10 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         ),
         (
             Role.PRICE_BASE,
-            r"pe|je|per|pro|pr ?einh|preis ?einh(?:eit)?|preis ?(?:basis|bezug|menge|je|pro|per)"
+            r"(?:(?:je|per|pro|pe) )?(?:pe|je|per|pro|pr ?einh|preis ?einh(?:eit)?"
+            r"|preis ?(?:basis|bezug|menge|je|pro|per)"
             r"|basis ?menge|price (?:unit|per|base|basis|for)|base (?:qty|quantity)|unit of price"
-            r"|цена за|единица цены|база цены",
+            r"|цена за|единица цены|база цены)",
         ),
         (
             Role.PRICE_GROSS,
@@ -146,7 +165,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
         (
             Role.STOCK,
             r".*\b(?:остат\w*|продаж\w*|sales|verkauf\w*|расход|usage|verbrauch|наличи\w*"
-            r"|shipped|on order|в пути|заказано ранее|im zulauf|stock"
+            r"|shipped|on order|в пути|заказано ранее|im zulauf"
+            r"|stock(?! (?:code|no|nr|number|id|ref|item)\b)"
             r"|on hand"
             r"|bestand|available|verfügbar|lager\w*"
             r"|отгружено|delivered|geliefert|received|back ?order\w*|резерв|доступно"
@@ -171,7 +191,8 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|надо|bedarf|bedarfsmenge|benötigt|abruf|abrufmenge|to order|закупить|дозаказ"
             r"|order qty|ordered|order quantity|qty ordered|ordered qty"
             r"|quantity ordered|order|bestellmenge|bestellt|cantidad pedida|qté commandée"
-            r"|заказываем|к поставке)\b.*|(?:qty |quantity )?(?:needed|wanted)",
+            r"|заказываем|к поставке)\b.*|(?:qty |quantity )?(?:needed|wanted)"
+            r"|(?:zu |nach)?bestellen|заказать|купить|докупить|re ?order|to (?:buy|purchase)",
         ),
         (
             Role.ORDERED,
@@ -214,9 +235,10 @@ _PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = tuple(
             r"|bestell ?(?:nr|nummer|code)|заказной (?:код|номер)|material ?(?:nr|nummer|no|number)"
             r"|materialnummer|materialnr|sach ?nr|sachnummer|teile ?(?:nr|nummer)"
             r"|teilenummer|product (?:code|no|number|id|ref)|produkt ?(?:nr|code|nummer)|ref"
-            r"|réf|référence|reference|referencia|mpn|номенклатурный (?:номер|№)|ном №"
+            r"|réf|référence|reference|referenz|referencia|mpn|номенклатурный (?:номер|№)|ном №"
             r"|номер (?:детали|по каталогу|изделия|товара)|model|модель|code|nummer"
-            r"|item code|stock code|id товара|катал\w* номер|каталог\w*|código|codigo|handle"
+            r"|item code|stock code|(?:impa|issa)(?: ?(?:no|code|number))?|id товара"
+            r"|катал\w* номер|каталог\w*|código|codigo|handle"
             r"|oem)\b.*",
         ),
         (
@@ -260,6 +282,11 @@ _WITHOUT_DIGITS = frozenset(
 _NAMES_FIRST = re.compile(
     r"(?:материал|наименование|товар|изделие|продукция|item|product|artikel|bezeichnung)\b(?! type)"
 )
+# "What we need", "Что нужно": the goods, however they are wanted.
+_ASKS_WHAT = re.compile(
+    r"(?:what|что)(?: (?!.*\b(?:price|qty|quantity|cost|цена|сумма)\b).+)?"
+    r"|was (?:wird|wir|brauch\w*|benötigt|bestell\w*|soll|fehlt|gebraucht)\b.*"
+)
 _BEHIND_ORDER = re.compile(r"\b(?:order|bestellt|per order)\b (\w+)")
 _STILL_ORDERED = frozenset(
     "qty qnty quantity quantities amount amt number count volume total units pieces menge here now "
@@ -289,6 +316,8 @@ def heading(cell: str) -> Heading | None:
         return None  # German "Art" is a kind, "Art." an article's number
     if squeezed in ("line", "zeile") and currency_in(cell):
         return Heading(role=Role.TOTAL, currency=currency_in(cell))
+    if _ASKS_WHAT.fullmatch(squeezed):
+        return Heading(role=Role.DESCRIPTION)
     for role, pattern in _PATTERNS:
         if pattern.fullmatch(squeezed):
             if role is Role.ORDERED and not _orders(squeezed):
@@ -308,6 +337,8 @@ def heading(cell: str) -> Heading | None:
 def _orders(squeezed: str) -> bool:
     """False for "Order code", "Order week", "Bestellt am": what the order has, not how many."""
     behind = _BEHIND_ORDER.search(squeezed)
+    if behind and behind[1] == "unit":
+        return False  # what is counted by
     return not behind or behind[1] in _STILL_ORDERED or unit_of(behind[1]) is not None
 
 

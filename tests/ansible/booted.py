@@ -62,7 +62,6 @@ exec env -i container=postroom PATH=/usr/sbin:/usr/bin:/sbin:/bin \
     setpriv --bounding-set="$4" /lib/systemd/systemd </dev/null >/dev/null 2>&1
 ' keeper "$@"
 """
-_NO_RIGHTS = "-sys_time,-sys_module,-sys_boot,-sys_rawio,-net_admin,-audit_control,-syslog"
 _NAMESPACES = ("--mount", "--pid", "--uts", "--ipc")
 _MASKED = (
     *("apt-daily.timer", "apt-daily-upgrade.timer", "dpkg-db-backup.timer", "e2scrub_all.timer"),
@@ -78,11 +77,23 @@ class BootedRoot(MailRoot):
     """One root under systemd. Raises Forbidden when entered where the machine forbids it."""
 
     packages = (*MailRoot.packages, "dbus", "systemd-sysv")
+    _no_rights = "-sys_time,-sys_module,-sys_boot,-sys_rawio,-net_admin,-audit_control,-syslog"
 
     def boot(self) -> None:
         """Cuts the power, as it were, and starts it again; returns when systemd has started all."""
         self._end()
         self._keep()
+
+    def move(self) -> None:
+        """Boots it in the network that this thread is in, not the machine's: it may change that."""
+        self._no_rights = self._no_rights.replace("-net_admin,", "")
+        self.boot()
+
+    def fetch(self, *packages: str) -> None:
+        """Brings packages for a time without a network, and installs none of them."""
+        apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes")
+        self.run(*apt, "update")
+        self.run(*apt, "install", "--no-install-recommends", "--download-only", *packages)
 
     def systemctl(self, *arguments: str, check: bool = True) -> str:
         """What systemctl(1) prints."""
@@ -119,7 +130,7 @@ class BootedRoot(MailRoot):
             self._group.mkdir()
         except OSError as error:
             raise Forbidden(f"no control group can be made: {error}") from error
-        told = self._begin(_NAMESPACES, _KEEPER, str(self._group), _NO_RIGHTS)
+        told = self._begin(_NAMESPACES, _KEEPER, str(self._group), self._no_rights)
         if told != "ready":
             raise Forbidden(f"no namespaces can be made: {told}")
         wait_until(self._has_started, 60, "systemd to start everything", self._state)

@@ -49,11 +49,57 @@ NEEDS = [
 ]
 
 
-class MailRoom:
+class Host:
+    """One root that playbooks are run against."""
+
+    patience_s = 600  # for one of them
+
+    def __init__(self, folder: Path, root: MailRoot) -> None:
+        self.folder, self.root = folder, root
+
+    def play(self, *arguments: str, playbook: str = "mail_room", fails: bool = False) -> str:
+        """Runs a playbook of the collection, or a file; what Ansible printed."""
+        variables = self.folder / "variables.yml"
+        variables.write_text(yaml.safe_dump(self.variables()), encoding="utf-8")
+        named = playbook if "/" in playbook else f"postroom.mailroom.{playbook}"
+        done = subprocess.run(
+            [str(_BIN / "ansible-playbook"), "-i", self._inventory(), "-e", f"@{variables}",
+             named, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=self.patience_s,
+            check=False,
+            env=ansible_environment(self.folder),
+        )  # fmt: skip
+        if (done.returncode != 0) != fails:
+            raise AssertionError(done.stdout[-12_000:] + done.stderr[-4_000:] + self.journal())
+        return done.stdout
+
+    def variables(self) -> dict[str, Any]:
+        """What an admin writes."""
+        raise NotImplementedError
+
+    def journal(self) -> str:
+        """The end of what the services wrote."""
+        raise NotImplementedError
+
+    def _inventory(self) -> str:
+        path = self.folder / "inventory.yml"
+        host = {
+            "ansible_connection": "mailroot",
+            "ansible_host": str(self.root.pid),
+            "ansible_python_interpreter": "/usr/bin/python3",
+            "ansible_become": False,  # nsenter is root already
+        }
+        path.write_text(yaml.safe_dump({"all": {"hosts": {"mailroom": host}}}), encoding="utf-8")
+        return str(path)
+
+
+class MailRoom(Host):
     """One host, and what it talks to."""
 
     def __init__(self, folder: Path, root: MailRoot, wheels: Path) -> None:
-        self.folder, self.root = folder, root
+        super().__init__(folder, root)
         self.wheel = next(wheels.glob("postroom-*.whl"))
         self.keys = world.Keys()
         self.smtp, self.submission, self.metrics = free_ports(3)
@@ -79,23 +125,6 @@ class MailRoom:
             *("-keyout", "/etc/ssl/mail_room.pem", "-out", "/etc/ssl/mail_room.crt"),
         )
         self.root.run("sh", "-c", "cat /etc/ssl/mail_room.crt >>/etc/ssl/mail_room.pem")
-
-    def play(self, *arguments: str, playbook: str = "mail_room", fails: bool = False) -> str:
-        """Runs a playbook of the collection; what Ansible printed."""
-        variables = self.folder / "variables.yml"
-        variables.write_text(yaml.safe_dump(self.variables()), encoding="utf-8")
-        done = subprocess.run(
-            [str(_BIN / "ansible-playbook"), "-i", self._inventory(), "-e", f"@{variables}",
-             f"postroom.mailroom.{playbook}", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-            env=ansible_environment(self.folder),
-        )  # fmt: skip
-        if (done.returncode != 0) != fails:
-            raise AssertionError(done.stdout[-12_000:] + done.stderr[-4_000:] + self.journal())
-        return done.stdout
 
     def variables(self) -> dict[str, Any]:
         """What an admin writes into mail_room.yml, and what a root without systemd needs."""
@@ -181,17 +210,6 @@ class MailRoom:
     def _socket(self, part: str) -> bool:
         found = self.root.run("test", "-S", f"/run/postroom/{part}.sock", check=False)
         return found.returncode == 0
-
-    def _inventory(self) -> str:
-        path = self.folder / "inventory.yml"
-        host = {
-            "ansible_connection": "mailroot",
-            "ansible_host": str(self.root.pid),
-            "ansible_python_interpreter": "/usr/bin/python3",
-            "ansible_become": False,  # nsenter is root already
-        }
-        path.write_text(yaml.safe_dump({"all": {"hosts": {"mailroom": host}}}), encoding="utf-8")
-        return str(path)
 
 
 def ansible_environment(folder: Path) -> dict[str, str]:

@@ -115,7 +115,7 @@ class MailRoot:
 
     def enter(self) -> list[str]:
         """What to put before a command that shall run inside."""
-        namespaces = ("-m", "-p", "-u", "-i", "-C")
+        namespaces = ("-m", "-p", "-u", "-i", "-C", "-n")
         return ["nsenter", "-t", str(self.pid), *namespaces, "-r", "-w", "--"]
 
     def read(self, path: str) -> str:

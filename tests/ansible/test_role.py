@@ -156,6 +156,45 @@ def test_who_may_submit_is_told_from_whose_name_ends_the_same(tmp_path: Path) ->
     assert (tmp_path / "added").read_text().splitlines() == ["example.com anna"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("server", "asked", "told"),
+    [
+        ("", [], "from Let's Encrypt; Postfix was left as it was"),
+        (
+            "https://acme.example.com/dir",
+            ["--server=https://acme.example.com/dir"],
+            "from https://acme.example.com/dir; Postfix was left as it was",
+        ),
+    ],
+)
+def test_certbot_asks_the_server_that_is_said_and_its_refusal_is_told_with_the_mend(
+    tmp_path: Path, server: str, asked: list[str], told: str
+) -> None:
+    certbot = tmp_path / "certbot"
+    certbot.write_text(
+        f"#!/bin/sh\nprintf '%s\\n' \"$@\" >{tmp_path}/asked\n"
+        "echo Type: unauthorized; echo Some challenges have failed. >&2; exit 1\n"
+    )
+    certbot.chmod(0o755)
+    play = {
+        "tasks": _tasks("mail_host", "tls", "Get", place=("/etc/letsencrypt", tmp_path)),
+        "environment": {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    }
+    said = {
+        "mail_host_hostname": "mx.example.com",
+        "mail_host_certbot_email": "admin@example.com",
+        "mail_host_certbot_server": server,
+    }
+    printed = _play(tmp_path, "mail_host", play, said, fails=True)
+    assert f"no certificate for mx.example.com {told}" in printed
+    assert "certbot said: Type: unauthorized Some challenges have failed." in printed
+    assert ("update-ca-certificates" in printed) == bool(server)
+    arguments = (tmp_path / "asked").read_text().splitlines()
+    assert [word for word in arguments if word.startswith("--server")] == asked
+    assert {"--domain=mx.example.com", "--deploy-hook=postfix reload"} < set(arguments)
+
+
 @needs_postfix
 @pytest.mark.slow
 @pytest.mark.parametrize(

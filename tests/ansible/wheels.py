@@ -26,16 +26,21 @@ _SETTINGS = (_CERTIFICATES, "/etc/pip.conf", "~/.config/pip/pip.conf", "~/.pip/p
 _BUILD = "/root/build"
 
 
-def wheels() -> Path:
-    """A folder with a wheel of this tree and, kept between runs, of everything it needs."""
+def wheels(*extras: str) -> Path:
+    """A folder with a wheel of this tree and, kept between runs, of everything it needs.
+
+    What extras of Postroom need is there when they are named.
+    """
     another = release() != own_release()
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "postroom"
     made_for = release()[1] if another else sys.version
-    wanted = (ROOT / "pyproject.toml").read_text() + made_for
+    wanted = (ROOT / "pyproject.toml").read_text() + made_for + ",".join(extras)
     key = hashlib.sha256(wanted.encode()).hexdigest()[:16]
     folder = cache / f"wheels-{key}"
     complete = folder / ".complete"
     collect = [] if another or complete.exists() else ["--wheelhouse"]
+    if collect and extras:
+        collect += ["--extras", ",".join(extras)]
     done = subprocess.run(
         [str(ROOT / "scripts/release"), str(folder), "--untried", *collect],
         capture_output=True,
@@ -45,7 +50,7 @@ def wheels() -> Path:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     if another and not complete.exists():
-        _collect_inside(folder)
+        _collect_inside(folder, extras)
     complete.touch()
     return folder
 
@@ -59,9 +64,10 @@ def rebuilt(wheel: Path, folder: Path) -> Path:
     return copy
 
 
-def _collect_inside(folder: Path) -> None:
+def _collect_inside(folder: Path, extras: tuple[str, ...]) -> None:
     """Makes the wheels of all dependencies in a root of the release; they end up in `folder`."""
     (wheel,) = folder.glob("postroom-*.whl")
+    wanted = f"/srv/{wheel.name}" + (f"[{','.join(extras)}]" if extras else "")
     with MailRoot(folder) as root:
         root.run("apt-get", "update")
         root.run(
@@ -72,7 +78,7 @@ def _collect_inside(folder: Path) -> None:
         settings = _lend_settings(root)
         root.run(
             *("env", *settings, f"{_BUILD}/bin/pip", "wheel", "--no-input"),
-            *("--wheel-dir", f"{_BUILD}/wheels", f"/srv/{wheel.name}"),
+            *("--wheel-dir", f"{_BUILD}/wheels", wanted),
         )
         for made in (root.folder / _BUILD.lstrip("/") / "wheels").glob("*.whl"):
             if made.name != wheel.name:

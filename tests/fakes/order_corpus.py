@@ -17,11 +17,13 @@ from typing import Any
 import yaml
 from rapidfuzz import fuzz
 
-from postroom.classify.orders import extract, extract_document
+from postroom.classify import aside_model
+from postroom.classify.orders import doubtful, extract, extract_document
 from postroom.classify.orders.hostile import Unreadable
 from postroom.classify.orders.judge import judged
 from postroom.classify.orders.page import pages_of
 from postroom.classify.orders.pdf import read_pages
+from postroom.message import Message
 from postroom.order import Order, OrderLine
 from postroom.reading.reader import read
 
@@ -88,9 +90,16 @@ def mail_of(case: dict[str, Any]) -> bytes:
     return message.as_bytes()
 
 
+def order_as_served(message: Message) -> Order:
+    """The order in a message as the service reads it: again without its asides, if in doubt."""
+    order = extract(message)
+    asides = aside_model.load().among(doubtful(message, order))
+    return extract(message, asides=asides) if asides else order
+
+
 def score_mail(case: dict[str, Any], group: str) -> Scored:
     """One mail of the corpus."""
-    order = extract(read(mail_of(case)))
+    order = order_as_served(read(mail_of(case)))
     lines = [_expected(line) for line in case["lines"]] if "lines" in case else None
     scored = _compared(case["id"], group, order, lines)
     _check_rest(scored, order, case)

@@ -186,3 +186,46 @@ def test_what_an_edifact_order_says_of_itself_is_heard(
     order = extract_document("order.edi", text.encode())
     assert problem in order.problems if problem else not order.problems
     assert order.complete is not bool(problem)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Изменение № 1 к нашему заказу № 44/25",
+        "Amendment 2 to purchase order 4711",
+        "Änderung zu Bestellung 4711",
+        "Bestelländerung Nr. 2 zu unserer Bestellung 4711",
+    ],
+)
+def test_a_paper_that_changes_an_order_is_no_new_one(title: str) -> None:
+    assert table(title).kind is OrderKind.ORDER_CHANGE
+
+
+@pytest.mark.parametrize(
+    "below",
+    ["Invoice to the treasurer, not to me", "Rechnung an: Stadtkasse", "Bill to: Head office"],
+)
+def test_where_the_bill_goes_makes_no_bill(below: str) -> None:
+    assert table(below=below).kind is OrderKind.ORDER
+    assert table("Invoice 4711", below).kind is OrderKind.INVOICE
+
+
+@pytest.mark.parametrize(
+    ("above", "below", "number"),
+    [
+        ("Заявка на материалы № 118", "Всего по заявке 299840", "118"),
+        ("Заявка по договору № 17-У", "", ""),
+        ("Заявка № 18 по договору № 17-У", "", "18"),
+        ("Purchase requisition REQ-1187", "", "REQ-1187"),
+        ("", "Итого по заказу № 118: 30", "118"),
+    ],
+)
+def test_sums_and_contracts_are_no_order_numbers(above: str, below: str, number: str) -> None:
+    assert table(above, below).number == number
+
+
+def test_a_price_list_without_quantities_is_no_order() -> None:
+    prices = b"Trade price list 2026,,\nSKU,Name,Price\n1-2,Pen blue,1.50\n1-3,Pen red,1.70\n"
+    assert extract_document("b.csv", prices).kind is OrderKind.NONE
+    filled = prices.replace(b",Price", b",Price,Qty").replace(b"1.50", b"1.50,4")
+    assert extract_document("b.csv", filled).kind is OrderKind.ORDER

@@ -148,3 +148,98 @@ def test_a_price_of_a_unit_is_no_price_base() -> None:
         "4.20",
         "2.10",
     ]
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "price", "description"),
+    [
+        ("Tile spacer 2 mm - 40 Nos @ Rs. 65/-", "en", "65", "Tile spacer 2 mm"),
+        ("Tile spacer 2 mm - 40 Nos @ Rs 1,250/-", "en", "1250", "Tile spacer 2 mm"),
+        ("2 Satz Zündkerzen 31,20 € / Satz", "de", "31.20", "Zündkerzen"),
+        ("3 Trommeln Kabel NYM 3x1,5 zu 84,00 € je Trommel", "de", "84.00", "Kabel NYM 3x1,5"),
+        ("Rope 8 mm - 4 coils - £31 per coil", "en", "31", "Rope 8 mm"),
+        ("Провод ПВС - 3 бухты по 1 200 р. за бухту", "ru", "1200", "Провод ПВС"),
+        ("Washers - 400 off @ £0.12 per unit", "en", "0.12", "Washers"),
+        ("Семена, мешок 25 кг: 30 мешков, цена 4 150", "ru", "4150", "Семена, мешок 25 кг"),
+        ("screws M6x40 - 4000 pcs    price 58.00 EUR / 1000 pcs", "en", "0.058", "screws M6x40"),
+    ],
+)
+def test_a_price_for_one_of_what_is_counted_is_no_part_of_the_name(
+    line: str, language: str, price: str, description: str
+) -> None:
+    (read,) = read_body(f"Order:\n{line}", language).lines
+    assert read.unit_price == Decimal(price)
+    assert read.description == description
+    assert not read.problems
+
+
+@pytest.mark.parametrize(
+    ("line", "language"),
+    [
+        ("3 Kartons Handschuhe 4,90 € / Packung", "de"),
+        ("cola - 5 boxes - £0.42 per can", "en"),
+        ("5 коробок перчаток, 12 р. за пару", "ru"),
+        ("screws - 10 boxes - £4.20 / 100 pcs", "en"),
+    ],
+)
+def test_a_price_for_one_of_another_unit_is_a_doubt(line: str, language: str) -> None:
+    (read,) = read_body(f"Order:\n{line}", language).lines
+    assert "price-per-other-unit" in read.problems
+    assert read.confidence < 0.85
+
+
+@pytest.mark.parametrize(
+    ("price", "value"),
+    [("£3.15 per ream", "3.15"), ("3,15 EUR pro 1 ries", "3.15"), ("Rs. 315/-", "315")],
+)
+def test_a_cell_may_say_of_which_unit_its_price_is(price: str, value: str) -> None:
+    text = f"Item: copier paper A4\nQuantity: 40 reams\nPrice: {price}"
+    (line,) = read_body(text, "en").lines
+    assert line.unit_price == Decimal(value)
+    assert not line.problems
+
+
+def test_a_cell_s_price_of_another_unit_is_a_doubt() -> None:
+    text = "Item: copier paper A4\nQuantity: 8 boxes\nPrice: £3.15 per ream"
+    (line,) = read_body(text, "en").lines
+    assert line.problems == ("price-per-other-unit",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # said so
+        "mugs white - 50 pcs - 2.00 EUR\n\nPrices are per piece, net.",
+        "мука в/с - 40 мешков - 1 200 р.\n\n(количество, затем цена за единицу с НДС)",
+        "отруби - 40 мешков - 600 р.\nсоль - 4 мешка - 400 р.\n\nЦены с НДС, за мешок.",
+        "Tassen weiß - 50 Stk - 2,00 €\n\nEinzelpreise netto",
+        # more decimals than money has
+        "resistor 4k7 - 5000 pcs - 0.0024 EUR\nterminal - 300 pcs - 0.24 EUR",
+        # no sum of whole cents
+        "bath mat - 120 pcs - 6.90 €\nhand towel - 120 pcs - 3.20 €\nrobe - 60 pcs - 19.55 €",
+        # they fall as the quantities grow
+        "зажим - 200 шт - 18 р.\nвинт - 500 шт - 6 р.\nкорпус - 100 шт - 42 р.",
+        # one price for two sizes
+        "Bademantel Gr. L - 25 Stk - 24,00 €\nBademantel Gr. M - 12 Stk - 24,00 €",
+    ],
+)
+def test_amounts_that_can_only_be_prices_of_one_are(text: str) -> None:
+    for line in read_body(f"Order:\n{text}").lines:
+        assert not line.problems
+        assert line.unit_price
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mugs white - 50 pcs - 200.00 EUR",
+        "mugs white - 50 pcs - 200.00 EUR\nplates - 100 pcs - 350.00 EUR",
+        "mugs white - 50 pcs - 201.00 EUR\nplates - 70 pcs - 355.00 EUR\n\nTotals include VAT.",
+        "mugs white - 50 boxes - 200.00 EUR\n\nPrices are per piece.",
+        "зажим - 200 шт - 18 р.\nвинт - 500 шт - 6 р.\nкорпус - 100 шт - 42 р. за всё",
+        "mugs - 50 pcs - 4.00 EUR each\nplates - 70 pcs - 355.00 EUR\nbowls - 90 pcs - 99 EUR",
+    ],
+)
+def test_amounts_that_may_be_sums_stay_in_doubt(text: str) -> None:
+    lines = read_body(f"Order:\n{text}").lines
+    assert any("price-or-total-unclear" in line.problems for line in lines)

@@ -5,6 +5,7 @@ from email.message import EmailMessage
 import pytest
 
 from postroom.classify.orders import extract, extract_document
+from postroom.classify.orders.references import is_limit
 from postroom.classify.orders.remarks import speaks_of_goods
 from postroom.order import Order, OrderLine
 from postroom.reading.reader import read
@@ -332,3 +333,137 @@ def test_goods_for_two_places_are_no_one_order(text: str) -> None:
 )
 def test_rooms_and_days_are_no_other_places(text: str) -> None:
     assert "places-differ" not in order_in(text).problems
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "If nobody is in, leave it at the farm next door."),
+        ("en", "Tomorrow if the van can make it, otherwise Friday."),
+        ("en", "If the gate is locked ring the bell."),
+        ("en", "Please do not substitute."),
+        ("en", "We need everything by Friday."),
+        ("en", "If you are not the intended recipient, please delete this message."),
+        ("de", "Falls keiner da ist, bitte beim Nachbarn klingeln."),
+        ("de", "Wenn das Büro nicht besetzt ist, bitte hinten abladen."),
+        ("de", "Wir brauchen alles bis Freitag."),
+        ("de", "Falls Sie nicht der richtige Adressat sind, löschen Sie diese Mail."),
+        ("ru", "Если никого нет, звоните."),
+        ("ru", "Если нас не будет, оставьте у охраны."),
+        ("ru", "Разгружать не нужно, справимся сами."),
+        ("ru", "Пропуск заказан: охрана 444-12-08."),
+    ],
+)
+def test_who_is_there_and_what_need_not_be_done_leave_the_order_as_it_is(
+    language: str, words: str
+) -> None:
+    order = with_words(language, words)
+    assert order.complete, order.problems
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "If they are out, send something else."),
+        ("en", "If the price is all right."),
+        ("en", "We need the trowel as well."),
+        ("en", "We need one trowel, the old one broke."),
+        ("de", "Falls die Ware nicht da ist, bitte anderswo besorgen."),
+        ("de", "Wenn der Preis passt."),
+        ("ru", "Если не найдёте, не везите."),
+        ("ru", "Кельму везти не нужно."),
+        ("ru", "Ещё нужна одна кельма, старая сломалась."),
+        ("ru", "Доставка на оба адреса."),
+    ],
+)
+def test_conditions_on_goods_and_goods_without_a_line_still_need_a_person(
+    language: str, words: str
+) -> None:
+    assert not with_words(language, words).complete
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Laut Katalog 2026 bestellen wir:",
+        "Bestellung für unsere Filiale in 8010 Graz:",
+        "Bitte für die Baustelle (Am Anger 7) richten:",
+        "Hier die Teile zum Werkstattauftrag RA-25-77 (Polo 1.4 TSI):",
+        "Please supply on board, ETA 3 Nov 2025 0600 LT:",
+        "The quote is approved, please go ahead with the kit for the 2026 season:",
+        "Our order, PO is KM 714:",
+        "Просим подготовить по реквизиции 07-К:",
+    ],
+)
+def test_figures_that_introduce_a_list_order_nothing(heading: str) -> None:
+    order = order_in(f"{heading}\n\n10 bags sand\n5 bags cement")
+    assert order.complete, order.problems
+
+
+def test_how_high_a_pallet_may_be_is_no_quantity() -> None:
+    assert is_limit("Tail lift, pallets no higher than ")
+    assert is_limit("Paletten nicht höher als ")
+    assert not is_limit("we need more than ")
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "Please send 3 sets of:",
+        "For 12 rooms:",
+        "Please send (4 each):",
+        "Bitte drucken, 5000 Flyer:",
+        "Bestellung, 2025 Flyer:",
+    ],
+)
+def test_figures_above_a_list_that_may_count_are_unread(heading: str) -> None:
+    assert not order_in(f"{heading}\n\n10 bags sand\n5 bags cement").complete
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Here is our order for sand and cement.",
+        "Next sand and cement order please, for Thursday.",
+        "Направляем заказ 4711 на цемент и песок.",
+        "SAND & CEMENT",
+    ],
+)
+def test_a_sentence_that_only_introduces_the_goods_is_no_remark(words: str) -> None:
+    text = f"{words}\n\n10 bags sand песок\n5 bags cement цемент\n"
+    assert "remark-unread" not in order_in(text).problems
+
+
+@pytest.mark.parametrize(
+    "words", ["The sand order can wait.", "Here is our order, but no sand for now.", "NO SAND"]
+)
+def test_a_sentence_that_says_more_of_the_goods_is_a_remark(words: str) -> None:
+    assert not order_in(f"{words}\n\n10 bags sand\n5 bags cement\n").complete
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("Please hold until I call.", "order-draft"),
+        ("Only if the price is right.", "conditional"),
+        ("Everything twice please.", "quantity-multiplied"),
+        ("Delivery to both addresses.", "quantity-multiplied"),
+        ("Please also send gloves.", "quantity-unsaid"),
+    ],
+)
+def test_words_beside_a_table_in_the_text_are_heard(words: str, problem: str) -> None:
+    rows = "Art-Nr\tName\tQty\tUnit\nA-1\tSand\t10\tbags\nA-2\tCement\t5\tbags"
+    order = order_in(f"Please supply:\n\n{rows}\n\n{words}\n\nThanks\nMick\n")
+    assert len(order.lines) == 2
+    assert problem in order.problems
+    head = "<tr><th>Art-Nr</th><th>Name</th><th>Qty</th></tr>"
+    page = f"<p>Please supply.</p><p>{words}</p><table>{head}{{}}</table>"
+    cells = (
+        "<tr><td>A-1</td><td>Sand</td><td>10</td></tr><tr><td>A-2</td><td>Lime</td><td>5</td></tr>"
+    )
+    assert problem in order_in("", html=page.format(cells)).problems
+
+
+def test_a_berth_that_is_not_yet_known_makes_no_order_conditional() -> None:
+    assert "conditional" not in with_words("en", "ETA Monday, berth to be advised.").problems
+    assert "conditional" in with_words("en", "Colours to be advised.").problems

@@ -37,7 +37,7 @@ def said(table: Table) -> list[tuple[str, str, str, str, str]]:
         ("Unit Price", Role.PRICE),
         ("Ext. Price", Role.TOTAL),
         ("product_name", Role.DESCRIPTION),
-        ("order_id", Role.OTHER),
+        ("order_id", Role.ORDER_NUMBER),
         ("Artikel-Nr.", Role.SKU),
         ("Bezeichnung", Role.DESCRIPTION),
         ("Menge", Role.QUANTITY),
@@ -50,13 +50,15 @@ def said(table: Table) -> list[tuple[str, str, str, str, str]]:
         ("Штрихкод", Role.GTIN),
         ("Order code", Role.SKU),
         ("Farnell order code", Role.SKU),
+        ("Stock code", Role.SKU),
+        ("In stock", Role.STOCK),
         ("Bestell-Code", Role.SKU),
         ("Заказной номер", Role.SKU),
         ("Our order code", Role.BUYER_SKU),
         ("Order line", Role.POSITION),
         ("Bestellposition", Role.POSITION),
         ("Order week", Role.OTHER),
-        ("Заявка №", Role.OTHER),
+        ("Заявка №", Role.ORDER_NUMBER),
         ("Letzte Bestellmenge", Role.STOCK),
         ("Прошлый заказ", Role.STOCK),
         ("Suggested order", Role.STOCK),
@@ -343,3 +345,113 @@ def test_of_an_ordered_and_a_plain_quantity_the_priced_one_is_taken() -> None:
     )
     assert [str(line.quantity) for line in table.lines] == ["4", "2"]
     assert table.problems == ()
+
+
+BRANCHES: list[list[Cell]] = [
+    ["A-1", "Chair", Decimal(4), Decimal(5), Decimal(1), Decimal(10)],
+    ["A-2", "Desk", Decimal(1), "", Decimal(3), Decimal(4)],
+]
+
+
+@pytest.mark.parametrize(
+    ("counted", "under"),
+    [
+        ("Quantity by shop", ("Leeds", "York", "Bath")),
+        ("Menge je Filiale", ("Nord", "Süd", "Mitte")),
+        ("Количество", ("Магазин 3", "Мира, 18", "Вокзал")),
+        ("Qty", ("Warehouse A", "Depot", "Site office")),
+    ],
+)
+def test_what_is_for_several_branches_is_ordered_by_its_sum(
+    counted: str, under: tuple[str, ...]
+) -> None:
+    head: list[Cell] = ["SKU", "Description", counted, "", "", "Total"]
+    table = read(head, ["", "", *under, ""], *BRANCHES, language="en")
+    assert [(str(line.quantity), line.unit_price) for line in table.lines] == [
+        ("10", None),
+        ("4", None),
+    ]
+    assert table.problems == ()
+    other = [[*row[:5], Decimal(9)] for row in BRANCHES]
+    assert read(head, ["", "", *under, ""], *other).problems == ("column-unknown",)
+
+
+@pytest.mark.parametrize(
+    "under",
+    [("38", "40", "42"), ("S", "M", "XL"), ("red", "blue", "oak"), ("KW 24", "KW 25", "KW 26")],
+)
+def test_a_sum_over_sizes_colours_or_weeks_is_no_sure_quantity(under: tuple[str, ...]) -> None:
+    table = read(["SKU", "Description", "Qty", "", "", "Total"], ["", "", *under, ""], *BRANCHES)
+    assert table.problems == ("column-unknown",)
+
+
+def test_a_sum_of_what_is_there_is_no_money() -> None:
+    table = read(
+        ["SKU", "Artikel", "Lager Nord", "Lager Süd", "Gesamt", "Bestellmenge"],
+        ["A-1", "Stuhl", Decimal(4), Decimal(5), Decimal(9), Decimal(3)],
+        ["A-2", "Tisch", Decimal(1), Decimal(2), Decimal(3), Decimal(1)],
+    )
+    assert [(str(line.quantity), line.unit_price) for line in table.lines] == [
+        ("3", None),
+        ("1", None),
+    ]
+
+
+@pytest.mark.parametrize("empty", [1, 3])
+def test_a_form_with_prices_before_what_is_filled_in_orders_what_is(empty: int) -> None:
+    rows: list[list[Cell]] = [
+        [f"A-{n}", "Chair", Decimal(5), Decimal(2) if n >= empty else ""] for n in range(9)
+    ]
+    form = read(["SKU", "Item", "Price", "Qty"], *rows, language="en")
+    assert len(form.lines) == (6 if empty == 3 else 9)
+    bought = read(["SKU", "Item", "Qty", "Price"], *[[*r[:2], r[3], r[2]] for r in rows])
+    assert len(bought.lines) == 9
+
+
+def test_a_nought_orders_nothing_unless_a_remark_or_a_sum_says_otherwise() -> None:
+    head: list[Cell] = ["SKU", "Item", "Qty", "Total", "Remarks"]
+    chair: list[Cell] = ["A-1", "Chair", Decimal(4), Decimal(40), ""]
+    cases: list[tuple[str, Cell, int]] = [
+        ("", "", 1),
+        ("plenty till June", "", 1),
+        ("or 5 if cheaper", "", 2),
+        ("", Decimal(30), 2),
+    ]
+    for note, total, lines in cases:
+        desk: list[Cell] = ["A-2", "Desk", Decimal(0), total, note]
+        assert len(read(head, chair, desk, language="en").lines) == lines
+
+
+@pytest.mark.parametrize("number", ["+7 900 000-62-08", "+44 7700 900 123", "0171 4567890"])
+def test_a_telephone_below_the_quantities_orders_nothing(number: str) -> None:
+    table = read(
+        ["№", "Наименование", "Ед.", "Кол-во"],
+        [Decimal(1), "Болт М8", "шт", Decimal(200)],
+        ["Прораб", "Хабибуллин Р. М.", "", number],
+    )
+    assert [str(line.quantity) for line in table.lines] == ["200"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("Было", "Стало"), ("Old qty", "New qty"), ("Menge alt", "Menge neu")]
+)
+def test_of_an_old_and_a_new_quantity_the_new_one_is_meant(old: str, new: str) -> None:
+    table = read(
+        ["SKU", "Description", old, new],
+        ["A-1", "Chair", Decimal(4), Decimal(6)],
+        ["A-2", "Desk", Decimal(5), Decimal(0)],
+    )
+    assert [str(line.quantity) for line in table.lines] == ["6", "0"]
+    assert table.problems == ("change",)
+
+
+@pytest.mark.parametrize("goods", ["Что нужно", "What we need", "Was wird gebraucht"])
+def test_what_is_wanted_is_a_name_and_no_number(goods: str) -> None:
+    table = read([goods, "How many", "Unit"], ["Chair", Decimal(4), "pcs"], language="en")
+    assert said(table) == [("", "Chair", "4", "pcs", "None")]
+
+
+def test_a_package_beside_the_least_that_is_sold_is_no_quantity() -> None:
+    rows: list[list[Cell]] = [["A-1", "Candle", Decimal(6), Decimal(12), Decimal("5.40")]]
+    assert read(["SKU", "Item", "Pack qty", "Min. order", "Price"], *rows).lines[0].quantity is None
+    assert read(["SKU", "Item", "Qty", "Min. order", "Price"], *rows).lines[0].quantity == 6

@@ -165,3 +165,101 @@ def test_a_discount_stored_as_a_share_explains_its_total() -> None:
 def test_half_a_per_cent_stays_half_a_per_cent() -> None:
     (line,) = order_of("Artikel;Menge;Preis;Rabatt %;Gesamt\nStuhl Oslo;10;100,00;0,5;995,00").lines
     assert (str(line.unit_price), line.problems) == ("99.5", ())
+
+
+@pytest.mark.parametrize(
+    "heading", ["Purchase Order", "Purchasing Document", "Belegnummer", "Order Reference", "PO"]
+)
+@pytest.mark.parametrize("second", ["4711", "4712", ""])
+def test_a_column_names_the_order_or_several(heading: str, second: str) -> None:
+    order = order_of(f"{heading};SKU;Description;Qty\n4711;A-1;Chair;4\n{second};A-2;Desk;3")
+    assert [line.sku for line in order.lines] == ["A-1", "A-2"]
+    several = second == "4712"
+    assert order.number == ("" if several else "4711")
+    assert ("several-orders" in order.problems, order.complete) == (several, not several)
+
+
+def test_an_order_number_far_down_is_seen() -> None:
+    rows = "".join(f"4711;A-{n};Chair {n};4\n" for n in range(50))
+    assert "several-orders" in order_of(f"PO;SKU;Name;Qty\n{rows}4712;B-1;Desk;1").problems
+
+
+def test_a_number_above_the_table_that_no_row_has_needs_a_person() -> None:
+    rows = "PO;SKU;Description;Qty\n4712;A-1;Chair;4\n4712;A-2;Desk;3"
+    assert "several-orders" in order_of(f"Order no. 4711;;;\n{rows}").problems
+    assert order_of(f"Order no. 4712;;;\n{rows}").complete
+
+
+@pytest.mark.parametrize(
+    ("head", "rows", "skus", "number"),
+    [
+        ("Material;", "2001;,2002;", ["2001", "2002"], "470"),
+        ("", ",", ["470", "471"], ""),
+        ("", ",", ["", ""], "470"),
+    ],
+)
+def test_a_bestellnummer_is_the_orders_or_the_products(
+    head: str, rows: str, skus: list[str], number: str
+) -> None:
+    first, second = rows.split(",")
+    other = "470" if number else "471"
+    order = order_of(
+        f"Bestellnummer;{head}Kurztext;Menge\n470;{first}Lager oben;5\n{other};{second}Ring;4"
+    )
+    assert ([line.sku for line in order.lines], order.number) == (skus, number)
+
+
+@pytest.mark.parametrize(
+    ("heading", "cells", "stops"),
+    [
+        ("Plant", ("1100", "1100"), False),
+        ("Loc", ("0001", "0001"), False),
+        ("Wave", ("2025-06-18", "2025-06-19 08:00"), False),
+        ("Tranche", ("04.08.2025", "11.08.2025"), False),
+        ("Wave", ("0", "0"), False),
+        ("Colli", ("12", "12"), True),
+        ("Colli", ("12", "6"), True),
+        ("Colli", ("1", "2"), True),
+        ("Colli", ("1100", "1200"), True),
+    ],
+)
+def test_an_unknown_column_stops_where_it_may_count(
+    heading: str, cells: tuple[str, str], stops: bool
+) -> None:
+    order = order_of(
+        f"SKU;Description;Qty;{heading}\nA-1;Chair;4;{cells[0]}\nA-2;Desk;3;{cells[1]}"
+    )
+    assert ("column-unknown" in order.problems) is stops
+    assert order.complete is not stops
+
+
+@pytest.mark.parametrize(("rows", "stops"), [("10,20,30", False), ("10,20,25", True)])
+def test_what_counts_the_rows_stands_before_the_goods(rows: str, stops: bool) -> None:
+    counted = [f"{number};A-{number};Chair;4" for number in rows.split(",")]
+    assert order_of("Ebene;SKU;Description;Qty\n" + "\n".join(counted)).complete is not stops
+    behind = [f"A-{number};Chair;4;{number}" for number in rows.split(",")]
+    assert not order_of("SKU;Description;Qty;Ebene\n" + "\n".join(behind)).complete
+
+
+def test_a_code_that_is_one_for_all_rows_names_no_product() -> None:
+    order = order_of("Plant;Material;Short text;Qty\n1100;A-100;Chair oak;4\n1100;A-200;Desk oak;3")
+    assert [line.sku for line in order.lines] == ["A-100", "A-200"]
+    assert order.complete
+
+
+def test_an_order_unit_counts_nothing() -> None:
+    order = order_of("SKU;Description;Order Quantity;Order Unit\nA-1;Oil;3;DR")
+    assert [(str(line.quantity), line.unit) for line in order.lines] == [("3", "DR")]
+
+
+@pytest.mark.parametrize("heading", ["je (PE)", "Preiseinheit", "per", "Los"])
+def test_what_a_price_is_for_is_proved_by_the_totals(heading: str) -> None:
+    rows = "Screw;500;7,40;100;37,00\nNut;1000;11,50;1000;11,50\nRod;25;3,45;1;86,25"
+    order = order_of(f"Bezeichnung;Menge;Preis;{heading};Wert\n{rows}")
+    assert [str(line.unit_price) for line in order.lines] == ["0.074", "0.0115", "3.45"]
+    assert order.complete
+
+
+def test_a_column_of_hundreds_that_no_total_proves_is_unknown() -> None:
+    rows = "Screw;500;7,40;100\nNut;1000;11,50;1000"
+    assert "column-unknown" in order_of(f"Bezeichnung;Menge;Preis;Los\n{rows}").problems

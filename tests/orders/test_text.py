@@ -373,3 +373,123 @@ def test_a_framework_contract_s_number_is_known() -> None:
 def test_a_place_is_no_goods_without_a_number(sentence: str, unsaid: bool) -> None:
     reading = read_body(f"Handschuhe - 3 VPE\nHose - 4 Stück\n\n{sentence}", "de")
     assert ("quantity-unsaid" in reading.problems) is unsaid
+
+
+@pytest.mark.parametrize(
+    ("line", "language", "description"),
+    [
+        ("40 pcs Apron bib, 240 gsm, navy", "en", "Apron bib, 240 gsm, navy"),
+        ("6 Stk Netzteil Hutschiene, 230 V AC, 5 A", "de", "Netzteil Hutschiene, 230 V AC, 5 A"),
+        ("2 Stk Pumpe, 0,75 kW, 1450 U/min, IP55", "de", "Pumpe, 0,75 kW, 1450 U/min, IP55"),
+        ("3 Stk Sensor, 0-10 V, 4-20 mA, M12", "de", "Sensor, 0-10 V, 4-20 mA, M12"),
+        ("8 шт. Светильник, 36 Вт, 4000 К, IP54", "ru", "Светильник, 36 Вт, 4000 К, IP54"),
+        ("5 pcs Floodlight, 50 W, 4000 K, black", "en", "Floodlight, 50 W, 4000 K, black"),
+        ("12 Stk Filter, 25 bar, 10 µm", "de", "Filter, 25 bar, 10 µm"),
+    ],
+)
+def test_figures_of_properties_behind_a_comma_order_nothing(
+    line: str, language: str, description: str
+) -> None:
+    ((_, unit, said),) = lines_of(f"Order:\n{line}", language)
+    assert unit
+    assert said == description
+
+
+def test_words_that_only_look_like_units_of_properties_still_name_goods() -> None:
+    names = ["bar stools", "V belts", "A frames"]
+    text = "Please send 4 bar stools, 10 V belts and 2 A frames."
+    assert [name for _, _, name in lines_of(text, "en")] == names
+
+
+@pytest.mark.parametrize(
+    ("line", "language"),
+    [
+        ("Socken grau, Größe 39-42 - 30 Paar", "de"),
+        ("Перчатки вязаные, 9-10 — 60 пар", "ru"),
+        ("20 кг форели потрошёной 2-3", "ru"),
+        ('4 Stk Winkel G 3/8" A x 12L, verzinkt', "de"),
+    ],
+)
+def test_a_size_in_the_name_beside_a_quantity_with_a_unit_is_a_size(
+    line: str, language: str
+) -> None:
+    (read,) = read_body(f"Заказ:\n{line}", language).lines
+    assert read.unit
+    assert not read.problems
+
+
+@pytest.mark.parametrize(
+    "line", ["Soap oatmeal - 24 bar", "Kakao, 12 mesh bags", "Leiste - 120 lm"]
+)
+def test_what_may_count_as_well_is_not_passed_over(line: str) -> None:
+    assert len(read_body(f"Order:\n{line}\nCandle - 6", "en").lines) == 2
+
+
+@pytest.mark.parametrize("line", ["Äpfel 10-12", "4 Äpfel 10-12", "Klebeband 3-4 Rollen"])
+def test_a_range_that_may_order_stays_unsure(line: str) -> None:
+    assert all(one.confidence < 0.85 for one in read_body(f"Bestellung:\n{line}", "de").lines)
+
+
+def test_a_number_in_brackets_before_goods_says_how_many() -> None:
+    text = "Need these:\n(4) KX-220 wiper blade 22 in\n(2) boxes of fuses\n(1) BT-77 battery"
+    assert lines_of(text, "en")[:2] == [("4", "", "wiper blade 22 in"), ("2", "boxes", "fuses")]
+    assert len(lines_of(text, "en")) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(1) hex bolt - 200 pcs\n(2) washer - 400 pcs\n(3) nut - 400 pcs",
+        "(3) hex bolt - 200 pcs\n(3) washer - 400 pcs\n(7) nut - 400 pcs",
+    ],
+)
+def test_a_number_in_brackets_before_a_quantity_is_the_line_s_own(text: str) -> None:
+    assert [one for one, _, _ in lines_of(f"Order:\n{text}", "en")] == ["200", "400", "400"]
+
+
+def test_each_is_a_unit_where_no_other_number_orders() -> None:
+    assert lines_of("Order:\nDog lead 120cm red - 6 each", "en") == [
+        ("6", "each", "Dog lead 120cm red")
+    ]
+    (chair,) = read_body("Order:\nChair gold, 200 pcs, 15 each", "en").lines
+    assert (chair.quantity, chair.unit_price) == (Decimal(200), Decimal(15))
+
+
+def test_a_unit_with_a_hyphen_is_a_unit() -> None:
+    assert lines_of("Заказ:\nщётки стеклоочистителя    3 к-т", "ru") == [
+        ("3", "к-т", "щётки стеклоочистителя")
+    ]
+
+
+def test_a_name_above_its_fields_belongs_to_the_record() -> None:
+    text = (
+        "Line 1\nSafety vest class 2 lime\nQuantity 40 each, unit price $7.25\n\n"
+        "Line 2\nHard hat vented white\nQuantity 15 each, unit price $18.00"
+    )
+    lines = read_body(text, "en").lines
+    assert [(one.description, one.unit_price) for one in lines] == [
+        ("Safety vest class 2 lime", Decimal("7.25")),
+        ("Hard hat vented white", Decimal(18)),
+    ]
+
+
+def test_a_code_under_material_is_no_name_where_a_name_follows() -> None:
+    text = (
+        "00010\nMaterial: 4400127\nKompresse steril 10 x 10 cm\nMenge: 2.500 ST\n"
+        "Nettopreis: 0,12 EUR pro 1 ST"
+    )
+    (line,) = read_body(text, "de").lines
+    assert (line.sku, line.description) == ("4400127", "Kompresse steril 10 x 10 cm")
+    assert (line.quantity, line.unit_price) == (Decimal(2500), Decimal("0.12"))
+
+
+def test_a_sentence_above_a_field_is_no_name() -> None:
+    assert not read_body("We order as agreed:\nQty 40 each, unit price $7.25", "en").lines
+
+
+def test_list_lines_that_end_with_a_price_do_not_run_on() -> None:
+    text = (
+        "Заказываем:\nкрем сливочный растительный 27 %, ведро 6 кг — 3 ведра по 1 480 ₽\n"
+        "начинка вишнёвая термостабильная, ведро 11 кг — 2 ведра по 2 350 ₽\n"
+    )
+    assert [one.unit_price for one in read_body(text, "ru").lines] == [1480, 2350]

@@ -3,12 +3,13 @@
 import asyncio
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from postroom.classify import classifier
+from postroom.classify import aside_model, classifier
 from postroom.classify.rulebook import RuleError
 from postroom.clock import SystemClock
 from postroom.config import CategoryRow, ClassificationSection, Config, ReplySection
@@ -74,6 +75,26 @@ def test_an_examination_says_that_the_message_could_not_be_read() -> None:
     lost = asyncio.run(examiner(LOCAL, letter("Please send 10 bolts.")))
     assert lost.unread == "worker-timeout"
     assert lost.verdict == found.verdict
+
+
+ASIDE = "Our gate is open from 7 to 15 on weekdays, ring at door 26."
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_order_in_doubt_is_read_again_without_its_asides(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, broken: bool
+) -> None:
+    if broken:
+        monkeypatch.setattr(aside_model, "load", partial(aside_model.load, tmp_path / "no.npz"))
+    asked = "Please send:\n10 bags cement 25 kg\n4 pcs trowel 20 cm"
+    examiner = Examiner(Config(), SystemClock())
+    try:
+        order = asyncio.run(examiner.extract(message(f"{asked}\n\n{ASIDE}\n")))
+        assert order.complete is not broken
+        assert broken or len(order.lines) == 2
+    finally:
+        examiner.pool.stop()
 
 
 class BusyPool(WorkerPool):

@@ -7,10 +7,10 @@ from .mails import Mail
 from .postfix import LOOPBACK
 
 
-def send(port: int, mail: Mail) -> str:
-    """Sends a mail to Postfix at a loopback port, from the party's address; the reply as text."""
+def send(port: int, mail: Mail, *, host: str = LOOPBACK) -> str:
+    """Sends a mail to Postfix, from the party's address; the reply as text."""
     with smtplib.SMTP(
-        LOOPBACK,
+        host,
         port,
         local_hostname=f"mx.{mail.party.domain}",
         source_address=(mail.party.address, 0),

@@ -233,9 +233,8 @@ def _judge(report: Report, found: list[Outcome], stack: Stack) -> None:
         report.problems.append(f"{len(stack.postfix.queue())} mails left in Postfix's queue")
 
 
-def order_mail(write: Writer, number: int) -> Mail:
+def order_mail(write: Writer, number: int, *, party: world.Party = world.JOINERY) -> Mail:
     """One order, told from all others by its number, sender and lines."""
-    """An order that no other number makes."""
     order = f"SK-{number:05}"
     lines = [(f"HX-{number}-{row}", str(number + row)) for row in range(1, 2 + number % 3)]
     rows = "".join(
@@ -244,8 +243,8 @@ def order_mail(write: Writer, number: int) -> Mail:
     )
     return write.mail(
         f"soak-{number:05}",
-        world.JOINERY,
-        f"Buyer {number} <buyer{number}@{world.JOINERY.domain}>",
+        party,
+        f"Buyer {number} <buyer{number}@{party.domain}>",
         f"Purchase order {order}",
         f"Good morning,\n\nPlease supply the following against our purchase order {order}:\n\n"
         f"{rows}\nDeliver to Unit 9, Carkeel Road, Saltash. Please confirm the order.\n\n"

@@ -61,9 +61,10 @@ class Connection(ConnectionBase):  # type: ignore[misc]
 
     def _run(self, command: list[str], content: bytes | None) -> Any:
         keeper = str(self._play_context.remote_addr)
+        # As MailRoot.enter says, which a plugin cannot import.
+        inside = ("-m", "-p", "-u", "-i", "-C", "-n", "-r", "-w")
         return subprocess.run(
-            # As MailRoot.enter says, which a plugin cannot import.
-            ["nsenter", "-t", keeper, "-m", "-p", "-u", "-i", "-C", "-r", "-w", "--", *command],
+            ["nsenter", "-t", keeper, *inside, "--", *command],
             input=content or b"",
             capture_output=True,
             check=False,
