@@ -34,8 +34,8 @@ from .reading import Reading
 from .records import records_at
 from .remarks import may_remark, speaks_of_goods, speaks_of_line
 from .tabular import table_at
-from .units import unit_behind
 from .unitprice import prices_of_one
+from .units import unit_behind
 from .words import is_tax_label, sums_up
 
 _MOST_CHARACTERS = 200_000

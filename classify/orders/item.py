@@ -310,9 +310,10 @@ def _weight(line: str, figure: Figure) -> float:
         at_end = True
         weight += 2
     marked = bool(_MARKER_BEFORE.search(before))
-    if marked or (priced := _is_at_price(line, figure)):
+    priced = not marked and _is_at_price(line, figure)
+    if marked or priced:
         weight += 2.5 if not at_start else 0
-        at_end = at_end or not marked and priced
+        at_end = at_end or priced
     if figure.unit and figure.unit.unit.code in NEVER_ORDERED:
         weight -= 3  # nobody orders millimetres of anything
     led = _UNIT_LEADS.search(before)
