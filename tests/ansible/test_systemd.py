@@ -123,7 +123,7 @@ def test_a_killed_service_is_started_again_and_mail_flows(room: BootedRoom) -> N
     before = room.root.processes("postroom")
     room.root.systemctl("kill", "--kill-whom=main", "--signal=KILL", "postroom")
     wait_until(
-        lambda: _restarts(room) == 1 and _is_in_state(room, "active"), 30, "a restart", room.journal
+        lambda: _restarts(room) == 1 and _is_in_state(room, "active"), 60, "a restart", room.journal
     )
     assert not before.keys() & room.root.processes("postroom").keys()
     _order_arrives(room, 5)
@@ -141,7 +141,7 @@ def test_a_service_that_cannot_start_is_tried_until_it_can(room: BootedRoom) -> 
         lambda: room.root.systemctl("status", "postroom", check=False),
     )
     room.root.run("mv", *reversed(aside))
-    wait_until(lambda: _is_in_state(room, "active"), 30, "the service to be up", room.journal)
+    wait_until(lambda: _is_in_state(room, "active"), 60, "the service to be up", room.journal)
     _order_arrives(room, 6)
 
 
@@ -200,7 +200,9 @@ def test_uninstalling_leaves_no_process_and_no_unit(room: BootedRoom) -> None:
     room.play(playbook="uninstall")
     assert _all_of_postroom(room) == []
     assert room.root.systemctl("list-unit-files", "postroom*", "--no-legend", check=False) == ""
-    assert room.root.show("postfix@-.service", "ActiveState") == {"ActiveState": "active"}
+    assert room.root.show("postfix", "ActiveState") == {"ActiveState": "active"}
+    # Before Debian 13 that unit only stands for others and has no process of its own.
+    assert any("/postfix/sbin/master" in line for line in room.root.processes().values())
 
 
 def _restarts(room: BootedRoom) -> int:
