@@ -41,7 +41,7 @@ class AsideModel:
     likely: float  # and from which another one does
 
     def among(self, sentences: Sequence[Doubtful]) -> frozenset[str]:
-        """Those of the sentences that are asides; two milliseconds each.
+        """Those of the sentences that are asides; some six milliseconds each.
 
         Raises ModelError when the runtime fails.
         """
