@@ -46,12 +46,12 @@ def extract_order(
 def extract_from_text(
     message: Message, section: OrdersSection, asides: frozenset[str]
 ) -> tuple[Order, tuple[Doubtful, ...]]:
-    """The same of a message that was read before, attachments' contents included."""
+    """The same of a message that was read before; known asides leave none to ask about."""
     from .classify import orders
     from .teaching import means_of
 
     order = orders.extract(message, means_of(section), asides)
-    return order, orders.doubtful(message, order)
+    return order, () if asides else orders.doubtful(message, order)
 
 
 def read_leaves(raw: bytes, limits: ReadingSection) -> list[dict[str, Any]]:

@@ -7,18 +7,14 @@ Limits: the "R" of South Africa begins codes as well; it is money behind "@" or 
 
 import re
 
-from .currency import MARK
+from .currency import LEADING, MARK
 
-_CODES = (
-    "EUR|USD|GBP|CHF|RUB|PLN|CZK|INR|SEK|NOK|DKK|CNY|KZT|ZAR|AUD|CAD|AED|HKD|KES|NGN|GHS|EGP|PKR|BDT"
-    "|LKR|SGD|MYR|IDR|PHP|VND|NZD|MXN|BRL|HUF|RSD|MDL|AZN|UZS|TZS|UGX|ILS|SAR|QAR|THB"
-)
 MONEY_BEHIND = re.compile(rf"[ \u00a0\u202f]?{MARK}", re.IGNORECASE)
-MONEY_BEFORE = re.compile(rf"(?:[€$£₽¥₴₸₹]|\b(?:{_CODES})|\bRs\.?) ?$")
+MONEY_BEFORE = re.compile(rf"(?:[€$£₽¥₴₸₹]|\b(?:{LEADING})|\bRs\.?) ?$")
 FLAT = "/-"  # "Rs. 182/-": a hundred and eighty-two, flat
 PRICE_SIGN = re.compile(r"(?:@|(?<!\w)à)\s?$")
 CENTS = re.compile(r"[.,]\d\d$")
-_GLUED = re.compile(rf"(?<!\w)(?:{_CODES}|Rs\.?)$")
+_GLUED = re.compile(rf"(?<!\w)(?:{LEADING}|Rs\.?)$")
 _RAND = re.compile(r"(?<![\w.-])R ?$")
 
 

@@ -24,7 +24,7 @@ from .lines import SURE
 from .noise import is_noise
 from .numbers import has_digit
 from .prose import continues, split_sentences
-from .remarks import speaks_of_goods, squeezed
+from .remarks import names_any, names_of, squeezed
 
 MOST = 60
 _MOST_CHARACTERS = 20_000
@@ -65,9 +65,9 @@ def doubtful(message: Message, order: Order) -> tuple[Doubtful, ...]:
     )
     if len(asked) > MOST:
         return ()
+    names = names_of(order.lines)
     return tuple(
-        Doubtful(text=one, is_grave=is_grave(one) or speaks_of_goods([(one, "")], order.lines))
-        for one in asked
+        Doubtful(text=one, is_grave=is_grave(one) or names_any(one, names)) for one in asked
     )
 
 

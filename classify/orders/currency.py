@@ -94,12 +94,15 @@ _WORDS = {
     "thb": "THB",
     "r": "ZAR",
 }
+# Codes that stand before an amount, too ("USD41.00").
+LEADING = (
+    "EUR|USD|GBP|CHF|RUB|PLN|CZK|INR|SEK|NOK|DKK|CNY|KZT|ZAR|AUD|CAD|AED|HKD|KES|NGN|GHS|EGP|PKR|BDT"
+    "|LKR|SGD|MYR|IDR|PHP|VND|NZD|MXN|BRL|HUF|RSD|MDL|AZN|UZS|TZS|UGX|ILS|SAR|QAR|THB"
+)
 # What may stand beside an amount; used by who reads text to know money from quantities.
 MARK = (
-    r"(?:[€$£₽¥₴₸₹]|(?<![^\W\d])(?:zł\b|Kč\b|(?:EUR|Euro|USD|US\$|GBP|CHF|PLN|CZK|RUB|RUR"
-    r"|KZT|BYN|UAH|CNY|SEK|NOK"
-    r"|DKK|JPY|INR|AUD|CAD|ZAR|AED|HKD|KES|NGN|GHS|EGP|PKR|BDT|LKR|SGD|MYR|IDR|PHP|VND|NZD|MXN|BRL|HUF|RSD|MDL"
-    r"|AZN|UZS|TZS|UGX|ILS|SAR|QAR|THB)\b|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
+    rf"(?:[€$£₽¥₴₸₹]|(?<![^\W\d])(?:zł\b|Kč\b|(?:{LEADING}|Euro|US\$|RUR|BYN|UAH|JPY)\b"
+    r"|(?:руб(?:лей|ля|ль)?|евро|долл(?:аров|ара)?|тенге|грн|юан(?:ей"
     r"|я|ь))\b\.?"
     r"|р\.(?!\s?п)|р\b(?![-/])|fr\.))"
 )

@@ -88,8 +88,18 @@ def speaks_of_goods(sentences: Iterable[tuple[str, str]], found: Iterable[OrderL
     left = [again for said, read in sentences if (again := _said_besides(said, read))]
     if not left:
         return False
-    names = {name for line in found for name in _names(line)}
+    names = names_of(found)
     return any(not names.isdisjoint(again) for again in left)
+
+
+def names_of(found: Iterable[OrderLine]) -> frozenset[str]:
+    """What the goods of some lines are called by."""
+    return frozenset(name for line in found for name in _names(line))
+
+
+def names_any(said: str, names: frozenset[str]) -> bool:
+    """True when a sentence names goods of `names_of`, and was not read."""
+    return not names.isdisjoint(_said_besides(said, ""))
 
 
 def _heads(said: str) -> bool:

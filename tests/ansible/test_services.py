@@ -113,7 +113,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Room]:
             ours, outside = (stack.enter_context(Network()) for _ in range(2))
         except (Forbidden, OSError) as forbidden:
             pytest.skip(f"this machine forbids a systemd or a network of our own: {forbidden}")
-        _fetch(root)
+        root.fetch(*_PACKAGES)
         joined(ours, f"{_ADDRESS}/24", outside, f"{_CUSTOMER.address}/24")
         stack.enter_context(ours.inside())
         root.move()
@@ -217,13 +217,6 @@ def test_all_is_back_after_a_power_cut(room: _Room) -> None:
 
 def test_the_run_after_it_changes_nothing(room: _Room) -> None:
     assert "changed=0" in room.play()
-
-
-def _fetch(root: BootedRoot) -> None:
-    """Brings the packages, but installs none of them: that is the playbook's."""
-    apt = ("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "--yes", "--no-install-recommends")
-    root.run(*apt, "update")
-    root.run(*apt, "install", "--download-only", *_PACKAGES)
 
 
 def _all_is_up(room: _Room) -> None:
