@@ -3,7 +3,8 @@
 In: a top-level function of ours and picklable arguments. Out: its result, or a WorkerLost that
 says why there is none. Each worker is a fresh interpreter (worker.py) behind a socket pair, with
 limits on CPU time, memory and wall time per job; a worker that dies or is too late is killed and
-replaced while its neighbours go on.
+replaced while its neighbours go on. Only what a job did counts against it: the start of its worker,
+a kill from outside and time spent waiting for a processor do not.
 
 The answer of a worker that read hostile bytes is itself not trusted: it is unpickled with a
 closed list of types, so that a parser taken over by its input cannot run code in the service.
@@ -25,6 +26,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from enum import Enum
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from postroom import maillog, metrics
@@ -34,6 +36,7 @@ from postroom.lineage import environment_for_child
 
 T = TypeVar("T")
 
+READY = b"+"  # a worker's first octet: it has started
 LENGTH = struct.Struct("!Q")
 CHUNK = 262_144  # octets that a first read takes, and that are sent together with their length
 # What unpickling an answer that nobody of ours wrote ends in.
@@ -49,6 +52,10 @@ _LARGEST_ANSWER = 1 << 30  # octets
 _DYING_S = 0.5  # from the end of its socket to the end of a process
 _LARGE = 1_048_576  # octets of a request; such jobs take long
 _RECYCLE_AFTER = 10_000  # jobs; caps what slow leaks in foreign parsers can hold
+# More tries for a job whose worker died for no limit of ours. A kill is the doing of somebody else
+# (the kernel, for memory; an operator), and the next may be near.
+_MORE_TRIES = {"worker-crashed": 1, "worker-killed": 2}
+_STARVED = 0.5  # part of its deadline that a job waited for a processor: then the machine was late
 
 
 def framed(octets: bytes) -> tuple[bytes, ...]:
@@ -58,7 +65,7 @@ def framed(octets: bytes) -> tuple[bytes, ...]:
 
 
 class WorkerLost(PermanentFailure):
-    """A job has no result; reason is worker-timeout, -cpu, -memory, -crashed or -bug.
+    """A job has no result; reason is worker-timeout, -cpu, -memory, -crashed, -killed or -bug.
 
     Permanent, because the same bytes would end the same way; the caller sends them to review.
     """
@@ -95,19 +102,22 @@ class WorkerPool:
         """The function's result, worked out in a worker.
 
         A worker that dies for no limit of ours (a crash, a kill from outside) costs the job one
-        more try. Raises WorkerLost when the job broke a limit or two workers, and
-        TemporaryFailure(busy) when no worker came free in time.
+        more try, or two. Raises WorkerLost when the job broke a limit or its workers, and
+        TemporaryFailure(busy) when no worker came free in time or the machine was too slow.
         """
         if self._section.workers == 0:
             return function(*arguments)
         request = pickle.dumps((function, arguments), protocol=5)
-        try:
-            result: T = await self._run_once(request)
-        except WorkerLost as lost:
-            if lost.reason != "worker-crashed":
-                raise
-            result = await self._run_once(request)
-        return result
+        tries = dict(_MORE_TRIES)
+        while True:
+            try:
+                result: T = await self._run_once(request)
+            except WorkerLost as lost:
+                if not tries.get(lost.reason):
+                    raise
+                tries[lost.reason] -= 1
+            else:
+                return result
 
     async def _run_once(self, request: bytes) -> Any:
         if len(request) < _LARGE:
@@ -120,10 +130,15 @@ class WorkerPool:
 
     async def _work(self, request: bytes) -> Any:
         worker = await self._free_worker()
+        waited_before = worker.waited_s()
         try:
             async with asyncio.timeout(self._section.deadline):
                 result = await worker.run(request)
         except TimeoutError as error:
+            waited_s = worker.waited_s() - waited_before
+            if waited_s >= self._section.deadline * _STARVED:
+                self._replace(worker, "worker-starved")
+                raise TemporaryFailure("busy", error) from error
             self._replace(worker, "worker-timeout")
             raise WorkerLost("worker-timeout", error) from error
         except WorkerLost as lost:
@@ -143,9 +158,23 @@ class WorkerPool:
         self.start()
         while True:
             worker = await self._next_idle()
-            if not worker.has_died:
-                return worker
-            self._replace(worker, "worker-died-idle")  # while it was idle: no job's fault
+            if worker.has_died:
+                self._replace(worker, "worker-died-idle")  # while it was idle: no job's fault
+                continue
+            if not worker.is_ready:
+                await self._started(worker)
+            return worker
+
+    async def _started(self, worker: "_Worker") -> None:
+        """Waits until a new worker takes jobs. Raises TemporaryFailure(busy)."""
+        try:
+            await self._in_time(worker.start())
+        except (OSError, EOFError) as error:
+            self._replace(worker, "worker-died-starting")
+            raise TemporaryFailure("busy", error) from error
+        except BaseException:
+            self._idle.put_nowait(worker)  # it goes on starting; the next job finds it further on
+            raise
 
     async def _next_idle(self) -> "_Worker":
         with contextlib.suppress(asyncio.QueueEmpty):
@@ -181,6 +210,8 @@ class _Worker:
 
     def __init__(self, section: ReadingSection, preload: tuple[str, ...]) -> None:
         self.jobs = 0
+        self.is_ready = False
+        self._starting: asyncio.Task[None] | None = None
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._socket = ours
@@ -198,6 +229,24 @@ class _Worker:
                 stdin=subprocess.DEVNULL,
                 env=environment,
             )
+
+    async def start(self) -> None:
+        """Returns when it has imported what it needs. Raises EOFError or OSError if it died."""
+        if self._starting is None:
+            self._starting = asyncio.create_task(self._take_sign())
+        # Shared by all who wait, so that one who gives up takes no octet with him.
+        await asyncio.shield(self._starting)
+
+    async def _take_sign(self) -> None:
+        if not await asyncio.get_running_loop().sock_recv(self._socket, len(READY)):
+            raise EOFError
+        self.is_ready = True
+
+    def waited_s(self) -> float:
+        """How long it has waited for a processor so far (proc(5), schedstat); 0.0 if unknown."""
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text().split()[1]) / 1e9
+        return 0.0
 
     async def run(self, request: bytes) -> Any:
         loop = asyncio.get_running_loop()
@@ -247,9 +296,12 @@ class _Worker:
     def _cause_of_death(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(_DYING_S)
-        return "worker-cpu" if self._process.returncode == -signal.SIGXCPU else "worker-crashed"
+        died_of = {-signal.SIGXCPU: "worker-cpu", -signal.SIGKILL: "worker-killed"}
+        return died_of.get(self._process.returncode, "worker-crashed")
 
     def kill(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
         self._socket.close()
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()

@@ -1,8 +1,9 @@
 """One worker process of the pool: take a job from the socket, run it under limits, answer.
 
-Started by pool.py as `python -m postroom.reading.worker FD MEMORY CPU MODULE...`. It may write
-no files and no core dumps, and dies with its parent. Memory is limited as address space above what
-the interpreter and its libraries took at the start; CPU time anew for each job.
+Started by pool.py as `python -m postroom.reading.worker FD MEMORY CPU MODULE...`; it says READY
+when it has imported its modules. It may write no files and no core dumps, and dies with its parent.
+Memory is limited as address space above what the interpreter and its libraries took at the start;
+CPU time anew for each job.
 """
 
 import contextlib
@@ -18,7 +19,7 @@ from typing import Any
 from postroom import heap
 from postroom.lineage import die_with_parent
 
-from .pool import CHUNK, LENGTH, framed
+from .pool import CHUNK, LENGTH, READY, framed
 
 
 def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
@@ -30,6 +31,7 @@ def main(fd: int, memory: int, cpu: float, preload: list[str]) -> None:
     _confine(memory)
     with socket.socket(fileno=fd) as parent, contextlib.suppress(EOFError, ConnectionError):
         parent.setblocking(True)
+        parent.sendall(READY)
         while True:
             function, arguments = pickle.loads(_receive(parent))
             _allow_cpu(cpu)

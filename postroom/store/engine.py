@@ -127,8 +127,10 @@ def _not_made(error: DBAPIError) -> LookupError | None:
 def _connect_args(url: str) -> dict[str, Any]:
     """What PostgreSQL is told when we connect, so that neither side waits for one that is gone.
 
-    A host that loses its power says no goodbye: without the first setting its open transaction,
-    and the locks it holds, would last until TCP's keep-alive ends it, two hours by default.
+    A host that loses its power says no goodbye: its open transaction, and the locks it holds, would
+    last until TCP gives it up, after a quarter of an hour or two hours by default. The first
+    setting ends one that waits for its next statement, the others one that waits for the rest of a
+    batch.
     """
     if not url.startswith("postgresql"):
         return {}
@@ -137,6 +139,8 @@ def _connect_args(url: str) -> dict[str, Any]:
         "tcp_keepalives_idle": _SILENCE_S,
         "tcp_keepalives_interval": _SILENCE_S,
         "tcp_keepalives_count": 2,
+        # What was sent and is not acknowledged keeps keep-alives from being sent at all.
+        "tcp_user_timeout": 2 * _SILENCE_S * 1000,
     }
     return {
         "options": " ".join(f"-c {name}={value}" for name, value in session.items()),

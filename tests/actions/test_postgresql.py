@@ -32,6 +32,7 @@ from postroom.store.upgrade import upgrade
 from tests.fakes import postgresql
 from tests.fakes.post import NOW, simple_action, take
 from tests.postroom.test_operating import ORDER, put_in_review
+from tests.sandbox.postfix import LOOPBACK, free_ports
 from tests.sandbox.waiting import wait_until
 
 pytestmark = [
@@ -342,6 +343,27 @@ def test_a_database_that_takes_no_writes_after_a_fail_over_is_a_temporary_failur
     with pytest.raises(TemporaryFailure, match="database"), standby.transaction() as connection:
         connection.execute(text("CREATE TABLE anything (id integer)"))
     standby.close()
+
+
+def test_a_session_gives_a_lost_host_up_in_seconds() -> None:
+    # Over TCP: on a unix socket the server has no use for these.
+    with tempfile.TemporaryDirectory(prefix="pg-") as name:
+        listen = (LOOPBACK, free_ports(1)[0])
+        with postgresql.PostgreSql(Path(name), listen=listen) as running:
+            opened = Database(running.create("lost"))
+            with opened.reading() as connection:
+                told = [
+                    connection.execute(text(f"SHOW {setting}")).scalar_one()
+                    for setting in (
+                        "idle_in_transaction_session_timeout",
+                        "tcp_keepalives_idle",
+                        "tcp_keepalives_interval",
+                        "tcp_keepalives_count",
+                        "tcp_user_timeout",
+                    )
+                ]
+            opened.close()
+    assert told == ["10s", "5", "5", "2", "10000"]
 
 
 def test_an_order_from_an_author_in_another_case_waits_for_its_turn(database: Database) -> None:

@@ -90,6 +90,11 @@ def devour() -> int:
     return len(bytearray(1_000_000_000))
 
 
+def slay() -> None:
+    """What a kill from outside looks like."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGSEGV)
 

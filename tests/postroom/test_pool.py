@@ -1,6 +1,7 @@
 """Worker processes: limits hold, the dead are replaced, neighbours never notice."""
 
 import asyncio
+import contextlib
 import io
 import os
 import pickle
@@ -14,7 +15,8 @@ import pytest
 from postroom.clock import SystemClock
 from postroom.config import Config, ReadingSection
 from postroom.examiner import Examiner
-from postroom.reading.pool import WorkerLost, WorkerPool, _Closed
+from postroom.failure import Failure, TemporaryFailure
+from postroom.reading.pool import WorkerLost, WorkerPool, _Closed, _Worker
 from postroom.verdict import Result
 from tests.fakes.jobs import (
     burn,
@@ -23,6 +25,7 @@ from tests.fakes.jobs import (
     die,
     double,
     held,
+    slay,
     stumble,
     wait,
     write_a_file,
@@ -48,6 +51,7 @@ def _workers_find_the_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
         (burn, "worker-cpu"),
         (devour, "worker-memory"),
         (die, "worker-crashed"),
+        (slay, "worker-killed"),
         (stumble, "worker-bug"),
         (crafted_answer, "worker-crashed"),
         (write_a_file, "worker-bug"),
@@ -119,6 +123,78 @@ def test_a_worker_killed_from_outside_at_work_costs_no_job() -> None:
             await asyncio.sleep(0.1)
             os.kill(pid, signal.SIGKILL)
             assert await job != pid
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+async def _warm(pool: WorkerPool) -> None:
+    while True:
+        with contextlib.suppress(TemporaryFailure):
+            assert await pool.run(double, 21) == 42
+            return
+
+
+def test_the_start_of_a_worker_is_not_the_job_s_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_to_import.py").write_text("import time; time.sleep(3)")
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+
+    async def scene() -> None:
+        limits = LIMITS.model_copy(update={"workers": 1, "deadline": 1.0})
+        pool = WorkerPool(limits, ("slow_to_import", "tests.fakes.jobs"))
+        try:
+            with pytest.raises(TemporaryFailure, match="busy"):
+                await pool.run(double, 1)
+            started = pool.pids
+            await _warm(pool)  # it goes on starting meanwhile
+            assert pool.pids == started
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_workers_that_cannot_start_are_no_message_s_fault() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS, ("no_such_module",))
+        try:
+            with pytest.raises(TemporaryFailure, match="busy"):
+                await pool.run(double, 1)
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize(("waited_s", "failure"), [(0.0, WorkerLost), (0.6, TemporaryFailure)])
+def test_a_job_that_waited_for_a_processor_comes_again(
+    waited_s: float, failure: type[Failure], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS.model_copy(update={"workers": 1, "deadline": 1.0}))
+        try:
+            await _warm(pool)
+            waits = iter([0.0, waited_s])
+            monkeypatch.setattr(_Worker, "waited_s", lambda _: next(waits))
+            with pytest.raises(failure):
+                await pool.run(wait, 60.0)
+        finally:
+            pool.stop()
+
+    asyncio.run(scene())
+
+
+def test_waiting_for_a_processor_is_seen() -> None:
+    async def scene() -> None:
+        pool = WorkerPool(LIMITS.model_copy(update={"workers": 1}))
+        try:
+            pid = await pool.run(wait, 0.0)
+            (worker,) = pool._all
+            assert worker.pid == pid
+            assert 0.0 < worker.waited_s() < 60.0
         finally:
             pool.stop()
 

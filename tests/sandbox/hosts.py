@@ -244,6 +244,11 @@ class Site(Assembly):
         logs = [*sorted(self.folder.glob("host*.log")), self.folder / "erp.log"]
         told = [f"--- {log.name}\n" + "\n".join(_last(log)) for log in logs if log.exists()]
         told += ["--- not done", *(str(tuple(row)) for row in unfinished)]
+        sessions = self.rows(
+            "SELECT client_addr, state, wait_event, now() - xact_start, left(query, 60)"
+            " FROM pg_stat_activity WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid()"
+        )
+        told += ["--- open transactions", *(str(tuple(row)) for row in sessions)]
         return "\n".join([*told, "--- postfix", self.postfix.tail(30)])
 
     def _start(self) -> None:

@@ -216,7 +216,8 @@ def _judge(report: Report, found: list[Outcome], stack: Stack) -> None:
             continue
         if len(outcome.erp) != 1:
             report.problems.append(
-                f"{name}: {len(outcome.erp)} orders in the ERP; {outcome.actions}"
+                f"{name}: {len(outcome.erp)} orders in the ERP; {outcome.outcome}"
+                f" {outcome.reasons}; {outcome.actions}"
             )
         for record in outcome.erp:
             wanted = outcome.mail.expected
