@@ -229,6 +229,11 @@ class Classifier:
             maillog.degraded(part="asides", reason=str(error))
             return frozenset()
 
+    def orders(self, message: Message) -> bool:
+        """Whether the model is sure that a message orders, whatever rules say of it."""
+        said = self.classify(message).scores
+        return said.get("purchase_order", 0.0) >= self._section.threshold
+
     def _ask(self, model: Model | None, question: Callable[[Model], T]) -> T | None:
         """What a model says; None where it cannot be used, or no longer."""
         if model is None:

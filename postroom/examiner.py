@@ -17,6 +17,7 @@ from . import jobs, metrics
 from .actions import wording
 from .classification import Classification
 from .classify.classifier import Classifier
+from .classify.orders import known_to_order
 from .classify.orders.templatefile import load_templates
 from .clock import Clock
 from .config import Config
@@ -146,15 +147,30 @@ class Examiner:
         """The order or invoice in a message. Raises WorkerLost.
 
         Where sentences around the goods leave it in doubt, the classifier says which of them are
-        asides, and the message is read again without those.
+        asides, and the message is read again without those. It says too whether a message orders
+        that has no word for it.
         """
         order, doubtful = await self._extract(message, frozenset())
-        if not doubtful:
-            return order
+        known = await self._known_to_order(message, order)
+        if known.complete or not doubtful:
+            return known
         asides = await asyncio.get_running_loop().run_in_executor(
             self._classifying, self.classifier.asides, doubtful
         )
-        return (await self._extract(message, asides))[0] if asides else order
+        if not asides:
+            return order
+        order, _ = await self._extract(message, asides)
+        return await self._known_to_order(message, order)
+
+    async def _known_to_order(self, message: Message, order: Order) -> Order:
+        """The order, complete where nothing but a word for it was missing and it surely is one."""
+        known = known_to_order(order)
+        if order.complete or not known.complete:
+            return order
+        orders = await asyncio.get_running_loop().run_in_executor(
+            self._classifying, self.classifier.orders, message
+        )
+        return known if orders else order
 
     async def _extract(
         self, message: Message, asides: frozenset[str]

@@ -16,13 +16,13 @@ from postroom.order import Order
 
 from .asides import doubtful
 from .hostile import Unreadable
-from .judge import judged
+from .judge import judged, known_to_order
 from .known import read_known
 from .mail import read_mail
 from .means import Means
 from .reading import Reading
 
-__all__ = ["Means", "doubtful", "extract", "extract_document"]
+__all__ = ["Means", "doubtful", "extract", "extract_document", "known_to_order"]
 
 _NONE = Means()
 

@@ -15,9 +15,10 @@ from postroom.order import Order, OrderKind, OrderLine
 
 from .heading import amounts_agree
 from .hostile import MOST_LINES
-from .lines import SURE, by_one_rule, divided, numbered
+from .lines import SURE, by_one_rule, divided, numbered, with_bare_sizes_unsure
 from .reading import Reading
 
+KIND_UNSURE = "kind-unsure"
 _UNPROVED = 0.8
 # Worth telling, but no reason to stop an order.
 _HARMLESS = frozenset({"tax-id-invalid", "currency-unsaid"})
@@ -29,7 +30,7 @@ def judged(reading: Reading) -> Order:
     lines = numbered(reading.lines[:MOST_LINES])
     kind = reading.kind or (OrderKind.ORDER if lines else OrderKind.NONE)
     problems = list(reading.problems)
-    lines = by_one_rule(_totals_for_prices(lines, reading))
+    lines = with_bare_sizes_unsure(by_one_rule(_totals_for_prices(lines, reading)))
     if len(reading.lines) > MOST_LINES:
         problems.append("too-many-lines")
     total = reading.total
@@ -59,6 +60,12 @@ def judged(reading: Reading) -> Order:
         problems=tuple(dict.fromkeys(problems)),
     )
     return replace(order, complete=_is_complete(order))
+
+
+def known_to_order(order: Order) -> Order:
+    """The order without the doubt that no word of it orders: who knows mail says that it does."""
+    known = replace(order, problems=tuple(one for one in order.problems if one != KIND_UNSURE))
+    return replace(known, complete=_is_complete(known))
 
 
 def _totals_for_prices(lines: tuple[OrderLine, ...], reading: Reading) -> tuple[OrderLine, ...]:

@@ -7,6 +7,8 @@ through a discount or with VAT on top; a number with two readings and no proof i
 Limits: totals are proved to the cent that rounding allows, at most 0.5 % off.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -22,6 +24,7 @@ from .units import code_of
 SURE = 0.85  # from here on a line may go to the ERP without a person
 _VAT_RATES = tuple(Decimal(rate) for rate in "20 19 10 7 22 21 5.5 8 23 24 25 5 8.1 18 12".split())
 _DOUBTED = 0.6
+_SIZE_LAST = re.compile(r"\d\s?(?P<unit>[^\W\d_]{1,3})\.?$")  # "Onions 20 kg"
 _MOST_COMBINATIONS = 32
 
 
@@ -179,6 +182,25 @@ def by_one_rule(lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
         if agrees is False
         else line
         for line, agrees in zip(lines, exact, strict=True)
+    )
+
+
+def with_bare_sizes_unsure(lines: tuple[OrderLine, ...]) -> tuple[OrderLine, ...]:
+    """Among "Onions 20 kg x 2" and its like, "Garlic 1 kg" may be one's size, and no quantity."""
+    sizes = Counter(
+        size["unit"].lower()
+        for line in lines
+        if not line.unit and (size := _SIZE_LAST.search(line.description))
+    )
+    return tuple(
+        replace(
+            line,
+            confidence=min(line.confidence, _DOUBTED),
+            problems=tuple(dict.fromkeys((*line.problems, "quantity-ambiguous"))),
+        )
+        if sizes[line.unit.strip(".").lower()] > 1 and line.total is None
+        else line
+        for line in lines
     )
 
 

@@ -412,3 +412,11 @@ def test_features_and_model_agree_on_their_size() -> None:
     scores = Model(SHIPPED, concepts.load()).score(found)
     assert scores.contributions.shape == (len(found.ids), 7)
     assert 0.5 < scores.signs.familiarity <= 1.0
+
+
+def test_what_orders_is_told_without_a_word_for_it_and_whatever_rules_say() -> None:
+    goods = "Malt pale 25 kg - 22 sacks\nMunich 25 kg - 4 sacks\nFlaked oats 20 kg - 2 sacks"
+    listed = mail(f"Hi Tom,\n\nhere is the list for Tuesday:\n\n{goods}\n\nCheers\nMarcy", "", "en")
+    assert SHIPPED_CLASSIFIER.orders(listed)
+    assert not SHIPPED_CLASSIFIER.orders(PLAIN[2][1])
+    assert not SHIPPED_CLASSIFIER.orders(mail("Just to let you know that we moved.", "", "en"))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from email.headerregistry import Address as HeaderAddress
 from email.message import EmailMessage
 from email.utils import parseaddr
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ import yaml
 from rapidfuzz import fuzz
 
 from postroom.classify import aside_model
-from postroom.classify.orders import doubtful, extract, extract_document
+from postroom.classify.classifier import Classifier
+from postroom.classify.orders import doubtful, extract, extract_document, known_to_order
 from postroom.classify.orders.hostile import Unreadable
 from postroom.classify.orders.judge import judged
 from postroom.classify.orders.page import pages_of
 from postroom.classify.orders.pdf import read_pages
+from postroom.config import ClassificationSection
 from postroom.message import Message
 from postroom.order import Order, OrderLine
 from postroom.reading.reader import read
@@ -92,9 +95,21 @@ def mail_of(case: dict[str, Any]) -> bytes:
 
 def order_as_served(message: Message) -> Order:
     """The order in a message as the service reads it: again without its asides, if in doubt."""
-    order = extract(message)
+    order = _known(message, extract(message))
     asides = aside_model.load().among(doubtful(message, order))
-    return extract(message, asides=asides) if asides else order
+    return _known(message, extract(message, asides=asides)) if asides else order
+
+
+def _known(message: Message, order: Order) -> Order:
+    known = known_to_order(order)
+    if order.complete or not known.complete:
+        return order
+    return known if _classifier().orders(message) else order
+
+
+@cache
+def _classifier() -> Classifier:
+    return Classifier(ClassificationSection())
 
 
 def score_mail(case: dict[str, Any], group: str) -> Scored:

@@ -494,3 +494,22 @@ def test_a_line_that_its_document_deletes_is_never_sure() -> None:
     order = extract_document("order.xml", ubl.encode())
     assert order.lines[0].problems == ("line-deleted",)
     assert not order.complete
+
+
+@pytest.mark.parametrize(
+    ("last", "complete"),
+    [
+        ("Basil 2kg", False),  # among sizes: one of 2 kg, or two kilograms?
+        ("Basil 2kg x 3", True),
+        ("Basil 8 bunches", True),
+    ],
+)
+def test_a_size_without_a_quantity_is_unsure_among_sizes_with_one(
+    last: str, complete: bool
+) -> None:
+    body = f"Please supply:\n\nFlour 25kg x 6\nSugar 10kg x 4\n{last}\n\nThanks\nMick"
+    assert order_in(body).complete is complete
+
+
+def test_a_weight_among_counted_goods_is_a_quantity() -> None:
+    assert order_in("Please supply:\n\nLemons x 6\nLimes x 4\nBasil 2kg\n\nMick").complete

@@ -97,6 +97,32 @@ def test_an_order_in_doubt_is_read_again_without_its_asides(
         examiner.pool.stop()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("is_sure", [True, False])
+def test_an_order_without_a_word_for_it_is_one_where_the_classifier_is_sure(
+    monkeypatch: pytest.MonkeyPatch, is_sure: bool
+) -> None:
+    asked: list[str] = []
+
+    def orders(_: classifier.Classifier, of: Message) -> bool:
+        asked.append(of.new_text)
+        return is_sure
+
+    monkeypatch.setattr(classifier.Classifier, "orders", orders)
+    listed = "10 bags cement 25 kg\n4 pcs trowel 20 cm"
+    examiner = Examiner(Config(), SystemClock())
+    try:
+        order = asyncio.run(examiner.extract(message(listed)))
+        assert (order.complete, order.problems) == (is_sure, () if is_sure else ("kind-unsure",))
+        assert asyncio.run(examiner.extract(message(f"Please send:\n{listed}"))).complete
+        assert asked == [listed]  # where a word says it nobody need be asked
+        doubtful = asyncio.run(examiner.extract(message(f"{listed}\nor bricks, if cheaper")))
+        assert not doubtful.complete
+        assert asked == [listed]
+    finally:
+        examiner.pool.stop()
+
+
 class BusyPool(WorkerPool):
     """A pool without a free worker."""
 
