@@ -106,7 +106,7 @@ def read_mail(
         more.append("rows-struck")
     merged = replace(merged, problems=(*merged.problems, *more))
     completed = _completed(message, merged, kind, language, written)
-    return _judged_kind(completed, kind, documents, problems, heard)
+    return _judged_kind(completed, kind, documents, problems, message)
 
 
 def _kind(message: Message, heard: Message, names: tuple[str, ...]) -> Kind:

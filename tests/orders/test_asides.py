@@ -121,6 +121,11 @@ def test_whether_it_is_an_order_is_read_from_the_whole() -> None:
     assert not heard(message, left).complete
 
 
+def test_a_file_that_an_aside_announces_must_be_there() -> None:
+    announced = "The rest is in the attached list for the shed."
+    assert "attachment-missing" in heard(mail(f"{GOODS}\n{announced}\n"), announced).problems
+
+
 def test_ice_as_always_points_to_no_other_order() -> None:
     message = mail(f"{GOODS}\nSame driver as last time.\n")
     assert "refers-to-earlier-order" in extract(message).problems
