@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from . import yamls
 from .milter_client import Answer, MilterClient
 
 SCENARIOS = Path(__file__).parents[3] / "shared/conformance/milter/scenarios.yml"
@@ -16,7 +16,7 @@ def loaded() -> dict[str, Any]:
     """The file: `keys`, their DNS by name, and `scenarios`; both empty where it is absent."""
     if not SCENARIOS.exists():
         return {"keys": {}, "scenarios": []}
-    whole: dict[str, Any] = yaml.safe_load(SCENARIOS.read_text(encoding="utf-8"))
+    whole: dict[str, Any] = yamls.load(SCENARIOS)
     return whole
 
 

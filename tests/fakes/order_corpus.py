@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rapidfuzz import fuzz
 
 from postroom.classify import aside_model
@@ -29,6 +28,8 @@ from postroom.config import ClassificationSection
 from postroom.message import Message
 from postroom.order import Order, OrderLine
 from postroom.reading.reader import read
+
+from . import yamls
 
 _SURE = 0.85
 _ALIKE = 80.0
@@ -68,7 +69,7 @@ def score_all(root: Path) -> Iterator[Scored]:
     """Every document of the corpus, and of the samples where they are."""
     corpus = root / "tests" / "corpus" / "orders"
     for path in sorted(corpus.glob("mails_*.yaml")):
-        for case in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for case in yamls.load(path):
             yield score_mail(case, f"mail {path.stem.removeprefix('mails_')}")
     for path in sorted(corpus.glob("documents/*.json")):
         yield score_document(path)

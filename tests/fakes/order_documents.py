@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import yaml
+
+from . import yamls
 
 _FONT = "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"
 _BOLD = "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf"
@@ -106,7 +107,7 @@ def _table(made: Any, block: dict[str, Any]) -> None:
 def main(names: list[str]) -> None:
     """Writes each case's document and its expected lines into the corpus."""
     for name in names:
-        for case in yaml.safe_load(Path(name).read_text(encoding="utf-8")):
+        for case in yamls.load(Path(name)):
             target = _CORPUS / "documents" / case["file"]
             target.write_bytes(document(case))
             expected = {

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.config import Config
 from postroom.envelope import Envelope
 from postroom.milter.authenticate import Assumption, Authenticator
 from postroom.verdict import Result
+from tests.fakes import yamls
 from tests.fakes.dns import FakeResolver, ZoneLiteral
 from tests.fakes.moment import FixedClock
 
@@ -27,7 +27,7 @@ def cases() -> list[Any]:
         return []
     return [
         pytest.param(scenario["txt-records"], case, id=name)
-        for scenario in yaml.safe_load_all(SUITE.read_text(encoding="utf-8"))
+        for scenario in yamls.load_all(SUITE)
         for name, case in scenario["tests"].items()
     ]
 

@@ -6,9 +6,9 @@ from typing import Any
 import authres  # type: ignore[import-untyped]
 import authres.vbr  # type: ignore[import-untyped]
 import pytest
-import yaml
 
 from postroom.milter.border import claims_to_be
+from tests.fakes import yamls
 
 CASES = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "authres" / "cases.yml"
 
@@ -21,7 +21,7 @@ INCONSISTENT = {6, 10, 11}
 def cases() -> list[Any]:
     if not CASES.exists():
         return []
-    rows = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+    rows = yamls.load(CASES)
     return [pytest.param(number, row, id=str(number)) for number, row in enumerate(rows)]
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.config import Config
 from postroom.envelope import Envelope
 from postroom.milter.authenticate import Authenticator
 from postroom.verdict import Result
+from tests.fakes import yamls
 from tests.fakes.dns import FakeResolver
 from tests.fakes.moment import FixedClock
 
@@ -28,7 +28,7 @@ BY_HAND = {"dkimpy-ed25519test.msg"}
 def cases() -> list[Any]:
     if not CASES.exists():
         return []
-    rows = yaml.safe_load(CASES.read_text(encoding="utf-8"))
+    rows = yamls.load(CASES)
     return [pytest.param(row, id=row["file"]) for row in rows if row["file"] not in BY_HAND]
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.config import Config
 from postroom.envelope import Envelope
 from postroom.milter.authenticate import Assumption, Authenticator
 from postroom.verdict import DkimResult, DmarcResult, Result, SpfResult
+from tests.fakes import yamls
 from tests.fakes.dns import FakeResolver, Zone
 from tests.fakes.moment import FixedClock
 
@@ -26,7 +26,7 @@ def cases() -> list[Any]:
         return []
     return [
         pytest.param(case, discovery, id=f"{case['id']}-{discovery}")
-        for case in yaml.safe_load(CASES.read_text(encoding="utf-8"))["cases"]
+        for case in yamls.load(CASES)["cases"]
         for discovery in MODES[case["mode"]]
     ]
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.config import DnsSection
 from postroom.milter.resolver import DnsResolver, Resolver
 from postroom.milter.spf import check_helo, check_mail_from
 from postroom.verdict import SpfResult
+from tests.fakes import yamls
 from tests.fakes.dns import DnsServer, FakeResolver, Zone
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "conformance" / "spf"
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(not SUITE.exists(), reason="conformance data is 
 def cases() -> Iterator[Any]:
     if not SUITE.exists():
         return
-    for scenario in yaml.safe_load_all(SUITE.read_text(encoding="utf-8")):
+    for scenario in yamls.load_all(SUITE):
         zone, silent = _zone(scenario["zonedata"])
         for name, case in scenario["tests"].items():
             yield pytest.param(zone, silent, case, id=f"{scenario['description']}-{name}")

@@ -8,11 +8,11 @@ from time import process_time
 from typing import Any
 
 import pytest
-import yaml
 
 from postroom.reading.html import read_html
 from postroom.reading.quotes import divide, plain_lines
 from postroom.reading.reader import read
+from tests.fakes import yamls
 
 SUITE = Path(__file__).resolve().parents[3] / "shared" / "conformance"
 CASES = SUITE / "reply" / "cases.yml"
@@ -27,7 +27,7 @@ KEPT_SIGNATURE = (
 def cases() -> list[dict[str, Any]]:
     if not CASES.is_file():
         return []
-    found: list[dict[str, Any]] = yaml.safe_load(CASES.read_text("utf-8"))
+    found: list[dict[str, Any]] = yamls.load(CASES)
     return found
 
 
