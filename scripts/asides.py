@@ -36,7 +36,7 @@ _CORPUS = Path("classify/corpus/asides")
 _HEADS, _SAID, _TOGETHER, _DROPPED = 4, 96, 64, 0.3
 _EPOCHS, _BATCH, _RATE, _DECAY, _SMOOTHED, _WARMING = 10, 64, 1.5e-3, 0.02, 0.03, 50
 _TURNS = 4  # trainings without some of the files
-_TOGETHER = 20  # batches whose sentences are sorted by length
+_SORTED = 20  # batches whose sentences are sorted by length
 _LEAKS = 0.003  # of all sentences that are no asides, in the grave ones and in the others
 _FAR = -1e4  # added to the logit of what gets no attention
 
@@ -149,7 +149,7 @@ def _batches(
     corpus: Sentences, places: NDArray[np.int64], random: np.random.Generator
 ) -> list[NDArray[np.int64]]:
     """Places in batches whose sentences are about as long, in no order."""
-    size, batches = _BATCH * _TOGETHER, list[NDArray[np.int64]]()
+    size, batches = _BATCH * _SORTED, list[NDArray[np.int64]]()
     for begin in range(0, len(places), size):
         some = sorted(places[begin : begin + size], key=lambda place: len(corpus.contexts[place]))
         batches += [np.array(some[at : at + _BATCH]) for at in range(0, len(some), _BATCH)]

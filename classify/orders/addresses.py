@@ -29,7 +29,7 @@ _LABEL = Caseless(
     r"|(?:юридический |почтовый )?адрес(?: плательщика)?|плательщик"
     r"|(?:our |invoice |invoicing |billing |postal )?address|(?:bill|invoice|sold) to"
     r"|(?:rechnungs|firmen|post)?(?:adresse|anschrift)|rechnung an|rechnungsempfänger"
-    r"|adresse de facturation|dirección de facturación)\s*:\s*"
+    r"|adresse de facturation|dirección de facturación)\s*(?::\s*|$)"
 )
 _LONGEST_LABEL = 60  # characters of a line that a label stands in, with what follows it
 _MOST_LINES = 7
@@ -61,7 +61,7 @@ class Block:
 def block_at(lines: Sequence[str], place: int) -> Block | None:
     """The address whose label, and nothing else or a name, is lines[place]; None when none is."""
     line = lines[place]
-    match = _LABEL.match(line) if ":" in line and len(line) <= _LONGEST_LABEL else None
+    match = _LABEL.match(line) if len(line) <= _LONGEST_LABEL else None
     if match is None:
         return None
     beside = line[match.end() :].strip()

@@ -23,6 +23,7 @@ from .item import unbulleted
 from .lines import SURE
 from .noise import is_noise
 from .numbers import has_digit
+from .phrases import ORDERS
 from .prose import continues, split_sentences
 from .remarks import names_any, names_of, squeezed
 
@@ -151,13 +152,20 @@ def _asked(block: Sequence[_Stretch], goods: "_Goods") -> Iterator[str]:
                 yield sentence
 
 
+def _asks_for_more_below(sentence: str) -> bool:
+    """True for "Please send us", whose goods stand below."""
+    return sentence[-1].isalpha() and not has_digit(sentence) and bool(ORDERS.search(sentence))
+
+
 def _may_be_aside(sentence: str) -> bool:
     """False for headings, rows, and what words say all too clearly: "double it", "on hold"."""
     if len(sentence) > _LONGEST or "\t" in sentence:
         return False
     if sentence.endswith(":") and len(sentence.split()) < _MOST_NAMING:
         return False
-    if any(pattern.search(sentence) for pattern in CLEARLY_DOUBTS):
+    if _asks_for_more_below(sentence) or any(
+        pattern.search(sentence) for pattern in CLEARLY_DOUBTS
+    ):
         return False
     return has_digit(sentence) or not is_noise(sentence)
 

@@ -29,7 +29,8 @@ from .doubt_words import (
     WANTS_MORE,
     WISHES,
 )
-from .figures import Figure, counts_things, figures, is_time
+from .figures import Figure, counts_things, figures, fills, is_time
+from .gaps import heads_of_rows
 from .holding_words import MULTIPLIES
 from .item import unbulleted
 from .noise import is_noise, recalls, without_greeting
@@ -38,7 +39,7 @@ from .prose import only_noise, split_sentences
 from .prose_words import LEAD_WORDS, STARTS, STOP_NOUNS, VERB
 from .ranges import ranges
 from .references import introduces_list, is_hour_at_sea, is_limit, is_named, only_numbers_row
-from .units import NEVER_ORDERED
+from .units import NEVER_ORDERED, unit_of
 
 _UNSURE = 0.6
 _MOST_WORDS = 18  # of a description in running text
@@ -63,7 +64,10 @@ _LOOSE_END = re.compile(
     r"(?i)(?:(?<!\d)\sin$|\s(?:of|for|to|with|and|or|on|at|by|the|(?-i:[aвскуи])|или|для|на|по|от|до|из|за"
     r"|und|oder|für|mit|von|zu|auf|an|der|die|das|den)$|^(?:and|or|then|и|или|потом|und|oder|dann|also|sowie)\s)"
 )
-_MICRONS = re.compile(r"\d\s?my\b")  # "Folie 23 my"
+# No words of a speaker: "Folie 23 my", "thank you cards".
+_NO_SPEECH = re.compile(
+    r"\d\s?my\b|\b[Tt]hank[- ][Yy]ou(?= (?:(?i:card|sticker|tag|label|note|gift|bag)s?)\b)"
+)
 # A price nobody read, whatever its currency is called.
 _PRICE_LEFT = re.compile(
     r"@\s?[€$£]?\d|[€$£]\s?\d|\d\s?[€$£]|\s(?:at|@|à|zu je|je|по) (?:[A-Z]{2,3}\.? ?)?\d[\d.,]*$"
@@ -88,6 +92,8 @@ _PACKED_FIRST = Caseless(
 _SEVERAL = re.compile(
     r"(?i)^\d/\d{1,3}\s(?![\"”″]|inch|zoll|дюйм)|(?<!\d)[-–—:]\s?\d+\s?[,;](?!\d)|;\d"
 )
+_OPENS_TITLE = re.compile(r"[„“«\"]$")  # incense „Drei Könige“
+_LETTERS_BEFORE = re.compile(r"(?<!\S)[A-ZА-Я]{2,4} $")  # "filter CUK 26 009": a model
 _NUMBER_ENDS = re.compile(r"[^\W\d_]\s\d{1,4}$")
 _SIZED = re.compile(r"\d[\"”″'’]?\s?[xXхХ×*]\s?$")  # "2000 x 1000"
 _DESCRIBING = frozenset({"KGM", "GRM", "LTR", "MTR", "MTK", "TNE", "MTQ"})
@@ -111,6 +117,9 @@ _EXPLAINED = Caseless(
     r"|\b\d{1,2}\s?(?:am|pm|uhr|h)\b|\b\d{1,3}(?:st|nd|rd|th|-?го|-?й|-?е)\b|[$€£₽]\s?\d[\d.,\s]*"
     r"|(?<!\d)\d[\d.,\s]*(?:[$€£₽]|руб|eur\b|usd\b|gbp\b)"
 )
+# "Ship on one pallet please": how it is packed.
+_IN_ONE = Caseless(r"(?<!put )(?<!throw )(?<!pop )(?<!stick )(?<!\w)(?:on|onto|in|auf|на|в)\s$")
+_NO_GOODS_FOLLOW = Caseless(r"\s*(?:$|[.,;!)]|(?:please|pls|bitte|пожалуйста)\b)")
 _LISTED_BELOW = Caseless(
     r"\b(?:the|as|of) (?:following|below|undermentioned|below[- ]mentioned|listed)\b"
     r"|\b(?:folgende[nrs]?|nachfolgende[nrs]?|nachstehende[nrs]?|untenstehende[nrs]?)\b"
@@ -139,6 +148,7 @@ def audited(
     pool = [value for line in read for value in _values(line)] + list(totals)
     used = " | ".join(f"{line.sku} {line.gtin} {line.description}" for line in read)
     problems: list[str] = []
+    heads = heads_of_rows(lines)
     for line in _sentences(lines, tabled):
         if recalls(line):
             continue
@@ -150,7 +160,7 @@ def audited(
         if not is_noise(line):
             if _points(line):
                 problems.append("points-elsewhere")
-            if _wants_more(line, used, language, mark):
+            if line not in heads and _wants_more(line, used, language, mark):
                 problems.append("quantity-unsaid")
     return tuple(dict.fromkeys(problems))
 
@@ -208,7 +218,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
     if not (line.sku or line.gtin) and (_only_details(line.description) or _is_label(line)):
         return _weaker(line, "description-thin")
     if (
-        SPEECH.search(_MICRONS.sub(" ", line.description))
+        SPEECH.search(_NO_SPEECH.sub(" ", line.description))
         or _LOOSE_END.search(line.description)
         or (line.description[-1:].isdigit() and _OUT_OF.search(line.description))
         or _NEW_SENTENCE.search(line.description)
@@ -224,7 +234,7 @@ def doubted(line: OrderLine, language: str = "", mark: str = "") -> OrderLine:
         return _weaker(line, "quantity-ambiguous")
     if not _is_proved(line) and (_SEVERAL.search(line.description) or _ends_as_many(line)):
         return _weaker(line, "quantity-ambiguous")
-    if _is_proved(line) or not _holds_another(line.description, language, mark):
+    if _is_proved(line) or not _holds_another(line, language, mark):
         return line
     return _weaker(line, "quantity-ambiguous")
 
@@ -291,7 +301,9 @@ def _is_proved(line: OrderLine) -> bool:
     )
 
 
-def _holds_another(description: str, language: str, mark: str) -> bool:
+def _holds_another(line: OrderLine, language: str, mark: str) -> bool:
+    """True for a line whose name holds what may be ordered as well."""
+    description = line.description
     if len(description.split()) > _MOST_WORDS or _WHEN.search(description):
         return True  # more than a name
     if description.count("(") != description.count(")"):
@@ -301,16 +313,21 @@ def _holds_another(description: str, language: str, mark: str) -> bool:
         if "(" in before and ")" not in before[before.rfind("(") :]:
             continue
         if figure.numeral:
-            if not figure.weak:
+            if not figure.weak and not _OPENS_TITLE.search(before):
                 return True
             continue
         if figure.money or (figure.times and not _SIZED.search(before)):
             return True
         packed = _PACKED.search(description[: figure.number_start])
         code = figure.unit.unit.code if figure.unit else ""
-        if code in _AMOUNTS or (figure.unit is None and " " in _said(description, figure)):
+        if code in _AMOUNTS:
+            return True
+        apart = figure.unit is None and " " in _said(description, figure)
+        if apart and not (line.sku and _LETTERS_BEFORE.search(before)):
             return True
         describes = packed or behind.lstrip().startswith("/") or (code in _SHEETS and before)
+        closes = not behind.strip(" .")
+        describes = describes or (closes and fills(figure, unit_of(line.unit), line.quantity))
         if counts_things(figure) and not describes and figure.values[0] != 1:
             return True
         leads = not re.search(r"\w", before) and figure.unit is None and not figure.reference
@@ -410,6 +427,8 @@ def _is_explained(line: str, figure: Figure) -> bool:
         return True
     if is_hour_at_sea(line, figure.number_start):
         return True
+    if figure.weak and _IN_ONE.search(line[: figure.start]):
+        return _NO_GOODS_FOLLOW.match(line, figure.end) is not None
     if counts_things(figure):
         return False
     if figure.end == len(line.rstrip(" :")) and line.rstrip().endswith(":"):

@@ -19,7 +19,7 @@ from .addresses import block_at, may_be_address
 from .audit import audited, doubted, nameless, only_corrects
 from .caseless import Caseless
 from .closing import until_signature
-from .enumeration import counted_in_brackets, enumerated_among
+from .enumeration import counted_apart, enumerated_among
 from .figures import figures, measures
 from .gaps import has_gap
 from .item import Candidate, item, unbulleted, weakened
@@ -172,7 +172,7 @@ def _doubt_addresses(body: _Body) -> None:
 
 def _read_lists(body: _Body) -> None:
     candidates: dict[int, Candidate] = {}
-    for place, said in counted_in_brackets(body.lines, body.taken).items():
+    for place, said in counted_apart(body.lines, body.taken).items():
         body.lines[place] = said
     enumerated = enumerated_among(body.lines, body.tabled, body.language, body.mark)
     for place, line in enumerate(body.lines):
@@ -252,7 +252,12 @@ def _audit(body: _Body) -> None:
         for place, line in body.found
     ]
     spoken_of = [line for place, line in body.found if place not in body.tabled]
-    said = iter(parted(spoken_of, body.language))
+    told = {
+        f"{body.source}:{place + 1}"
+        for place, one in body.candidates
+        if place in alike and one.last and one.dashed
+    }
+    said = iter(parted(spoken_of, body.language, told))
     body.found = [
         (place, line if place in body.tabled else next(said)) for place, line in body.found
     ]

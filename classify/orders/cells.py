@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
+from .countwords import counts_alone
 from .currency import MARK
 from .numbers import readings
 from .pricebase import base_behind
@@ -112,7 +113,7 @@ def quantity_of(cell: Cell, mark: str = "") -> Measured:
     )
     problems = ("quantity-vague",) if _ROUGH.search(cell) else ()
     if found is None:
-        unit = rest if unit_of(rest) else ""
+        unit = rest if unit_of(rest) or counts_alone(f" {rest}", values[0] == 1) else ""
         return Measured(
             readings=values, unit=unit, problems=problems if unit else ("quantity-note",)
         )

@@ -54,6 +54,13 @@ _PERHAPS = frozenset(
     полосы полос отрезок отрезка отрезков шприц шприца шприцев кружка кружки кружек тарелка тарелки
     тарелок таблетка таблетки таблеток брусок бруска брусков""".split()
 )
+# A word shortened until no vowel is left: "6 bks brown paper". Sizes and stuff are so as well.
+_SHORT = re.compile(r"(?!y)[b-df-hj-np-tv-xz]{3,4}")
+_NO_UNITS = frozenset(
+    """pvc mdf dvd tft crt gps pcb ptz gfk hpl dsl nbr bnc xlr cctv hdtv std sml lrg med blk wht grn
+    brn dbl sgl hvy rnd sqr str gld slv mtl plt sst thk lng shrt bldg xxl mms lbs hrs mtrs
+    kgs""".split()
+)
 _LAST_WORD = re.compile(r"[\s,;(](?P<word>[^\W\d_]{2,5})\.?$")
 _COUNTS = re.compile(
     r"(?P<short>[A-ZА-ЯЁa-zа-яёäöüÄÖÜ][a-zа-яёäöü]{0,4}\.)\s+(?=\w)"
@@ -61,6 +68,7 @@ _COUNTS = re.compile(
 )
 _NUMBERED = re.compile(r"(?:^|\s)\d{1,4}\s?$")  # "20 St. - 10": those St. are the twenty's
 _NOUN_ALONE = re.compile(r"\s(?P<word>[A-ZÄÖÜ][a-zäöüß]{2,14})[\s.,;]*")
+_BEFORE_NOUN = re.compile(r"(?P<unit>[A-ZÄÖÜ][a-zäöüß]+) (?=[A-ZÄÖÜ][a-zäöüß]{2})")
 _ALONE = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,15})[\s.,;]*")
 _SHORTENED = re.compile(r"[ \u00a0](?P<word>[^\W\d_]{2,6})\.[\s.,;]*")
 _SINGULARS = {"loaf": "loaves", "sheaf": "sheaves", "posy": "posies", "pouch": "pouches"}
@@ -107,9 +115,10 @@ def counted_by(text: str, one: bool = False) -> Counted | None:
     if one:
         plain = _plural(plain)
     sure = plain in _ENGLISH or plain in _OTHERS or (word[0].isupper() and plain in _GERMAN)
-    if not sure and plain not in _PERHAPS:
+    short = _SHORT.fullmatch(word) is not None and plain not in _NO_UNITS
+    if not sure and not short and plain not in _PERHAPS:
         return None
-    if not match["of"] and not _is_counted(text, match.end(), word):
+    if not (match["of"] or short) and not _is_counted(text, match.end(), word):
         return None
     return Counted(word=word, end=match.end(), sure=sure or bool(match["of"]))
 
@@ -158,6 +167,14 @@ def word_before(description: str, led: str) -> tuple[str, str] | None:
     if not before.endswith(match["word"]) or _NUMBERED.search(before[: -len(match["word"])]):
         return None
     return description[: match.start()].rstrip(" ,;"), match["word"]
+
+
+def unit_before_noun(description: str) -> tuple[str, str] | None:
+    """(description, unit) of German goods behind "1x": "Fass Motoröl", but not "Dosenöffner"."""
+    match = _BEFORE_NOUN.match(description)
+    if match is None or not counts_word(match["unit"]):
+        return None
+    return description[match.end() :], match["unit"]
 
 
 def counts_word(word: str) -> bool:

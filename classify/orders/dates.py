@@ -159,9 +159,26 @@ _HOURS = Caseless(
 # "open 7-4", "Monday to Friday, 9 to 5", "Mo-Fr 7-16": the same beside a day.
 _DAY_HOURS = Caseless(
     r"\b(?:open|opening hours|(?:mon|tues|wednes|thurs|fri|satur|sun)days?|mo|di|mi|do|fr|sa|so|mon"
-    r"|fri|пн|вт|ср|чт|пт|сб|вс|geöffnet|ежедневно)[.,:]?\s"
+    r"|tues?|weds?|thu(?:rs?)?|fri|sat|sun|пн|вт|ср|чт|пт|сб|вс|geöffnet|ежедневно)[.,:]?\s"
     r"(?P<hours>\d{1,2}(?:[:.]\d\d)?\s?(?:-|–|to|bis|до)\s?\d{1,2}(?:[:.]\d\d)?)"
     r"(?!\w)(?!\s?(?:шт|кг|stk|kg|pcs|box|x\s))"
+)
+# "Friday before 8, if you can": a day, and an hour that nothing is counted by.
+DAY = (
+    r"(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today"
+    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|понедельник|вторник|среду"
+    r"|четверг"
+    r"|пятницу|субботу|воскресенье|завтра|сегодня)(?: (?:morning|afternoon|evening|früh|vormittag"
+    r"|утром))?,?"
+)
+HOUR_ENDS = (
+    r"(?=\W*$|[,;!]|\s(?:if|please|pls|am|pm|uhr|o'?clock|at the latest|bitte|wenn|falls"
+    r"|spätestens|утра"
+    r"|вечера|если|пожалуйста)\b)"
+)
+_DAY_AND_HOUR = Caseless(
+    rf"\b{DAY} (?:before|by|after|until|till|at|ab|bis|vor|nach|um|до|после|к|с)"
+    rf" (?P<hours>1?\d|2[0-4]){HOUR_ENDS}"
 )
 
 
@@ -170,5 +187,9 @@ def hour_spans(line: str) -> tuple[tuple[int, int], ...]:
     """Where opening hours stand."""
     if not has_digit(line):
         return ()
-    days = [match.span("hours") for match in _DAY_HOURS.finditer(line)]
+    days = [
+        match.span("hours")
+        for pattern in (_DAY_HOURS, _DAY_AND_HOUR)
+        for match in pattern.finditer(line)
+    ]
     return (*(match.span() for match in _HOURS.finditer(line)), *days)

@@ -36,13 +36,19 @@ _BRINGING_RU = (
     "|присылать|поставлять|собирать|добавлять|покупать|давать|делать|печатать|слать"
 )
 _NOT_BROUGHT_RU = " / ".join(f"{verb} не (?:надо|нужно)" for verb in _BRINGING_RU.split("|"))
+# Days and hours at which nobody is there are taken out of no order.
+_TIMES_OUT = (
+    r"(?! (?:(?:on|at|for|during) )?(?:the )?(?:when (?:we|i|he|she|they|every(?:body|one)|nobody"
+    r"|no one|it'?s|the (?:shop|office|yard|gate|school))\b|weekends?\b|lunch ?times?\b"
+    r"|(?:public |bank )holidays?\b|(?:mon|tues|wednes|thurs|fri|satur|sun)days\b))"
+)
 # What takes goods out.
 _EXCEPTS = Phrases(rf"""
 leave out
 leaving out
 left out
-except
-apart from
+except{_TIMES_OUT}
+apart from{_TIMES_OUT}
 but not
 but no
 don'?t (?:send|ship|deliver|include|need|order|want)
@@ -145,11 +151,28 @@ _ABOUT_PLACE_RU = (
     r"|(?:будет |окажется )?закрыт\w*|не (?:дозвон|застан|успе)\w*)"
 )
 # Nor do these make it depend on anything: "if there are any questions".
-_POLITE = r"you (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b"
+_POLITE = r"(?:you|ye|ya|u|y'all) (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b"
 _POLITE_RU = r"(?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b|чего)"
+# Nor that somebody is to be told when it is ready.
+_TELL = (
+    r",? (?:please |pls |just |kindly |you can )?"
+    r"(?:write(?! down)|call|ring|phone|text|tell|e-?mail|let (?:me|us))"
+)
+_TOLD_READY = (
+    rf"(?:it|all|it all|everything|they|the (?:goods|order|pallet|shipment))"
+    rf"(?:'s|'re| is| are)? (?:all )?(?:ready|packed)(?: to go| for collection)?{_TELL}\b"
+)
+_TOLD_READY_DE = (
+    r"(?:alles|es|die ware|die bestellung|die palette) (?:fertig|bereit|gepackt|abholbereit)"
+    r"(?: ist| sind| steht)?,? (?:bitte |dann )?(?:kurz )?(?:melden|schreib|ruf|bescheid|anruf|info)"
+)
+_TOLD_READY_RU = (
+    r"(?:вс[её]|заказ|груз|товар) (?:уже )?(?:будет )?готов\w*,? (?:то )?(?:пожалуйста,? )?"
+    r"(?:напиш|позвон|сообщ|дайте знать|маякн)"
+)
 # What makes the order depend on something.
 _IF = Phrases(rf"""
-if(?! (?:{_POLITE}|{_ABOUT_PLACE}))
+if(?! (?:{_POLITE}|{_ABOUT_PLACE}|{_TOLD_READY}))
 if not,? (?!please|let|call|ring|tell)\w+
 unless
 provided that
@@ -160,7 +183,7 @@ assuming
 pending
 or (?:equivalent|similar)
 (?<!not )(?<!n't )(?<!no )substitutes?
-если(?! (?:{_POLITE_RU}|{_ABOUT_PLACE_RU}))
+если(?! (?:{_POLITE_RU}|{_ABOUT_PLACE_RU}|{_TOLD_READY_RU}))
 при (?:наличии|условии)
 по наличию
 в зависимости
@@ -168,7 +191,7 @@ or (?:equivalent|similar)
 можно (?:аналог|замен)\w*
 аналог\w* (?:подойд|можно)\w*
 falls(?! (?:sie|noch|etwas|möglich|fragen|{_ABOUT_PLACE_DE}))
-wenn(?!['’]s\b| (?:sie|noch|etwas|möglich|fragen|es|{_ABOUT_PLACE_DE}))
+wenn(?!['’]s\b| (?:sie|noch|etwas|möglich|fragen|es|{_ABOUT_PLACE_DE}|{_TOLD_READY_DE}))
 sofern
 je nach
 уточн(?:ю|им|ить)
@@ -237,27 +260,34 @@ sorry,
 wait,
 moment,
 """)
+# That somebody is there every day orders nothing.
+_THERE = r"(?<!there )(?<!here )(?<!open )(?<!manned )(?<!staffed )"
+_THERE_DE = (
+    r"(?! (?:von [\d:.]+ (?:uhr )?bis [\d:.]+ (?:uhr )?)?"
+    r"(?:da|geöffnet|offen|besetzt|erreichbar|anwesend|vor ort)\b)"
+)
+_THERE_RU = r"(?<!работаем )(?<!открыты )(?<!на месте )"
 # What is wanted again and again is no single order.
-_RECURS = Phrases(r"""
+_RECURS = Phrases(rf"""
 (?<!\d )per (?:week|month|day|fortnight|quarter)
 each (?:week|month|day|fortnight|quarter)
 every (?:second |other )?(?:week|month|fortnight|quarter)
-every (?:second |other )?(?:mon|tues|wednes|thurs|fri|satur|sun)?day
+{_THERE}every (?:second |other )?(?:mon|tues|wednes|thurs|fri|satur|sun)?day
 weekly(?! (?:\w+ )?order)
 monthly(?! (?:\w+ )?order)
 fortnightly(?! (?:\w+ )?order)
 standing order
 wöchentlich(?!\w* (?:bestell|lieferung|order))\w*
 monatlich(?!\w* (?:bestell|lieferung|order))\w*
-täglich(?!\w* (?:bestell|lieferung|order))\w*
-jede[nrms]? (?:woche|monat|tag|(?:mon|diens|donners|frei|sams)tag|mittwoch)
+täglich(?!\w* (?:bestell|lieferung|order)){_THERE_DE}\w*
+jede[nrms]? (?:woche|monat|tag|(?:mon|diens|donners|frei|sams)tag|mittwoch){_THERE_DE}
 (?<!\d )pro (?:woche|monat|tag)
 dauerauftrag
 dauerbestellung
 еженедельн(?!\w+ (?:заказ|заявк))\w+
 ежемесячн(?!\w+ (?:заказ|заявк))\w+
-ежедневн(?!\w+ (?:заказ|заявк))\w+
-кажд(?:ую|ый|ое|ые) (?:недел\w+|месяц|день|понедельник|вторник|среду|четверг|пятницу)
+{_THERE_RU}ежедневн(?!\w+ (?:заказ|заявк))\w+
+{_THERE_RU}кажд(?:ую|ый|ое|ые) (?:недел\w+|месяц|день|понедельник|вторник|среду|четверг|пятницу)
 раз в (?:неделю|месяц)
 """)
 # What is written is no order yet.

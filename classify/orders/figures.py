@@ -25,7 +25,7 @@ from .pricebase import Base, base_behind
 from .properties import property_behind
 from .ranges import Range, ranges, sizes
 from .references import is_referred_to
-from .units import NEVER_ORDERED, Found, Sort, unit_behind, unit_named
+from .units import NEVER_ORDERED, Found, Sort, Unit, unit_behind, unit_named
 
 # What says that a price follows.
 _PRICE_BEFORE = Caseless(
@@ -67,7 +67,9 @@ _WORD_CHARS = re.compile(r"[\w&]")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 _REPEATED = re.compile(r"\s?\((?P<value>\d{1,6})\)")  # "two (2) units"
 _TELEPHONE = re.compile(r"0\d{1,4}[ \u00a0]\d")  # "087 555": no number of anything
+_FRACTION = re.compile(r"[ -]\d{1,2}/\d{1,2} ?(?:[\"”″]|inch|Zoll|дюйм)")  # 'candle 1 1/4"'
 _MOST_FIGURES = 60
+_OF_PIECES = frozenset({"NMP", "XPA", "XBX", "XCT"})  # packages that hold pieces: no bags of cement
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +291,8 @@ def _figure(line: str, start: int, end: int, mark: str) -> Figure | None:
         return None
     if _TELEPHONE.match(line, start, end):
         return None
+    if _FRACTION.match(line, end) and _WORD_CHARS.search(line[:start]):
+        return None
     unit = unit_behind(line, end)
     if _ORDINAL.match(line, end) or _PERCENT.match(line[end : end + 10]):
         return None
@@ -474,6 +478,13 @@ def _contradict(taken: list[Figure], start: int, value: Decimal) -> None:
 def counts_things(figure: Figure) -> bool:
     """True when the unit beside a figure counts pieces or packages."""
     return figure.unit is not None and figure.unit.unit.sort in (Sort.COUNT, Sort.PACK)
+
+
+def fills(figure: Figure, package: Unit | None, packages: Decimal | None) -> bool:
+    """True for the 1000 of "5 packs of forks 1000 pcs": pieces in fewer packages."""
+    if figure.unit is None or package is None or package.code not in _OF_PIECES:
+        return False
+    return figure.unit.unit.sort is Sort.COUNT and figure.values[0] > (packages or 0)
 
 
 def is_time(figure: Figure) -> bool:

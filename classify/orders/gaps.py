@@ -12,11 +12,13 @@ a single word; they are left alone.
 import re
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from itertools import takewhile
+from itertools import pairwise, takewhile
 
 from .doubt_words import ASIDE, PAPERWORK
+from .figures import figures
 from .item import unbulleted
-from .prose import only_noise
+from .numbers import has_digit
+from .prose import breaks_off, only_noise
 from .prose_words import LEAD_WORDS, POLITE, VERB
 
 _FEW_WORDS = 4
@@ -48,6 +50,19 @@ def has_gap(
         for beside in listed
         for place in _neighbours(lines, beside, read)
         if _names_goods(lines[place])
+    )
+
+
+def heads_of_rows(lines: Sequence[str]) -> frozenset[str]:
+    """The lines that add what stands below them, with its numbers: "And for the kitchen:".
+
+    A heading that holds a number itself is looked at like any other line.
+    """
+    return frozenset(
+        line
+        for line, below in pairwise(line for line in lines if line.strip())
+        if not has_digit(line) and figures(unbulleted(below))
+        if line.rstrip().endswith(":") or breaks_off(line, below)
     )
 
 

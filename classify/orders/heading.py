@@ -34,7 +34,7 @@ _FLAGS = re.IGNORECASE
 _ORDER_NUMBERS = (
     re.compile(r"(?<![\w-])(?P<code>(?:PO|P\.O\.|ORD|SO|ЗП|ЗК|ПЗ)-[A-ZА-Я0-9/-]*\d[\w/-]*)"),
     re.compile(
-        rf"\b(?:purchase order|(?:purchase )?requisition|p\.?o\.?|our order"
+        rf"\b(?:(?:local )?purchase order|(?:purchase )?requisition|l?\.?p\.?o\.?|our order"
         rf"|order (?:no|number|nr|ref\w*|id)|req\.? (?:no|number|nr)"
         rf"|(?!rahmen)\w{{0,20}}bestell(?:ung|schein|-?nummer|-?nr)\.?(?:-?nr\.?)?"
         rf"|unsere bestell\w*"
@@ -57,7 +57,14 @@ _ORDER_NUMBERS = (
         rf"\s(?:on|in|with|when)\s(?:\w+\s){{0,2}}{QUOTED_ON}",
         _FLAGS,
     ),
+    # "Job no 2214 on the docket", "Kommission 7-12 auf den Lieferschein"
+    re.compile(
+        rf"\b(?:job|ref(?:erence)?|kommission)\.?{_MARK}{_CODE}"
+        rf"\s(?:to go )?(?:on|auf)\s(?:\w+\s){{0,2}}(?:{QUOTED_ON}|(?:lieferschein|rechnung)\b)",
+        _FLAGS,
+    ),
     re.compile(rf"\border{_MARK}{_CODE}", _FLAGS),
+    re.compile(rf"\bour ref(?:erence)?\b\.?{_MARK}{_CODE}", _FLAGS),
     re.compile(r"^\s*(?:номер|number|nr\.?|nummer)\s*:\s*" + _CODE, _FLAGS),
 )
 _LABELLED = re.compile(

@@ -22,12 +22,13 @@ from .countwords import (
     counts_word,
     may_be_counted_by,
     noun_alone,
+    unit_before_noun,
     word_before,
     word_behind,
 )
-from .figures import Figure, counts_things, figures, measures
+from .figures import Figure, counts_things, figures, fills, measures
 from .lines import Draft, multiplies
-from .multiplied import counted_sizes
+from .multiplied import TIMES, counted_sizes
 from .naming import behind, description_of
 from .pricing import discount_in, is_each, may_be_packed, prices_of_one, with_its_unit
 from .units import NEVER_ORDERED, Sort
@@ -71,6 +72,7 @@ _NO_GOODS = Caseless(
     r"|tage\w?|wochen"
     r"|дней|дня|недел\w+)\b"
 )
+_MULTIPLIED = re.compile(rf"\d{{1,4}} ?[{TIMES}] ?")
 _STARTS_BARE = re.compile(r"\s(?:[^\W\d_]{3,}|[A-ZА-ЯЁÄÖÜ]{1,4}\d?-?[A-ZА-ЯЁÄÖÜ]?[a-zа-яёäöü]{3,})")
 _YEAR = re.compile(r"(?:19[5-9]|20[0-4])\d")
 _WORD_OF = re.compile(r"\s[a-z]{3,12}\sof\s[a-zA-Z]")  # "6 trays of ..."
@@ -130,7 +132,12 @@ def item(
         return None
     leading = (max(weighed[0][0], _LEADS), 0, found[0]) if first and found[0].start == 0 else None
     best_score, _, quantity = _by_product(found) or leading or weighed[0]
-    rivals = [one for w, _, one in weighed[1:] if w > best_score - 0.75]
+    package = quantity.unit.unit if quantity.unit and quantity.start == 0 else None
+    rivals = [
+        one
+        for w, _, one in weighed[1:]
+        if w > best_score - 0.75 and not fills(one, package, quantity.values[0])
+    ]
     rivalled = any(one.values != quantity.values for one in rivals) or _beside_range(
         found, quantity
     )
@@ -143,6 +150,8 @@ def item(
     if not sku:
         sku, description = leading_code(description)
     money = next((one.money for one in found if one.money), "")
+    if counts_things(quantity) and _MULTIPLIED.fullmatch(coded[: quantity.number_start]):
+        rivalled = True  # "3 x 20 boxes": twenty, or sixty
     if counted_sizes(coded) and quantity.times and quantity.start == 0:
         rivalled = True  # twenty of 110 mm, or a size? the list says
     if not (total or quantity.unit):
@@ -156,7 +165,7 @@ def item(
         problems = (*problems, "price-or-total-unclear")
     unit, values = _unit_and_values(quantity)
     if not unit:
-        description, unit, doubts = _counted(coded, quantity, description, bool(sku))
+        description, unit, doubts = _counted(coded, quantity, description, bool(sku), language)
         problems += doubts
     if len(values) > 1 and counts_things(quantity) and language in GROUPS_WITH:
         if GROUPS_WITH[language] in coded[quantity.number_start : quantity.number_end]:
@@ -215,10 +224,10 @@ def _money_says_grouped(line: str, quantity: Figure, found: Sequence[Figure]) ->
 
 
 def _counted(
-    line: str, quantity: Figure, description: str, coded: bool
+    line: str, quantity: Figure, description: str, coded: bool, language: str
 ) -> tuple[str, str, tuple[str, ...]]:
     """(description, unit, problems) where no unit stands behind the quantity itself."""
-    led = "" if quantity.labelled else line[: quantity.start]
+    led = "" if quantity.labelled or quantity.reference else line[: quantity.start]
     if found := word_before(description, led):
         return (*found, ())
     if _WORD_CHAR.search(line[: quantity.start]):
@@ -231,6 +240,8 @@ def _counted(
                 return description, "", ("unit-unsure",)
         return description.removesuffix(word).rstrip(" \t,;") if word else description, word, ()
     one = quantity.values[0] == 1
+    if quantity.times and language == "de" and (named := unit_before_noun(description)):
+        return (*named, ())
     direct = coded or quantity.times or quantity.labelled  # "20 x pots": the pots are counted
     counted = None if direct else counted_by(description, one)
     if counted and _IN_COLUMN.match(line, quantity.end):
@@ -316,7 +327,7 @@ def _weight(line: str, figure: Figure) -> float:
         at_end = at_end or priced
     if figure.unit and figure.unit.unit.code in NEVER_ORDERED:
         weight -= 3  # nobody orders millimetres of anything
-    led = _UNIT_LEADS.search(before)
+    led = None if figure.reference else _UNIT_LEADS.search(before)
     if figure.unit is None and led and counts_word(led["word"]):
         weight += 3
     if counts_things(figure):

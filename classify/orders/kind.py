@@ -48,11 +48,23 @@ _ANSWERS_BILL = Caseless(
 )
 
 
+_DAYS = (
+    r"(?:am|on|во?|auch|diesen|this|next|nächsten|kommenden)"
+    r"|(?:mon|diens|donners|frei|sams)tags?|mittwochs?|morgen|heute|früh|vormittags?|nachmittags?"
+    r"|(?:mon|tues|wednes|thurs|fri|satur)days?|tomorrow|today|morning|afternoon"
+    r"|понедельник|вторник|среду|четверг|пятницу|субботу|завтра|сегодня|утром"
+)
 _QUESTION = re.compile(r"[^.!?\n]{1,300}\?(?=\s|$)")
 _COURTEOUS = Caseless(
     r"how (?:are|is) (?:you|things|it)|hope|wie geht|alles (?:gut|klar)|как дела|как вы\b"
     r"|(?:can|could|would|will) (?:you|we|i)\b[^?]{0,80}\d|k(?:ann|önn\w*) (?:sie|ihr|ich|wir)\b"
-    r"[^?]{0,80}\d|мож(?:ете|но)\b[^?]{0,80}\d",
+    r"[^?]{0,80}\d|мож(?:ете|но)\b[^?]{0,80}\d"
+    # "Kommt ihr wie immer am Dienstag?": as always, unless he hears otherwise
+    r"|(?:komm(?:t|en)|liefer(?:t|n)|fahr(?:t|en)) (?:ihr|sie|euer fahrer|ihr fahrer)"
+    rf"(?: (?:wie (?:immer|üblich|gewohnt)|wieder|{_DAYS})){{1,4}}\s?\?"
+    r"|(?:are you coming|(?:do|will) you (?:come|deliver)|is (?:the|your) (?:driver|van) coming)"
+    rf"(?: (?:as (?:always|usual|normal)|{_DAYS})){{1,4}}\s?\?"
+    rf"|(?:приед|привез)[её]те(?: (?:как (?:всегда|обычно)|{_DAYS})){{1,4}}\s?\?",
 )
 # A column headed "How many?" asks nothing of us.
 _COLUMN_ASKS = re.compile(r"\t[^\t\n?]{1,30}\?(?=[\t\n]|$)|^[^\t\n?]{1,30}\?(?=\t)", re.MULTILINE)

@@ -30,6 +30,10 @@ _CODE = re.compile(r"(?<![\w-])[A-ZА-Я]{1,4}-\d{3,}(?![\w-])")  # "G-209", no 
 _YEAR = re.compile(r"(?!\d\d00)(?:19[5-9]|20[0-4])\d")  # 2000 may count
 _PIECES = frozenset({"H87", "EA", "C62"})
 _LOADS = frozenset({"TNE", "MTQ"})  # what one of it bears or holds, where pieces are ordered
+# "Weihrauch Drei König": a number of anything has a small letter in German.
+_NUMBER_NAME = re.compile(
+    r"(?<=[a-zäöüß] )(?:Zwei|Drei|Vier|Fünf|Sechs|Sieben|Acht|Neun|Zehn|Zwölf) [A-ZÄÖÜ]"
+)
 _CLOSES = re.compile(r"\s*(?:$|[,;)(]|\d)")  # no goods follow
 
 
@@ -110,8 +114,10 @@ def _describing(line: OrderLine, language: str, mark: str) -> Iterator[tuple[int
 
 def _describes(text: str, figure: Figure, ordered: Unit | None) -> bool:
     """True for a year, for what one piece bears, and for the pieces in a package."""
-    if figure.numeral or figure.times or figure.money or not text[: figure.start].strip():
+    if figure.times or figure.money or not text[: figure.start].strip():
         return False
+    if figure.numeral:
+        return _NUMBER_NAME.match(text, figure.start) is not None
     unit = figure.unit
     if unit is None:
         return _YEAR.fullmatch(text[figure.number_start : figure.number_end]) is not None

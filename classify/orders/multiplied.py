@@ -12,7 +12,7 @@ import re
 from .units import Sort, unit_behind
 
 TIMES = "xXхХ×*"
-_LENGTH = "(?:мм|см|м|mm|cm|m)"
+_LENGTH = "(?:мм|см|м|mm|cm|m|inch(?:es)?|in|ft|feet|foot|yds?|yards?|Zoll|дюйм(?:а|ов)?)"
 _COUNTING = (Sort.COUNT, Sort.PACK)
 # "20 x 110mm pipe", no "20 x 110 x 6"
 _COUNTED_SIZE = re.compile(

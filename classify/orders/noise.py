@@ -8,6 +8,7 @@ import re
 from functools import lru_cache
 
 from .caseless import Caseless
+from .dates import DAY, HOUR_ENDS, hour_spans
 from .numbers import has_digit
 
 _FLAGS = re.IGNORECASE
@@ -75,6 +76,7 @@ _TERM = Caseless(
 _TERM_SENTENCE = Caseless(
     r"^\W*(?:доставка|доставить|отгрузка|отгрузить|самовывоз|оплата|срок\w*|предоплата"
     r"|deliver(?:y|ies)?|please deliver (?:to|by|on|before|between)|ship to|lieferung"
+    r"|(?:shipment|shipping|versand)(?! (?:of|von)\b)"
     r"|liefertermin|anlieferung|zahlung|payment|incoterms|livraison|wir arbeiten|we are open"
     r"|работаем|приём|прием|приемка|приёмка|график|kw|termin)\b",
 )
@@ -147,6 +149,14 @@ _DISCLAIMER = Caseless(
     r"|получили (?:это|данное|настоящее|его) (?:\w+ )?(?:письмо|сообщение)?[^.\n]{0,20}по ошибке"
     r"|(?:письмо|сообщение) (?:\w+ ){0,3}(?:конфиденциальн\w+|не предназначено вам)"
 )
+# "Think before you print": said below any mail, and of no goods where it holds no number.
+_SAVES_PAPER = Caseless(
+    r"\b(?:(?:before|without|avoid) (?:you )?print(?:ing)? (?:this|the) (?:e-?mail|mail|message)"
+    r"|print this e-?mail"
+    r"|druck\w* (?:sie |bitte )*diese (?:e-?mail|mail|nachricht)\b[^.\n]{0,12} (?:nur|nicht|erst)\b"
+    r"|(?:bevor|ehe|ob) (?:\w+ ){0,3}diese (?:e-?mail|mail|nachricht) (?:\w+ ){0,3}?\w*druck\w*"
+    r"|(?:печата\w+|распечат\w+) (?:это|данное) (?:\w+ )?(?:письмо|сообщение))"
+)
 # Nothing but a telephone's groups of digits, with words behind a stroke or none.
 _DIGITS = r"(?:\(?0\d{1,4}\)?(?:[ -]\d{2,4}){2,4}|\(?[2-9]\d{2}\)?[ -]\d{3}-\d{4})"
 _ONLY_TELEPHONE = re.compile(rf"\W*{_DIGITS}\W*?(?:\s*$|[|/;](?:\D*$|\W*{_DIGITS}\W*$))")
@@ -156,15 +166,9 @@ _TIME = Caseless(
 )
 # "Friday before 8, if you can"
 _DAY_AND_HOUR = Caseless(
-    r"^\W*(?:on |am |в |во )?(?:(?:mon|tues|wednes|thurs|fri|satur|sun)day|tomorrow|today"
-    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|morgen|heute|понедельник|вторник|среду"
-    r"|четверг"
-    r"|пятницу|субботу|воскресенье|завтра|сегодня)(?: (?:morning|afternoon|evening|früh|vormittag"
-    r"|утром))?,?"
-    r" (?:before|by|after|from|until|till|at|around|ab|bis|vor|nach|um|gegen|до|после|к|с) \d{1,2}"
-    r"(?=\W*$|[,;!]|\s(?:if|please|pls|am|pm|uhr|o'?clock|at the latest|bitte|wenn|falls"
-    r"|spätestens|утра"
-    r"|вечера|если|пожалуйста)\b)"
+    rf"^\W*(?:on |am |в |во )?{DAY}"
+    r" (?:before|by|after|from|until|till|at|around|ab|bis|vor|nach|um|gegen|до|после|к|с)"
+    rf" \d{{1,2}}{HOUR_ENDS}"
 )
 _RULER = re.compile(r"^[\s\-_=*+|~#·.:—–]*$")
 
@@ -186,9 +190,9 @@ def is_noise(line: str) -> bool:
         return True
     if has_digit(line) and (_TELEPHONE.search(line) or _NUMBERED_ADDRESS.search(line)):
         return True
-    if has_digit(line) and (_ONLY_TELEPHONE.match(line) or _DAY_AND_HOUR.match(line)):
+    if has_digit(line) and (_only_telephone(line) or _DAY_AND_HOUR.match(line)):
         return True
-    if _DISCLAIMER.search(line):
+    if _DISCLAIMER.search(line) or (not has_digit(line) and _SAVES_PAPER.search(line)):
         return True
     return bool(_ADDRESS.search(line)) or bool(_TERM_SENTENCE.match(line) and len(line.split()) > 2)
 
@@ -199,8 +203,15 @@ def is_contact(line: str) -> bool:
         _CONTACT.search(line)
         or _WEB.search(line)
         or _TELEPHONE.search(line)
-        or _ONLY_TELEPHONE.match(line)
+        or _only_telephone(line)
     )
+
+
+def _only_telephone(line: str) -> bool:
+    """True for a telephone's digits alone, or with when it is answered: "open Tue-Sun 7-3"."""
+    for start, end in sorted(hour_spans(line), reverse=True):
+        line = line[:start] + line[end:]
+    return _ONLY_TELEPHONE.match(line) is not None
 
 
 _RECALLED_WORDS = (
@@ -213,7 +224,8 @@ _RECALLED = Caseless(_RECALLED_WORDS)
 _RECALLS = Caseless(
     r"^\W*(?:\w{2,20},\s)?(?:(?:\w+\s){0,2}(?:спасибо|благодар\w+|thanks?|thank you|danke|dank)"
     r"\b[^.!?\n]{0,60}"
-    rf"{_RECALLED_WORDS}|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |по |beim |von (?:der"
+    rf"(?:{_RECALLED_WORDS}|(?:letzten|last|previous|последни\w+|прошлы\w+) \d)"
+    r"|(?:the |our |your |die |unsere |наш\w* |ваш\w* |в |по |beim |von (?:der"
     rf"|den) )?"
     rf"{_RECALLED_WORDS}\s[^!?\n]{{0,80}}"
     r"(?:пришл\w+|получил\w+|приехал\w+|доехал\w+|оплачен\w*|arrived|received|was|were"

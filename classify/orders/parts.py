@@ -9,7 +9,7 @@ Limits: parts that come to something else than the whole, or stand on lines of a
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -54,10 +54,19 @@ _MOST = 12
 _MOST_WORDS = 2  # of a part's description
 
 
-def parted(lines: Sequence[OrderLine], language: str = "") -> list[OrderLine]:
-    """The same lines; those that may part another, or be parted by others, are unsure."""
+def parted(
+    lines: Sequence[OrderLine], language: str = "", told: Collection[str] = frozenset()
+) -> list[OrderLine]:
+    """The same lines; those that may part another, or be parted by others, are unsure.
+
+    `told`: the sources of rows that say behind a dash how many, as all around them do; a number of
+    their name ("Filter 201 Blue - 2 rolls") orders nothing.
+    """
     lines = [
-        _unsure(line, "quantity-ambiguous") if _holds_another(line) else line for line in lines
+        _unsure(line, "quantity-ambiguous")
+        if line.source not in told and _holds_another(line)
+        else line
+        for line in lines
     ]
     for place in range(1, len(lines)):
         if _lacks_unit(lines[place - 1], lines[place], language):

@@ -45,6 +45,9 @@ ORDERS = Caseless(
     r"|produzieren|fertigen|anfertigen|herstellen|herrichten|vorbereiten|zusammenstellen"
     r"|kommissionieren|mitbringen)"
     r"|(?:unser|mein|folgende[nr]?|nachfolgende[nr]?) (?:\w+ )?bedarf"
+    r"|bitte (?:(?:uns|mir|noch|auch|morgen|heute|am|[^\W\d_]{3,8}tag|mittwoch) ){0,4}"
+    r"bringen:?(?=\s\d)"
+    r"|(?:wir|ich) nehmen?(?=\s(?:\d|zwei|drei|vier|fünf|zehn)(?![^!?]{0,200}\bzurück\b))"
     r"|liefern sie|kaufen wir|wir kaufen|brauche[n]?|brauch|benötige[n]?|nehmen wir|nehme"
     r"|(?:wir|ich) bräuchten?|hätten? (?:wir |ich )?gerne?|bestellanforderung|banf"
     r"|materialanforderung|ordern|abrufen"
@@ -246,7 +249,7 @@ _WAY = (
     r"|garage|pforte|rezeption|keller|hebebühne|kühlbox|kühlwagen|spedition))(?:es|e|s)?)"
     r"|unload\w*|leave (?:it|them|everything)?|doors?|gates?|entrance|yard|dock|bay|reception"
     r"|tail ?lift"
-    r"|hiab|courier|carrier|van|cool ?box\w*|back of"
+    r"|hiab|courier|carrier|forwarder|haulier|van|cool ?box\w*|back of"
     r"|разгруз\w+|разгруж\w+|выгру\w+|ворот\w*|вход\w*|двор\w*|проходн\w+|охран\w+|рамп\w+"
     r"|термо(?:сум|бокс|короб|контейнер)\w+|рефрижератор\w*|манипулятор\w*|газел\w+|курьер\w*)\b"
 )
@@ -258,6 +261,11 @@ _AS_EVER = (
 # Address, delivery and payment as always: that says nothing of the goods.
 TERMS_AS_BEFORE = Caseless(
     rf"\b{_AS_EVER}[^.!?;:\d\n]{{0,30}}\b{_WAY}|\b{_WAY}[^.!?;:\d\n]{{0,30}}\s{_AS_EVER}"
+    # "Forwarder: same as usual"
+    rf"|(?:^|\n)\W*(?:[^\W\d_]+ ){{0,2}}{_WAY}(?: (?:address|terms))?\s?:\s?"
+    rf"(?:the )?(?:same as (?:usual|before|always|last time)|{_AS_EVER})\W*(?=\n|$)"
+    # "Same as billing": of an address.
+    r"|\bsame as (?:the )?(?:billing|invoice|invoicing|shipping|delivery)(?: address)?\b"
     # "Same as always, in by the side door": nothing is named before it that could be the same.
     rf"|(?:^|\n|[.!?]\s+)same as (?:always|usual|last time|before),? (?:in|at|by|to|round|through"
     rf"|via|into)\b"

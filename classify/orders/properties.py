@@ -13,7 +13,7 @@ import re
 # Of nothing but a property, whatever follows.
 _ALWAYS = (
     r"gsm|gr?\s?/\s?(?:m²|m2|qm|sqm)|гр?\s?/\s?(?:м²|м2|кв\.?\s?м)|kg/m[²³23]|кг/м[²³23]|g/l|г/л"
-    r"|[mk]V|[мк]В|k?VA|к?ВА|[mkµμ]A|[мк]А|m?Ah|м?А·?ч|[km]W|[кМ]Вт|Вт|W[pP]|лм|lx|лк|cd|dB|дБ"
+    r"|[Gg]auge|[Ss][Ww][Gg]|AWG|[Dd]enier|[mk]V|[мк]В|k?VA|к?ВА|[mkµμ]A|[мк]А|m?Ah|м?А·?ч|[km]W|[кМ]Вт|Вт|W[pP]|лм|lx|лк|cd|dB|дБ"
     r"|[kMG]?Hz|[кМГ]?Гц|mbar|мбар|бар|psi|атм|[kM]Pa|[кМ]Па|Nm|Нм|kN|кН|rpm|U/min|об/мин|ppm|dpi"
     r"|[µμ]m|мкм|мк|microns?|mil|EBC|IBU|HRC|kcal|ккал|kJ|кДж|[kM]?Ohm|[кМ]?Ом|[kM]?Ω|[pnµμ]F|мкФ|пФ|нФ"
     r"|m³/h|м³/ч|м3/ч|l/(?:min|h)|л/(?:мин|ч|с)|m/s|м/с|°\s?[CF]|°С|л\.\s?с\.|dtex|кд|Мбит/с"

@@ -24,8 +24,12 @@ from .properties import property_behind
 from .prose_words import (
     ABBREVIATED,
     BOUNDARY,
+    COUNTS_BY_SIGN,
     DETAIL,
+    FOR_WHOM,
+    GRADED,
     LEAD_WORDS,
+    MEASURED,
     MONTH,
     PAPERS,
     POLITE,
@@ -40,7 +44,8 @@ from .prose_words import (
     VERB,
 )
 from .ranges import measured_range
-from .units import Sort
+from .references import bears
+from .units import Sort, unit_of
 
 _MOST_SENTENCE = 1500
 _SPOKEN = 0.87  # confidence of a line from a sentence that orders in so many words
@@ -79,6 +84,8 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
     paragraph: list[str] = []
     begin = 0
     for place, line in enumerate([*lines, ""]):
+        if paragraph and not line.strip() and breaks_off(paragraph[-1], *lines[place + 1 :][:1]):
+            continue
         usable = place < len(lines) and place not in taken and line.strip() and _may_order(line)
         if paragraph and (not usable or not continues(paragraph[-1], line)):
             for sentence in split_sentences(" ".join(paragraph)):
@@ -90,6 +97,12 @@ def sentences_of(lines: list[str], taken: set[int]) -> Iterator[tuple[int, str]]
             if not paragraph:
                 begin = place
             paragraph.append(unbulleted(line.strip()))
+
+
+def breaks_off(before: str, below: str = "") -> bool:
+    """True where what is ordered goes on below an empty line: "Please send us", "ten chairs"."""
+    goes_on = before.rstrip()[-1:].isalpha() and below[:1].islower()
+    return goes_on and ORDERS.search(before) is not None
 
 
 def _may_order(line: str) -> bool:
@@ -120,7 +133,7 @@ def continues(before: str, line: str) -> bool:
     bare = line.strip()
     return (
         not before.endswith((".", "!", "?", ":", ";"))
-        and (bare[:1].islower() or len(before) > 60)
+        and (bare[:1].islower() or len(before) > 60 or (before[-1:] == "," and bare[:1].isdigit()))
         and bare == unbulleted(bare)
     )
 
@@ -131,7 +144,9 @@ def split_sentences(paragraph: str) -> Iterator[str]:
     start = 0
     for match in SENTENCE_END.finditer(text):
         head = text[start : match.start()]
-        if _DAY.search(head[-4:]) and MONTH.match(text, match.end()):
+        if _DAY.search(head[-4:]) and (
+            MONTH.match(text, match.end()) or GRADED.match(text, match.end())
+        ):
             continue
         if match[0].startswith(".") and ABBREVIATED.search(head[-12:]):
             closes = _COUNTED_END.search(head[-16:]) and (
@@ -185,6 +200,11 @@ def _counted_in_brackets(sentence: str) -> str:
 
 
 _NUMBER_FIRST = re.compile(r"\s*(?P<low>\d+(?:[.,]\d+)?\s?[-–—]\s?)?(?P<last>\d+(?:[.,]\d+)?)")
+# "12 per set", "500 Stück je Karton", "по 10 шт в упаковке"
+_IN_PACKAGE = Caseless(
+    r"(?:\s[^\W\d_]{1,7}\.?)?\s(?:per|to an?|to the|in an?|in each|je|pro|im?|in einer?|в)\s"
+    r"(?P<package>[^\W\d_]+)(?=\s*(?:$|[,;.)]))"
+)
 _WORDS = re.compile(r"[^\W\d_]+")
 _HOURS = 24
 _BEFORE_HOUR = Caseless(r"\b(?:zwischen|ab|vor|nach|gegen|between|before|after|until|past)\s$")
@@ -255,7 +275,7 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
         text = _CONJUNCTION.sub("", sentence[start:stop])
         if text.count("(") > text.count(")") and match:
             continue  # a comma inside brackets parts nothing
-        if match and match[0] == "," and _only_describes(sentence, match.end()):
+        if match and match[0] == "," and _only_describes(text, sentence, match.end()):
             continue
         if text.strip():
             part = _part(POLITE_END.sub("", text).strip() or text.strip(), language, mark, several)
@@ -264,13 +284,26 @@ def _parts(sentence: str, language: str, mark: str) -> Iterator[_Part]:
         start = match.end() if match else stop
 
 
-def _only_describes(sentence: str, start: int) -> bool:
-    """True where a number of a property follows: ", 24 V DC", ", 4-20 mA"."""
+def _only_describes(goods: str, sentence: str, start: int) -> bool:
+    """True where a number of a property or a package follows: ", 24 V DC", ", 12 per set".
+
+    So does the measure of one of them behind counted goods: "2 x ball, 350 g light".
+    """
+    if COUNTS_BY_SIGN.match(goods) and MEASURED.match(sentence, start):
+        return True
     number = _NUMBER_FIRST.match(sentence, start)
     return number is not None and bool(
         property_behind(sentence, number.start("last"), number.end())
         or (number["low"] and measured_range(sentence, number.end()))
+        or _fills_package(sentence, number.end())
     )
+
+
+def _fills_package(sentence: str, end: int) -> bool:
+    """True where what stands behind a number says that so many are in one: "50 to a box"."""
+    match = _IN_PACKAGE.match(sentence, end)
+    unit = unit_of(match["package"]) if match else None
+    return unit is not None and unit.sort in (Sort.COUNT, Sort.PACK)
 
 
 def _part(text: str, language: str, mark: str, several: bool) -> _Part:
@@ -282,11 +315,17 @@ def _part(text: str, language: str, mark: str, several: bool) -> _Part:
         if figure.reference and not counts_things(figure):
             continue
         before, behind = text[: figure.start], text[figure.end :]
+        if bears(before):
+            continue
         if "(" in before and ")" not in before:
             continue
         if figure.unit is None and figure.values[0] <= _HOURS and _BEFORE_HOUR.search(before):
             continue
-        if first is None and _leads(before) and _orders_something(figure, before, behind, several):
+        if (
+            first is None
+            and _leads(before, behind)
+            and _orders_something(figure, before, behind, several)
+        ):
             first = figure
         at_end = not re.search(r"\w", _without_prices(text, figure.end, found))
         if at_end and _STATES.search(before) and not counts_things(figure):
@@ -306,16 +345,21 @@ def _without_prices(text: str, start: int, found: Sequence[Figure]) -> str:
     return re.sub(r"\([^)]*\)", "", rest)
 
 
-def _leads(before: str) -> bool:
-    """True when only words that lead to an order stand before a figure."""
+def _leads(before: str, behind: str) -> bool:
+    """True when only words that lead to an order stand before a figure.
+
+    For whom it is does too, but not in "for the office 2 12 pens".
+    """
     if _ASKS.search(before):
         return True
-    behind = _behind_verb(_REFERRED.sub("", before))
-    words = re.findall(r"[^\W\d_]+", behind.lower())
+    said = _behind_verb(_REFERRED.sub("", before))
+    if not has_digit(behind.lstrip()[:1]):
+        said = FOR_WHOM.sub("", said)
+    words = re.findall(r"[^\W\d_]+", said.lower())
     return (
         len(words) <= 10
         and all(word in LEAD_WORDS for word in words)
-        and not re.search(r"\d", behind)
+        and not re.search(r"\d", said)
     )
 
 

@@ -7,6 +7,7 @@ orders nothing ("5 days"), tails end a description ("... by Friday"). All patter
 import re
 
 from .caseless import Caseless
+from .multiplied import TIMES
 
 BOUNDARY = Caseless(
     r";|,(?!\d)|,(?=\d+ ?[xх×] )|(?<!\d),(?=\d)"
@@ -35,7 +36,7 @@ LEAD_WORDS = frozenset(
     möchte nehmen nehme liefern schicken senden über auftrag bestellung dann dazu zusätzlich die das
     den der für morgen heute hiermit gerne gern folgende folgendes von vom titel montag dienstag
     mittwoch donnerstag freitag mo di mi do fr sa ab sofort gut davon je außerdem auch einmal ordern
-    hätten hätte mal schick schickt bring bringt lass gib nimm
+    hätten hätte mal schick schickt bring bringt bringen lass gib nimm
     wieder erneut nochmal nochmals und again снова опять вновь sowie
     am um montag dienstag mittwoch donnerstag freitag samstag sonntag понедельник вторник среду
     четверг пятницу субботу drop bring grab sort
@@ -90,7 +91,10 @@ TAIL = Caseless(
 # What can only describe the thing before it.
 DETAIL = Caseless(
     r"\W*(?:длин\w+|ширин\w+|высот\w+|толщин\w+|цвет\w*|размер\w*|марк\w+|сорт\w*|гост\b|фракци\w+"
-    r"|length\w*|width|height|colou?rs?|sizes?|grade|länge|breite|höhe|farbe|größe|stärke|ral\b)"
+    r"|length\w*|width|height|colou?rs?|sizes?|grade|länge|breite|höhe|farbe|größe|stärke|ral\b"
+    r"|motiv\b|muster\b|dekor\b|pattern\b|motif\b|рисунок\b)"
+    r"|\W*\d{1,3}(?:[.,]\d)?\s?%\s(?!(?:rabatt|skonto|nachlass|mehr|weniger|davon|off|discount|more|less"
+    r"|of|скидк\w*|больше|меньше|от)\b)[^\W\d_]{4,}\W*$"
     r"|\W*\d{1,4}(?:[.,]\d{1,2})?\s?(?:mm|cm|мм|см)\b\W*$"
 )
 POLITE = Caseless(
@@ -134,7 +138,8 @@ ABBREVIATED = Caseless(
 STARTS = re.compile(
     r"(?:Auf|Bitte|Wir|Ich|Die|Der|Das|Den|Für|An|Am|Im|In|Bei|Nach|Zur?|Zum|Lieferung|Versand"
     r"|Danke"
-    r"|Vielen|Falls|Wenn|Sollte|Es|Außerdem|Ausserdem|Alles|Rechnung|Abholung|Sie|Können|Könnten"
+    r"|Bezahl(?:e|en|ung)|Zahl(?:e|en|ung)|Vielen|Falls|Wenn|Sollte|Es|Außerdem|Ausserdem|Alles"
+    r"|Rechnung|Abholung|Sie|Können|Könnten"
     r"|Mit"
     r"|Please|We|I|The|This|These|Deliver|Delivery|Thanks|Thank|Can|Could|Also|Our|My|If|Is|Are|It"
     r"|They|And|Any|Let|Do|Just|Will|Would|Many|Kind|Best|Regards|Collection|Invoice|To|For)\b"
@@ -144,10 +149,29 @@ MONTH = re.compile(
     r"(?:Jan(?:uar)?|Jän(?:ner)?|Feb(?:ruar)?|März|Apr(?:il)?|Mai|Juni?|Juli?|Aug(?:ust)?"
     r"|Sept?(?:ember)?|Okt(?:ober)?|Nov(?:ember)?|Dez(?:ember)?)\b"
 )
+# "Korken 1. Wahl", "im 3. Stock": nor does one behind a grade or a floor.
+GRADED = re.compile(
+    r"(?:Wahl|Klasse|Qualität|Sorte|Güte|Stock|Stockwerk|Etage|OG|UG|Obergeschoss|Untergeschoss"
+    r"|Generation|Platz)\b"
+)
 SENTENCE_END = re.compile(
     r"[.!?…]+\s+(?=[A-ZА-ЯЁÄÖÜ\d(\"«]|(?:danke|спасибо|thanks|thx|merci|gracias|lg|vg|cheers|ta\b"
     r"|заранее|счет|счёт|оплата|доставка|отправляйте|привезите)\b)"
 )
+# "Please send for the kitchen 3 mops", but a number behind "the machine" is that one's.
+FOR_WHOM = Caseless(
+    r"\b(?:für (?:die|den|das|unser\w{0,2})|for (?:the|our)|для (?:наш\w{2,3}|сво\w{2,3}))\s"
+    r"(?!\w*(?:maschine|anlage|charge|linie|gerät|auftrag|projekt|kunde|wohnung|station|zimmer|raum"
+    r"|gruppe|klasse|machine|line|unit|job|order|project|room|site|batch|store|class|ward|flat"
+    r"|станк|лини|цех|объект|заказ|класс|групп|участ|партии))[^\W\d_]+\s$"
+)
+# "2 x Ball, 350 g leicht": how long or heavy one of them is
+MEASURED = re.compile(
+    r"\s?\d{1,4}(?:[.,]\d{1,2})? ?(?:g|ml|cm|mm|г|гр|мл|см|мм)\.?"
+    r"(?: (?:leicht|light|schwer|heavy|lang|long|breit|wide|hoch|high|tall|tief|deep|dick|thick"
+    r"|stark|netto|net|each|pro stück|je stück|л[её]гк\w+|тяж[её]л\w+|нетто|кажд\w+))?\s*(?:$|[,;])"
+)
+COUNTS_BY_SIGN = re.compile(rf"\s*\d{{1,4}} ?[{TIMES}] .*[^\W\d_]{{3}}")
 # Said of a price, part of no name: "zzgl. 19 % MwSt", "plus VAT", "с НДС".
 VAT_NOTE = Caseless(
     r"(?<!\s)(?:\s*[(,])?\s*(?<!\w)(?:plus|incl(?:uding|\.)?|excl(?:uding|\.)?|ex|inkl(?:usive|\.)?|zzgl\.?"

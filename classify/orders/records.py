@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .cells import Cell
+from .codes import codes_of
 from .item import GROUPS_WITH, unbulleted
 from .noise import is_noise
 from .numbers import has_digit
@@ -124,12 +125,25 @@ def _fields_of(line: str) -> list[tuple[str, str]]:
         labelled = [(match["label"], match["value"])]
     else:
         return []
-    found = [(heading(label), label, value) for label, value in labelled]
+    found = [
+        (heading(label), label, value)
+        for label, whole in labelled
+        for label, value in _with_code(label, whole)
+    ]
     return [
         (_COLUMNS[one.role], value.strip())
         for one, label, value in found
         if one is not None and one.role in _USED and _is_label(label)
     ]
+
+
+def _with_code(label: str, value: str) -> Iterator[tuple[str, str]]:
+    """ "Menge: 250 Bogen   Art. 90-150": the code behind how many is a field of its own."""
+    role = heading(label)
+    rest, sku, _ = codes_of(value) if role and role.role in _COUNTED else (value, "", "")
+    yield label, rest
+    if sku:
+        yield _COLUMNS[Role.SKU], sku
 
 
 def _name_above(

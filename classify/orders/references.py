@@ -41,10 +41,15 @@ _NOUN = Caseless(
     r"|вложен\w+|согласно|прилаг\w+)\b)[^\W\d_]{3}"
 )
 _MOST_COUNTED = 4  # digits
+# "Kst. 4410" is a cost centre, "Äpfel Kst. 10" are crates.
+_COST_CENTRE = Caseless(r"\bkst[ :.]*$")
+_LEAST_OF_CENTRE = 3  # digits
 
 
 def is_referred_to(before: str, number: str, behind: str) -> bool:
     """True when the word that ends `before` says that a name of something follows."""
+    if len(number) >= _LEAST_OF_CENTRE and number.isdecimal() and _COST_CENTRE.search(before):
+        return True
     last = before.rstrip(" :.").rfind(" ") + 1
     return _REFERENCE_BEFORE.search(before, last) is not None and not orders_goods(
         before, number, behind
@@ -89,6 +94,16 @@ _AT_MOST = Caseless(
     r"|größer)\w* als"
     r"|\bне (?:выше|длиннее|шире|тяжелее|больше)(?: чем)?)\s$"
 )
+_BEARS = Caseless(
+    r"(?:\b(?:\w{0,12}stapler|hubwagen|\w{0,8}kran|\w{0,8}aufzug|\w{0,6}bühne|brücke|rampe|regal\w*)"
+    r" (?:hebt|trägt|schafft|packt|hält|kann)(?: (?:nur|bis|max\.?|maximal|höchstens|bis zu))?"
+    r"|\b(?:fork ?lift|stacker|pallet truck|crane|hoist|tail ?lift|lift|bridge|ramp|shelf|racking)"
+    r" (?:lifts|takes|bears|handles|carries|manages|can (?:lift|take|bear|handle|carry))"
+    r"(?: (?:only|up to|just|max\.?))?"
+    r"|(?:погрузчик|кран|подъ[её]мник|лифт|рохля|тельфер|мост|стеллаж)"
+    r" (?:поднимает|бер[её]т|держит|выдержит|тянет|выдерживает)"
+    r"(?: (?:только|до|максимум|макс\.?))?)\s$"
+)
 # "Our PO is HP 5520": letters in capitals belong to the number.
 _NUMBER_IS = re.compile(
     r"(?i:\b(?:p\.?o\.?|order|bestell\w*|auftrag\w*|ref\w*|заказ\w*|заявк\w*)"
@@ -117,8 +132,13 @@ def is_named(before: str) -> bool:
 
 
 def is_limit(before: str) -> bool:
-    """True when a number only says what something may not be: "no taller than"."""
-    return _AT_MOST.search(before[-_REFERENCE:]) is not None
+    """True when a number only says what something may not be, or bears: "no taller than"."""
+    return _AT_MOST.search(before[-_REFERENCE:]) is not None or bears(before)
+
+
+def bears(before: str) -> bool:
+    """True when a number says what a lorry or a lift can bear: "our forklift lifts 1.5 t"."""
+    return _BEARS.search(before[-_REFERENCE:]) is not None
 
 
 def is_hour_at_sea(line: str, place: int) -> bool:

@@ -76,7 +76,8 @@ _TELLS_OF_FIRMS = re.compile(r"\d|@|www\.|://")
 # Said of goods and of everything else.
 _NO_NAMES = LEAD_WORDS | frozenset(
     """with from this that these those each both than they mit ohne oder aber nicht alle alles
-    avec sans para sin con для без или под при как line lines item items pos""".split()
+    avec sans para sin con для без или под при как line lines item items pos
+    thank thanks danke dank спасибо""".split()
 )
 
 

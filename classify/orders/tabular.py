@@ -12,13 +12,20 @@ from itertools import pairwise
 
 from .cells import Cell
 from .columns import columns_of
+from .doubt_words import DOUBTS, POINTS, WANTS_MORE
+from .figures import counts_things, figures
+from .noise import is_noise
 from .table import Grid, Table, read_table
+from .units import unit_of
 from .words import heading, sums_up
 
 _GAP = re.compile(r"\t+| {2,}|\s*\.{4,}\s*")
 _RULER = re.compile(r"^[\s|+\-=:_*─━│┼—–]+$")
 _MOST_CELLS = 64
 _MOST_GAP = 1  # blank lines inside a table
+_SHORT = 3  # letters of a word that names no goods
+_SET_IN = 2  # letters by which what stands under a row is set in at least
+_NAME = "Description"  # heads what stands under the rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,10 +92,19 @@ def _headed(
 ) -> Block | None:
     rows: list[list[Cell]] = [heading]
     numbers = [start + 1]
+    below: dict[int, str] = {}  # what stands under a row: the goods' name
     spans = _spans(lines[start]) if separator == "gap" else []
     end, blank = start + 1, 0
     for place in range(start + 1, min(len(lines), start + 1000)):
         line = lines[place]
+        if (
+            spans
+            and numbers[-1] == place > start + 1
+            and _goes_on(line, lines[place - 1], language)
+        ):
+            below[len(rows) - 1] = line.strip()
+            end = place + 1
+            continue
         if not line.strip():
             blank += 1
             if blank > _MOST_GAP:
@@ -106,7 +122,34 @@ def _headed(
         end = place + 1
     if len(rows) < 2:
         return None
+    if below:
+        rows = [
+            [
+                *row[: len(spans)],
+                *[""] * (len(spans) - len(row)),
+                _NAME if not place else below.get(place, ""),
+            ]
+            for place, row in enumerate(rows)
+        ]
     return _block(rows, numbers, end, language, source)
+
+
+def _goes_on(line: str, row: str, language: str) -> bool:
+    """True for the name of goods that stands under their row, which holds no more than their code:
+    "001  50 pcs  KH-DN20   7.35", below it, set in, "Ball valve DN 20".
+
+    A word that calls something in doubt, or a line about anything but goods, is no part of a name.
+    """
+    text = line.strip()
+    if any(word.isalpha() and len(word) > _SHORT and not unit_of(word) for word in row.split()):
+        return False
+    if _GAP.search(text) or len(line) - len(line.lstrip()) < len(row) - len(row.lstrip()) + _SET_IN:
+        return False
+    if not text[:1].isalpha() or text[-1] in ":?!" or sums_up(text) or is_noise(text):
+        return False
+    if any(pattern.search(text) for pattern in (*(one for one, _ in DOUBTS), POINTS, WANTS_MORE)):
+        return False
+    return not any(counts_things(one) or one.money for one in figures(text, language))
 
 
 def _belongs(line: str, cells: list[Cell], separator: str, blank: int) -> bool:
@@ -141,7 +184,7 @@ def _aligned(line: str, spans: list[tuple[int, int]]) -> list[Cell]:
     cells: list[str] = ["" for _ in spans]
     for begin, end in chunks:
         over = [place for place, span in enumerate(spans) if _overlap(span, begin, end) > 0]
-        if len(over) < 2:
+        if len(over) < 2 or sums_up(expanded[begin:end]):
             best = max(range(len(spans)), key=lambda place: _overlap(spans[place], begin, end))
             cells[best] = f"{cells[best]} {expanded[begin:end]}".strip()
             continue

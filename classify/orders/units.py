@@ -49,7 +49,7 @@ E27: доза доз дозы
 E48: усл услуга услуги услуг service services
 : чел человек место мест позиция person persons personen лицензия лицензий лицензии license
   licenses licence licences lizenz lizenzen экз экземпляр экземпляра экземпляров copy copies
-  exemplar exemplare голова голов length lengths lgth куст рейс рейса машина машины машину off
+  exemplar exemplare голова голов length lengths lgth ct куст рейс рейса машина машины машину off
   порция порций порции бухта бухты бухту бухт бух тираж пе
 """
 _PACK = """
@@ -76,8 +76,8 @@ XCA: банка банки банок банку бан can cans dose dosen tin 
   coil coils skein strip strips block blocks brick bricks палка палок брикет брикетов плитка плиток
   cartridge cartridges kartusche kartuschen
 XJR: jar jars glas gläser
-XCI: канистра канистры канистр канистру кан canister canisters jerrycan jerrycans kanister bidon
-  bidons
+XCI: канистра канистры канистр канистру кан canister canisters jerrycan jerrycans kanister kan
+  bidon bidons
 XBJ: ведро ведра ведер вед bucket buckets eimer seau seaux cubo cubos pail pails
 XBA: бочка бочки бочек бочку barrel barrels fass fässer fässchen baril barriles keg kegs кег кега
   кегов drum drums
@@ -87,7 +87,7 @@ XTU: туба тубы туб тюбик тюбика тюбиков tube tubes 
 XCY: баллон баллона баллонов балл бал cylinder cylinders gasflasche
 XSO: катушка катушки катушек бобина бобины бобин боб spool spools spule spulen reel reels
 XBE: моток мотка мотков ветка ветки веток куст кустов связка связки связок пучок пучка пучков
-  bundle bundles bunch bunches stem stems bund bündel
+  bundle bundles bdl bdls bndl bunch bunches stem stems bund bündel
   букет
 XPG: плита плит плиты плиту
 XRD: пруток прутка прутков прут стержень stange stangen rod rods хлыст хлыстов
@@ -99,7 +99,7 @@ _MEASURE = """
 KGM: кг килограмм килограмма килограммов kg kgs kilo kilos kilogram kilograms kilogramm
 GRM: г гр грамм грамма граммов g gr gram grams gramm
 MGM: мг mg
-TNE: т тн тонна тонны тонн тонну t tonne tonnes tonnen ton tons mt toneladas tonnen
+TNE: т тн тонна тонны тонн тонну t to tonne tonnes tonnen ton tons mt toneladas tonnen
 DTN: ц центнер центнера центнеров
 LBR: lb lbs pound pounds
 ONZ: oz
@@ -198,6 +198,7 @@ _BEHIND = re.compile(
     r"(?:[ \u00a0]?(?P<two>[^\W\d_]+[²³23]?)(?P<dot2>\.)?)?"
 )
 _HYPHENED = re.compile(r"-[^\W\d_]{1,3}(?!\w)\.?")  # "к-т", "маш-ч"
+_TO_ENDS = re.compile(r"\s*(?:$|[,;)|/]|\t|  )")  # "Sand - 6 to", but no "6 to 8"
 _SQUEEZE = str.maketrans({"ё": "е", ".": "", " ": "", "\u00a0": "", "\u202f": ""})
 
 
@@ -256,7 +257,7 @@ def unit_behind(text: str, position: int) -> Found | None:
         whole = _UNITS.get((one + hyphened[0].lower()).rstrip(".").replace("ё", "е"))
         if whole is not None:
             unit, end = whole, hyphened.end()
-    if unit is None or _goes_on(text, end):
+    if unit is None or _goes_on(text, end) or (one == "to" and not _TO_ENDS.match(text, end)):
         return None
     return Found(unit=unit, text=text[match.start("one") : end], end=end)
 

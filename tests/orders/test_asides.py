@@ -135,3 +135,9 @@ def test_ice_as_always_points_to_no_other_order() -> None:
 @pytest.mark.parametrize("more", [GATE * (MOST * 5), "\n".join(f"{n} {GATE}" for n in range(99))])
 def test_endless_mail_is_not_asked_about(more: str) -> None:
     assert asked(f"{GOODS}\n{more}\n") == {}
+
+
+def test_a_wish_whose_goods_stand_below_is_no_aside() -> None:
+    said = asked(f"Bitte schicken Sie uns zum Fest\n\nzehn Kerzen rot 20 cm.\n\n{GATE}\n")
+    assert GATE in said
+    assert "Bitte schicken Sie uns zum Fest" not in said

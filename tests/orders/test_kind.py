@@ -123,3 +123,55 @@ def test_a_list_below_is_no_missing_file(text: str, announced: bool) -> None:
     assert says_attached(text, listed=True) is announced
     if "anbei" in text.lower():
         assert says_attached(text, listed=False)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Liefert ihr wie üblich am Donnerstag?",
+        "Fahren Sie auch nächsten Freitag?",
+        "Are you coming on Tuesday as usual?",
+        "Привезёте как обычно во вторник?",
+    ],
+)
+def test_a_question_after_the_usual_day_asks_nothing_back(question: str) -> None:
+    kind = kind_of_mail("Order", f"We order 4 bags feed.\n\n{question}\n")
+    assert "asks-back" not in kind.problems
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Liefert ihr das wie üblich auf Rechnung?",
+        "Kommt ihr wie immer am Dienstag, oder erst wenn die Rohre da sind?",
+        "Are you coming with the new price list?",
+        "Привезёте во вторник белые или серые?",
+    ],
+)
+def test_a_question_about_more_than_the_day_asks_back(question: str) -> None:
+    kind = kind_of_mail("Order", f"We order 4 bags feed.\n\n{question}\n")
+    assert "asks-back" in kind.problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "die Füllung steht an. Wir nehmen\n2 Paletten Flaschen",
+        "Hallo, bitte morgen bringen 4 Karton Nudeln",
+    ],
+)
+def test_taking_and_bringing_so_many_orders_them(text: str) -> None:
+    kind = kind_of_mail("Flaschen", text)
+    assert (kind.kind, kind.problems) == (OrderKind.ORDER, ())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wir nehmen 3 Paletten gern zurück.",
+        "Wir nehmen Bezug auf das Gespräch über 4 Kisten.",
+        "Bitte die Anlage wieder in Ordnung bringen, 4 Teile klappern.",
+    ],
+)
+def test_taking_back_and_bringing_in_order_orders_nothing(text: str) -> None:
+    assert "kind-unsure" in kind_of_mail("Paletten", text).problems

@@ -9,6 +9,7 @@ from postroom.classify.orders.codes import codes_of
 from postroom.classify.orders.figures import figures
 from postroom.classify.orders.item import item
 from postroom.classify.orders.numbers import decimal_mark
+from postroom.classify.orders.units import unit_behind
 from postroom.order import OrderLine
 
 _SURE = 0.85
@@ -282,3 +283,116 @@ def test_amounts_of_other_countries_are_prices(currency: str) -> None:
 def test_an_amount_in_no_known_currency_leaves_the_line_in_doubt(amount: str) -> None:
     text = f"80 pcs bath towel {amount}\n40 pcs bath mat {amount}"
     assert all(line.unit_price or line.confidence < _SURE for line in lines_of(text, "en"))
+
+
+def test_goods_with_their_count_on_the_next_line_are_pairs() -> None:
+    text = (
+        "Bitte zur Probe am 21.:\n"
+        "Klebeband 310 Silver Line 50 mm x 25 m\n12 Rollen\n"
+        "Filter 204 Amber, Bogen 50 x 60 cm\n20 Bogen\n"
+        "Drahtseil 4 mm, 80 cm\n6 Stück\n"
+    )
+    assert read(text, "de") == [
+        ("12", "Rollen", "Klebeband 310 Silver Line 50 mm x 25 m"),
+        ("20", "Bogen", "Filter 204 Amber, Bogen 50 x 60 cm"),
+        ("6", "Stück", "Drahtseil 4 mm, 80 cm"),
+    ]
+    assert all(line.confidence >= _SURE for line in lines_of(text, "de"))
+    apart = "Rope 8 mm x 20 m\n4 rolls\n\nShackle 2 t\n10 pcs"
+    assert read(apart, "en") == [("4", "rolls", "Rope 8 mm x 20 m"), ("10", "pcs", "Shackle 2 t")]
+    assert read("Трос 8 мм\n4 рул\nСкоба 2 т\n10 шт", "ru") == [
+        ("4", "рул", "Трос 8 мм"),
+        ("10", "шт", "Скоба 2 т"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Our order\n4 rolls\nRope 8 mm\n10 pcs\nShackle 2 t",  # the counts stand above
+        "Rope 8 mm\n4 rolls\nShackle 2 t\nBolt M8\n10 pcs",  # one lacks its count
+        "Rope 8 mm - 3 rolls\n4 rolls\nShackle 2 t - 6 pcs\n10 pcs",  # said twice
+    ],
+)
+def test_counts_below_no_goods_of_their_own_are_not_paired(text: str) -> None:
+    assert not any(
+        (line.description, line.quantity) in (("Rope 8 mm", 4), ("Shackle 2 t", 10))
+        for line in lines_of(text, "en")
+        if line.confidence >= _SURE
+    )
+
+
+def test_counts_of_one_and_two_are_no_numbers_of_the_lines() -> None:
+    text = "1 x Rohr 110 mm\n2 x Bogen 110 mm\n3 x Muffe 75 mm"
+    assert read(text, "de") == [
+        ("1", "", "Rohr 110 mm"),
+        ("2", "", "Bogen 110 mm"),
+        ("3", "", "Muffe 75 mm"),
+    ]
+
+
+def test_a_package_behind_a_times_sign_counts() -> None:
+    text = "1x Fass Hydrauliköl 60 l\n2x Karton Handschuhe Gr. 9\n3x Dosenöffner"
+    assert read(text, "de") == [
+        ("1", "Fass", "Hydrauliköl 60 l"),
+        ("2", "Karton", "Handschuhe Gr. 9"),
+        ("3", "", "Dosenöffner"),
+    ]
+    assert read("2 x Box Spanner 12 mm\n3 x Can Opener", "en") == [
+        ("2", "", "Box Spanner 12 mm"),
+        ("3", "", "Can Opener"),
+    ]
+
+
+def test_the_code_behind_how_many_belongs_to_the_record() -> None:
+    text = (
+        "Karton grau 1 mm, 50 x 70 cm\n   Menge: 1.200 Bogen   Art. 44-120-3\n\n"
+        "Papier weiß 80 g/m²\n   Menge: 900 Bogen     Art. 18-090-1\n"
+    )
+    assert [(line.sku, str(line.quantity), line.unit) for line in lines_of(text, "de")] == [
+        ("44-120-3", "1200", "Bogen"),
+        ("18-090-1", "900", "Bogen"),
+    ]
+    assert all(line.confidence >= _SURE for line in lines_of(text, "de"))
+
+
+def test_what_is_not_a_code_behind_how_many_keeps_the_record_in_doubt() -> None:
+    text = "Karton grau 1 mm\n   Menge: 1.200-1.300 Bogen\n\nPapier\n   Menge: 900 Bogen\n"
+    assert any(line.confidence < _SURE for line in lines_of(text, "de"))
+
+
+def test_a_model_of_two_groups_is_no_second_quantity_of_a_coded_line() -> None:
+    text = "2x Luftfilter LX 17 041, Art. LF1741\n4x Zündkerze, Art. ZK-22"
+    assert all(line.confidence >= _SURE for line in lines_of(text, "de"))
+    assert lines_of("2x Luftfilter LX 17 041\n4x Zündkerze", "de")[0].confidence < _SURE
+
+
+def test_a_number_of_a_german_name_has_a_capital() -> None:
+    text = "Tee Sieben Kräuter ..... 6 Dosen\nHonig ..... 4 Gläser\nSalz ..... 2 Säcke"
+    assert all(line.confidence >= _SURE for line in lines_of(text, "de"))
+    small = text.replace("Sieben", "sieben")
+    assert lines_of(small, "de")[0].confidence < _SURE
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "unit"),
+    [
+        ("Splitt 2/5 – 4 to\nSand 0/2 – 3 to", "de", "to"),
+        ("Öl 5 l: 3 Kan.\nFett: 2 Kan.", "de", "Kan"),
+    ],
+)
+def test_short_units_of_trades(text: str, language: str, unit: str) -> None:
+    assert [line.unit.strip(".") for line in lines_of(text, language)] == [unit, unit]
+
+
+def test_to_between_numbers_is_no_ton() -> None:
+    assert unit_behind("6 to 8 weeks", 1) is None
+    assert unit_behind("ship 6 to London", 6) is None
+
+
+def test_a_cost_centre_above_a_table_is_no_crate() -> None:
+    assert lines_of("Bestellung 77, Kst. 5120:", "de") == ()
+    assert read("Äpfel Kst. 10\nBirnen Kst. 12", "de") == [
+        ("10", "Kst", "Äpfel"),
+        ("12", "Kst", "Birnen"),
+    ]

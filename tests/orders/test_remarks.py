@@ -5,6 +5,7 @@ from email.message import EmailMessage
 import pytest
 
 from postroom.classify.orders import extract, extract_document
+from postroom.classify.orders.body import read_body
 from postroom.classify.orders.references import is_limit
 from postroom.classify.orders.remarks import speaks_of_goods
 from postroom.order import Order, OrderLine
@@ -467,3 +468,22 @@ def test_words_beside_a_table_in_the_text_are_heard(words: str, problem: str) ->
 def test_a_berth_that_is_not_yet_known_makes_no_order_conditional() -> None:
     assert "conditional" not in with_words("en", "ETA Monday, berth to be advised.").problems
     assert "conditional" in with_words("en", "Colours to be advised.").problems
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Please send:\n4 bags sand\n\nAlso for the kitchen:\n2 rolls foil\n3 boxes cups", "en"),
+        ("Bitte liefern:\n4 Sack Sand\n\nDazu aus der Werkstatt:\n2 Rollen Band", "de"),
+        ("Прошу отгрузить:\nпесок - 4 мешка\n\nТакже для кухни:\nпленка - 2 рул", "ru"),
+    ],
+)
+def test_a_heading_that_adds_a_list_lacks_no_number(text: str, language: str) -> None:
+    assert "quantity-unsaid" not in read_body(text, language).problems
+
+
+def test_goods_that_are_added_without_a_number_lack_one() -> None:
+    added = "Bitte liefern:\n4 Sack Sand\n\nDazu noch Putzlappen:\n"
+    assert "quantity-unsaid" in read_body(added, "de").problems
+    below = f"{added}die blauen bitte\n"
+    assert "quantity-unsaid" in read_body(below, "de").problems

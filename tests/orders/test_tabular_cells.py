@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from decimal import Decimal
 
 import openpyxl
 import pytest
 
 from postroom.classify.orders import extract_document
+from postroom.classify.orders.body import read_body
 from postroom.classify.orders.extent import extent_of
 from postroom.classify.orders.hostile import check_container
 from postroom.order import Order
@@ -263,3 +265,56 @@ def test_what_a_price_is_for_is_proved_by_the_totals(heading: str) -> None:
 def test_a_column_of_hundreds_that_no_total_proves_is_unknown() -> None:
     rows = "Screw;500;7,40;100\nNut;1000;11,50;1000"
     assert "column-unknown" in order_of(f"Bezeichnung;Menge;Preis;Los\n{rows}").problems
+
+
+ROWS = (
+    "Pos  Menge     Artikel          E-Preis EUR   Gesamt EUR\n"
+    "------------------------------------------------------\n"
+    "001  20 Stk    AB-120-X              4,50          90,00\n"
+    "               Absperrschieber kurz, PN 10\n"
+    "002  60 m      SL-40                 2,00         120,00\n"
+    "{}\n"
+    "------------------------------------------------------\n"
+    "Nettosumme                                        210,00\n"
+    "zzgl. 19 % MwSt.                                   39,90\n"
+    "Gesamtsumme                                       249,90\n"
+)
+
+
+def test_a_name_under_the_row_of_its_code_is_the_goods() -> None:
+    found = read_body(ROWS.format("               Saugschlauch 40 mm, grün"), "de")
+    assert [(line.sku, line.description, line.unit) for line in found.lines] == [
+        ("AB-120-X", "Absperrschieber kurz, PN 10", "Stk"),
+        ("SL-40", "Saugschlauch 40 mm, grün", "m"),
+    ]
+    assert found.problems == ()
+    assert Decimal("249.90") in found.totals
+
+
+@pytest.mark.parametrize(
+    "below",
+    [
+        "               davon 20 m später",
+        "               falls lieferbar, sonst grau",
+        "               10 Stück Schellen",
+        "               oder gleichwertig",
+    ],
+)
+def test_what_else_stands_under_a_row_is_no_name(below: str) -> None:
+    assert not any(
+        line.description.startswith(below.strip())
+        for line in read_body(ROWS.format(below), "de").lines
+    )
+    assert not extract_document("order.txt", ROWS.format(below).encode()).complete
+
+
+def test_goods_under_goods_are_no_part_of_their_name() -> None:
+    text = "Pos  Menge   Artikel\n1    10      Kaffee\n             Tee\n2    5       Zucker\n"
+    assert all("Tee" not in line.description for line in read_body(text, "de").lines)
+
+
+def test_a_word_of_a_trade_in_the_cell_of_how_many_is_the_unit() -> None:
+    order = order_of("Artikel;Bezeichnung;Menge\nA-1;Kabel 3x1,5;12 Ringe\nA-2;Seil;4 Trommeln\n")
+    assert [(line.unit, line.problems) for line in order.lines] == [("Ringe", ()), ("Trommeln", ())]
+    noted = order_of("Artikel;Bezeichnung;Menge\nA-1;Kabel 3x1,5;12 reserviert\nA-2;Seil;4\n")
+    assert "quantity-note" in noted.lines[0].problems
