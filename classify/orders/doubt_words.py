@@ -151,7 +151,10 @@ _ABOUT_PLACE_RU = (
     r"|(?:будет |окажется )?закрыт\w*|не (?:дозвон|застан|успе)\w*)"
 )
 # Nor do these make it depend on anything: "if there are any questions".
-_POLITE = r"(?:you|ye|ya|u|y'all) (?:have|need|require|could|can|would)|any|there|poss|so\b|something|not\b"
+_POLITE = (
+    r"(?:you|ye|ya|u|y'all) (?:have|need|require|could|can|would)|any|there|poss|so\b|something"
+    r"|not\b"
+)
 _POLITE_RU = r"(?:есть |будут |возникнут |появятся |остались )?(?:вопрос|возможно|можно|что\b|чего)"
 # Nor that somebody is to be told when it is ready.
 _TELL = (
@@ -164,7 +167,8 @@ _TOLD_READY = (
 )
 _TOLD_READY_DE = (
     r"(?:alles|es|die ware|die bestellung|die palette) (?:fertig|bereit|gepackt|abholbereit)"
-    r"(?: ist| sind| steht)?,? (?:bitte |dann )?(?:kurz )?(?:melden|schreib|ruf|bescheid|anruf|info)"
+    r"(?: ist| sind| steht)?,? (?:bitte |dann )?(?:kurz )?"
+    r"(?:melden|schreib|ruf|bescheid|anruf|info)"
 )
 _TOLD_READY_RU = (
     r"(?:вс[её]|заказ|груз|товар) (?:уже )?(?:будет )?готов\w*,? (?:то )?(?:пожалуйста,? )?"

@@ -316,7 +316,8 @@ def test_goods_with_their_count_on_the_next_line_are_pairs() -> None:
 )
 def test_counts_below_no_goods_of_their_own_are_not_paired(text: str) -> None:
     assert not any(
-        (line.description, line.quantity) in (("Rope 8 mm", 4), ("Shackle 2 t", 10))
+        (line.description, line.quantity)
+        in (("Rope 8 mm", Decimal(4)), ("Shackle 2 t", Decimal(10)))
         for line in lines_of(text, "en")
         if line.confidence >= _SURE
     )
